@@ -1,0 +1,66 @@
+"""Small operations on images that every lab needs: rescale, make a batch, pad, crop. The student writes them in labs 00 and 02."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from course_lib._checks import Array, check_image
+
+
+def rescale(image: Array) -> Array:
+    """Shift and scale to [0, 1]: `(image - min) / (max - min)`; a constant image becomes all zero.
+
+    image: any shape, floating point; the same type, dtype and device comes back.
+    Raises TypeError/ValueError on bad input. Lab 00.
+    """
+    check_image(image)
+    low, high = image.min(), image.max()
+    if high == low:
+        return image * 0
+    return (image - low) / (high - low)
+
+
+def to_batch(image: Array) -> torch.Tensor:
+    """Give images the four axes that a network expects: (H, W) -> (1, 1, H, W), a stack (N, H, W) -> (N, 1, H, W).
+
+    Returns a float32 tensor (numpy is converted). Raises TypeError/ValueError on bad input. Lab 00.
+    """
+    check_image(image)
+    if image.ndim not in (2, 3):
+        raise ValueError(f"image: expected shape (H, W) or (N, H, W), got {tuple(image.shape)}")
+    tensor = torch.as_tensor(np.ascontiguousarray(image)) if isinstance(image, np.ndarray) else image
+    return tensor.reshape(-1, 1, *image.shape[-2:]).float()  # (H, W) -> (1, 1, H, W); (N, H, W) -> (N, 1, H, W)
+
+
+def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Repeat the last row and column until both sides are multiples: (N, C, H, W) -> (N, C, H', W').
+
+    A network that halves an image twice needs sides divisible by 4; crop its output with `[..., :H, :W]`.
+    Raises ValueError on bad input. Lab 00; used by the autoencoders of lab 02.
+    """
+    if image.ndim != 4:
+        raise ValueError(f"image: expected shape (N, C, H, W), got {tuple(image.shape)}")
+    if multiple < 1:
+        raise ValueError(f"multiple: expected at least 1, got {multiple}")
+    height, width = image.shape[-2:]
+    return F.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def random_crop(image: torch.Tensor, size: int, *, generator: torch.Generator | None = None) -> torch.Tensor:
+    """Cut a square at a random place, every place equally likely: (…, H, W) -> (…, size, size).
+
+    Small crops make training on whole slices affordable. Without a generator fresh entropy is used.
+    Raises ValueError where the image is smaller than `size`. Lab 02.
+    """
+    height, width = image.shape[-2:]
+    if not 1 <= size <= min(height, width):
+        raise ValueError(f"size: expected 1 to {min(height, width)} for an image of {height}×{width}, got {size}")
+    if generator is None:
+        generator = torch.Generator()
+        generator.seed()
+    device = generator.device
+    top = int(torch.randint(height - size + 1, (), generator=generator, device=device))
+    left = int(torch.randint(width - size + 1, (), generator=generator, device=device))
+    return image[..., top : top + size, left : left + size]

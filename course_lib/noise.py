@@ -1,0 +1,133 @@
+"""Corruption models: what turns a clean image into a noisy one.
+
+All have one form, `f(image, level, *, generator=None)`: a corrupted copy of any shape, same type, dtype and device.
+`generator` is a `numpy.random.Generator` for numpy images and a `torch.Generator` for tensors; without one, fresh
+entropy is used. The global random state is never touched, and nothing is clipped to [0, 1] (clipping biases the
+background; lab 04 measures by how much). Levels are in units of the data range.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from course_lib._checks import Array, check_image, check_number
+
+
+def gaussian(image: Array, sigma: float, *, generator: Any = None) -> Array:
+    """Add Gaussian noise: `image + n`, n ~ N(0, sigma²), independent in each pixel.
+
+    image: any shape, floating point. sigma: standard deviation >= 0. Raises TypeError/ValueError on bad input.
+    Source: Gondara 2016, section IV; lab 01.
+    """
+    check_image(image)
+    sigma = check_number(sigma, "sigma", low=0)
+    return image + sigma * _normal(image, _generator(image, generator))
+
+
+def rician(image: Array, sigma: float, *, generator: Any = None) -> Array:
+    """Take the magnitude of a complex image whose two channels are noisy: `sqrt((image + n1)² + n2²)`.
+
+    n1, n2 ~ N(0, sigma²). In the background (image 0) the result is Rayleigh with mean sigma·sqrt(π/2): magnitude MR
+    images are never dark where they are empty. image: any shape, a magnitude, so not negative. sigma >= 0.
+    Raises TypeError/ValueError on bad input. Source: Gudbjartsson and Patz 1995, equation 1; lab 04.
+    """
+    check_image(image)
+    _check_not_negative(image, "rician noise is that of a magnitude image")
+    sigma = check_number(sigma, "sigma", low=0)
+    generator = _generator(image, generator)
+    real = image + sigma * _normal(image, generator)
+    imaginary = sigma * _normal(image, generator)
+    return (real**2 + imaginary**2) ** 0.5
+
+
+def masking(image: Array, fraction: float, *, generator: Any = None) -> Array:
+    """Set each pixel to zero with probability `fraction`, and leave the others exactly as they are.
+
+    image: any shape. fraction: in [0, 1]. Raises TypeError/ValueError on bad input.
+    Source: Vincent 2008, section 2.3 (the corruption of the first denoising autoencoder); lab 01.
+    """
+    check_image(image)
+    fraction = check_number(fraction, "fraction", low=0, high=1)
+    dropped = _uniform(image, _generator(image, generator)) < fraction
+    return _where(dropped, 0.0, image)
+
+
+def salt_and_pepper(image: Array, fraction: float, *, generator: Any = None) -> Array:
+    """Replace each pixel with probability `fraction`: half of them by 0 (pepper), half by 1 (salt).
+
+    image: any shape, in [0, 1]. fraction: in [0, 1]. Raises TypeError/ValueError on bad input.
+    Source: Vincent 2010, section 3.3; lab 01.
+    """
+    check_image(image)
+    fraction = check_number(fraction, "fraction", low=0, high=1)
+    draw = _uniform(image, _generator(image, generator))
+    return _where(draw < fraction / 2, 0.0, _where((draw >= fraction / 2) & (draw < fraction), 1.0, image))
+
+
+def poisson(image: Array, peak: float, *, generator: Any = None) -> Array:
+    """Count photons: `Poisson(image · peak) / peak`, with variance image / peak. A small peak is a dark, noisy image.
+
+    image: any shape, not negative. peak: expected count where the image is 1, above 0.
+    Raises TypeError/ValueError on bad input. Source: Gondara 2016, section IV; lab 02.
+    """
+    check_image(image)
+    _check_not_negative(image, "a count of photons has no negative mean")
+    peak = check_number(peak, "peak", low=0, above=True)
+    generator = _generator(image, generator)
+    if isinstance(image, torch.Tensor):
+        return torch.poisson(image * peak, generator=generator) / peak
+    return (generator.poisson(image * peak) / peak).astype(image.dtype)
+
+
+def speckle(image: Array, sigma: float, *, generator: Any = None) -> Array:
+    """Multiply by noise, as in ultrasound: `image · (1 + n)`, n ~ N(0, sigma²). Dark pixels stay dark.
+
+    image: any shape. sigma >= 0. Raises TypeError/ValueError on bad input. Source: phase-1 deck (ultrasound); lab 02.
+    """
+    check_image(image)
+    sigma = check_number(sigma, "sigma", low=0)
+    return image * (1 + sigma * _normal(image, _generator(image, generator)))
+
+
+def _generator(image: Array, generator: Any) -> Any:
+    """The caller's generator if it fits the image, or a fresh one seeded from the operating system."""
+    if isinstance(image, torch.Tensor):
+        if generator is None:
+            generator = torch.Generator(device=image.device)
+            generator.seed()
+        if not isinstance(generator, torch.Generator):
+            raise TypeError(f"generator: expected a torch.Generator for a tensor, got {type(generator).__name__}")
+        return generator
+    if generator is None:
+        return np.random.default_rng()
+    if not isinstance(generator, np.random.Generator):
+        raise TypeError(
+            f"generator: expected a numpy.random.Generator for a numpy array, got {type(generator).__name__}"
+        )
+    return generator
+
+
+def _normal(image: Array, generator: Any) -> Array:
+    if isinstance(image, torch.Tensor):
+        return torch.randn(image.shape, generator=generator, device=image.device, dtype=image.dtype)
+    return generator.standard_normal(image.shape).astype(image.dtype, copy=False)
+
+
+def _uniform(image: Array, generator: Any) -> Array:
+    if isinstance(image, torch.Tensor):
+        return torch.rand(image.shape, generator=generator, device=image.device)
+    return generator.random(image.shape)
+
+
+def _where(condition: Array, value: float, image: Array) -> Array:
+    if isinstance(image, torch.Tensor):
+        return image.masked_fill(condition, value)
+    return np.where(condition, np.asarray(value, dtype=image.dtype), image)
+
+
+def _check_not_negative(image: Array, why: str) -> None:
+    if float(image.min()) < 0:
+        raise ValueError(f"image: expected no negative values ({why}), got a minimum of {float(image.min()):g}")
