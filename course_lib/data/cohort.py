@@ -1,0 +1,139 @@
+"""Synthetic subjects: smooth, invertible random deformations of the ICBM152 anatomy, with skull and scalp.
+
+They stand in for real scans (IXI) wherever there is no network. They are for training and validation and are
+always called *synthetic*: 20 of them hold one anatomy 20 times, and say nothing about how people differ.
+The test head, Colin27, has no part in them. Lab 02 trains on them.
+How a head is made: :mod:`course_lib.data.heads`.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import tempfile
+import warnings
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.data.fetch import data_folder
+from course_lib.data.heads import synthetic_head
+
+#: Part of every cache file's name: raise it whenever the heads change, so that no
+#: old file is taken for a new head.
+CACHE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class SyntheticSubject:
+    """Axial slices of one synthetic head, from low to high; S slices of H × W pixels of 1 mm.
+
+    images: float32 (S, H, W) in [0, 1], noise-free, front of the head up.   brain_masks: bool (S, H, W).
+    tissues: uint8 (S, H, W), values as in `heads.TISSUES`.   planes: int64 (S,), plane numbers of the volume.
+    """
+
+    images: np.ndarray
+    brain_masks: np.ndarray
+    tissues: np.ndarray
+    planes: np.ndarray
+    seed: int
+    number: int
+
+
+def check_count(value, name: str, *, low: int = 1) -> int:
+    """`value` as an int of at least `low`; TypeError or ValueError otherwise."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected a whole number, got {value!r}") from None
+    if count < low:
+        raise ValueError(f"{name}: expected a whole number of at least {low}, got {value!r}")
+    return count
+
+
+def cache_folder() -> Path:
+    """Where made heads are kept: below $COURSE_DATA, else below the user's cache folder."""
+    return data_folder() / "synthetic_heads"
+
+
+def _cache_file(seed: int, number: int, slices: int) -> Path:
+    return cache_folder() / f"v{CACHE_VERSION}_seed{seed}_subject{number}_slices{slices}.npz"
+
+
+def _make(seed: int, number: int, slices: int) -> SyntheticSubject:
+    head = synthetic_head(seed, number)
+    planes = head.planes(slices)
+    return SyntheticSubject(*head.paint(planes), planes, seed, number)
+
+
+def _read(path: Path, seed: int, number: int, slices: int) -> SyntheticSubject | None:
+    """The subject kept at `path`; None if there is no file or it is damaged (then with a warning)."""
+    try:
+        with np.load(path) as file:
+            images, planes = file["images"], file["planes"]
+            masks, tissues = file["brain_masks"], file["tissues"]
+        if not images.shape == masks.shape == tissues.shape == (slices, *images.shape[1:]):
+            raise ValueError(f"shapes {images.shape}, {masks.shape}, {tissues.shape}")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        warnings.warn(f"damaged cache file {path} ({error}): the synthetic head is made again", stacklevel=4)
+        return None
+    return SyntheticSubject(images.astype(np.float32) / 65535, masks, tissues, planes, seed, number)
+
+
+def _write(path: Path, subject: SyntheticSubject) -> None:
+    """Keep a subject: first beside its place, then moved there, so that no reader sees half a file."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            temporary = file.name
+            np.savez_compressed(
+                file,
+                # `paint` rounds to 16 bits: nothing is lost here
+                images=np.round(subject.images * 65535).astype(np.uint16),
+                brain_masks=subject.brain_masks,
+                tissues=subject.tissues,
+                planes=subject.planes,
+            )
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        message = f"cannot keep the synthetic head in {path.parent} ({error}): going on without"
+        warnings.warn(message, stacklevel=4)
+
+
+def brain_cohort(
+    n: int, seed: int, *, slices: int = 30, cache: bool = True, progress: bool = True
+) -> list[SyntheticSubject]:
+    """`n` synthetic subjects with `slices` evenly spaced axial slices each.
+
+    Subject k of a seed is the same whatever `n`, and whether it was cached or not; plane z of a subject is
+    the same whatever `slices`. Slices span the planes with at least 4.5 % brain. The global random state
+    is untouched.
+
+    cache: keep each subject as a compressed file in :func:`cache_folder`; a damaged file is made again.
+    progress: show a progress bar. Raises TypeError/ValueError for n < 1, slices < 1 or more slices than
+    planes, and a negative seed; ModuleNotFoundError without nilearn, which carries the template. Lab 02.
+    """
+    from tqdm.auto import tqdm
+
+    n, slices = check_count(n, "n"), check_count(slices, "slices")
+    seed = check_count(seed, "seed", low=0)
+    subjects = []
+    for number in tqdm(range(n), desc="synthetic heads", unit="head", disable=not progress):
+        path = _cache_file(seed, number, slices)
+        subject = _read(path, seed, number, slices) if cache else None
+        if subject is None:
+            subject = _make(seed, number, slices)
+            if cache:
+                _write(path, subject)
+        subjects.append(subject)
+    return subjects
