@@ -1,0 +1,66 @@
+"""What the test cells of the labs use: while an exercise is checked, the library's own answer to it is closed.
+
+A student is meant to write `psnr`, not to call `course_lib.metrics.psnr`. The check therefore runs inside
+`without("course_lib.metrics.psnr")`, and a call of that function, under whatever name, says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class AnswerFromLibrary(AssertionError):
+    """Raised when an answer calls the function that the exercise asks the student to write."""
+
+
+@contextmanager
+def without(*names: str) -> Iterator[None]:
+    """Close functions or classes, given by dotted name, while the block runs; open them again after it.
+
+    names: such as "course_lib.metrics.psnr" or "skimage.metrics.structural_similarity". A closed function raises
+    AnswerFromLibrary however it was imported, because its code is exchanged, not its name.
+    Raises ImportError or AttributeError for a name that does not exist. Used by the checks of every lab.
+    """
+    # all names are looked up before any is closed, so that a mistyped one closes nothing
+    targets = [(name, function) for name in names for function in _functions(name)]
+    saved = [(function, function.__code__) for _, function in targets]
+    try:
+        for name, function in targets:
+            function.__code__ = _refusal(name, function)
+        yield
+    finally:
+        for function, code in saved:
+            function.__code__ = code
+
+
+def _functions(name: str) -> list[types.FunctionType]:
+    """The Python functions that run when `name` is called: itself, or a class's `__init__` and `forward`."""
+    module, _, attribute = name.rpartition(".")
+    target = getattr(importlib.import_module(module), attribute)
+    if isinstance(target, type):
+        found = [vars(target).get("__init__"), vars(target).get("forward")]
+    else:
+        found = [target]
+    functions = [item for item in found if isinstance(item, types.FunctionType)]
+    if not functions:
+        raise TypeError(f"without: {name} is no Python function or class, so it cannot be closed")
+    return functions
+
+
+def _refusal(name: str, function: types.FunctionType) -> types.CodeType:
+    def refuse(*args, **kwargs):  # the name stands in the code itself: globals here are those of the closed function
+        from course_lib.exercise import AnswerFromLibrary
+
+        raise AnswerFromLibrary("NAME")
+
+    message = (
+        f"your answer calls {name}, which is what this exercise asks you to write."
+        " Write the computation yourself; the library's version is closed while your answer is checked."
+    )
+    code = refuse.__code__
+    constants = tuple(message if item == "NAME" else item for item in code.co_consts)
+    # a function keeps its closure, so the new code must name as many free variables as the old one
+    return code.replace(co_consts=constants, co_freevars=function.__code__.co_freevars)

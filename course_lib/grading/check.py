@@ -1,0 +1,223 @@
+"""Prove the graders: the solution earns full marks, the stub 0, and every named wrong answer loses just its exercise.
+
+The solution and the released stub go through nbgrader itself, into a gradebook, and their scores are read from it. The
+wrong answers, twenty a lab, share one kernel: its namespace is emptied between two of them, and each cell's score is
+nbgrader's own judgement of the outputs. Solution and stub pass that way too, last of all, and must score the same: so
+the short way is as good as the long one, and no wrong answer left anything behind.
+"""
+
+from __future__ import annotations
+
+import copy
+import multiprocessing
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from jupyter_client.manager import KernelManager
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.utils import determine_grade
+
+from course_lib.grading import source
+from course_lib.grading.build import release
+from course_lib.grading.source import Exercise, SourceError, WrongAnswer
+
+LIBRARY_ANSWER = "calls_the_library"
+WRONG_ANSWERS = 3  # of each exercise, beside the one that calls the library
+EXPERIMENT = "experiment"  # the tag of cells that train, draw or play: skipped when grading
+CELL_TIMEOUT = 120
+
+Scores = dict[str, float]  # graded cell -> points earned
+
+
+@dataclass
+class LabReport:
+    """What was proved of one lab: in `problems` whatever is not as it must be, in words."""
+
+    name: str
+    points: float = 0
+    by_hand: float = 0
+    wrong_answers: int = 0
+    seconds: float = 0
+    problems: list[str] = field(default_factory=list)
+    messages: dict[str, str] = field(default_factory=dict)
+
+
+def check(root: Path, labs: list[str] | None = None, *, workers: int = 2, verbose: bool = False) -> int:
+    """Check all labs, or the named ones; prints a line a lab and returns the exit code: 0 if all is as it must be.
+
+    root: the repository. workers: labs checked at the same time. verbose: print what each wrong answer is told.
+    """
+    try:
+        names = [path.stem for path in source.lab_sources(root, labs)]
+    except SourceError as error:
+        print(f"course check: {error}")
+        return 1
+    arguments = [(root, name) for name in names]
+    if workers > 1 and len(names) > 1:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            reports = list(pool.map(check_lab, *zip(*arguments, strict=True)))
+    else:
+        reports = [check_lab(*argument) for argument in arguments]
+    for report in reports:
+        state = "OK  " if not report.problems else "FAIL"
+        print(
+            f"{state} {report.name}: solution {report.points:g} points (+{report.by_hand:g} by hand), stub 0,"
+            f" {report.wrong_answers} wrong answers lose what they must ({report.seconds:.0f} s)"
+            if not report.problems
+            else f"{state} {report.name} ({report.seconds:.0f} s)"
+        )
+        for problem in report.problems:
+            print(f"     {problem}")
+        if verbose:
+            for wrong, message in report.messages.items():
+                print(f"     {wrong}: {message}")
+    return 1 if any(report.problems for report in reports) else 0
+
+
+def check_lab(root: Path, name: str) -> LabReport:
+    """Prove the graders of one lab."""
+    report, start = LabReport(name), time.perf_counter()
+    try:
+        _check_lab(root, name, report)
+    except SourceError as error:
+        report.problems.append(str(error))
+    report.seconds = time.perf_counter() - start
+    return report
+
+
+def _check_lab(root: Path, name: str, report: LabReport) -> None:
+    path = root / "solutions" / f"{name}.py"
+    notebook = source.read_lab(path, source.Address.of(root))
+    exercises = source.exercises(notebook, path)
+    wrong_answers = source.read_wrong_answers(path.with_suffix(".wrong.py"))
+    report.points = sum(item.points for item in exercises if not item.by_hand)
+    report.by_hand = sum(item.points for item in exercises if item.by_hand)
+    report.wrong_answers = len(wrong_answers)
+    report.problems += _missing_wrong_answers(exercises, wrong_answers)
+
+    full = {item.graded_cell: item.points for item in exercises if not item.by_hand}
+    none = dict.fromkeys(full, 0.0)
+    with tempfile.TemporaryDirectory(prefix="course-check-") as folder:
+        by_nbgrader, stub = _grade_with_nbgrader(root, Path(folder), name, notebook)
+        report.problems += _differences("solution (nbgrader)", full, by_nbgrader["solution"])
+        report.problems += _differences("released stub (nbgrader)", none, by_nbgrader["stub"])
+
+        with closing(_Kernel(Path(folder))) as kernel:
+            for wrong in wrong_answers:
+                expected = dict(full)
+                if f"{wrong.exercise}_test" in expected:
+                    expected[f"{wrong.exercise}_test"] = 0.0
+                scores, errors = kernel.grade(_with_answer(notebook, wrong))
+                label = f"[{wrong.exercise}] {wrong.name}"
+                message = errors.get(f"{wrong.exercise}_test", "")
+                report.messages[label] = message
+                report.problems += _differences(f"wrong answer {label}", expected, scores, errors)
+                report.problems += _poor_message(label, wrong, message)
+            report.problems += _differences("solution (after the wrong answers)", full, *kernel.grade(notebook))
+            report.problems += _differences("stub (after the wrong answers)", none, *kernel.grade(stub))
+
+
+def _missing_wrong_answers(exercises: list[Exercise], wrong_answers: list[WrongAnswer]) -> list[str]:
+    automatic = [item.name for item in exercises if not item.by_hand]
+    problems = []
+    for wrong in wrong_answers:
+        if wrong.exercise not in automatic:
+            problems.append(f"wrong answer [{wrong.exercise}] {wrong.name}: there is no such exercise")
+    for name in automatic:
+        named = [wrong.name for wrong in wrong_answers if wrong.exercise == name]
+        if LIBRARY_ANSWER not in named:
+            problems.append(f"exercise {name}: the wrong answer {LIBRARY_ANSWER!r} is missing")
+        if len(set(named) - {LIBRARY_ANSWER}) < WRONG_ANSWERS:
+            problems.append(f"exercise {name}: expected {WRONG_ANSWERS} named wrong answers, got {named}")
+    return problems
+
+
+def _differences(who: str, expected: Scores, got: Scores, errors: dict[str, str] | None = None) -> list[str]:
+    problems = []
+    for cell, points in expected.items():
+        if got.get(cell) != points:
+            why = f": {errors[cell]}" if errors and cell in errors else ""
+            problems.append(f"{who}: expected {points:g} points in {cell}, got {got.get(cell, 'no score')}{why}")
+    return problems
+
+
+def _poor_message(label: str, wrong: WrongAnswer, message: str) -> list[str]:
+    """A student must read what to look at: a bare AssertionError says nothing."""
+    if message.strip() in ("AssertionError", "AssertionError:"):
+        return [f"wrong answer {label}: the failing assert has no message"]
+    if wrong.name == LIBRARY_ANSWER and not message.startswith("AnswerFromLibrary"):
+        return [f"wrong answer {label}: expected it to be told that the library is closed, got {message!r}"]
+    return []
+
+
+def _with_answer(notebook: NotebookNode, wrong: WrongAnswer) -> NotebookNode:
+    changed = copy.deepcopy(notebook)
+    for cell in changed.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == wrong.exercise:
+            cell.source = wrong.code
+    return changed
+
+
+def _grade_with_nbgrader(
+    root: Path, folder: Path, name: str, notebook: NotebookNode
+) -> tuple[dict[str, Scores], NotebookNode]:
+    """Grade solution and released stub by nbgrader in a scratch course; returns both scores, and the stub."""
+    text = nbformat.writes(notebook, version=nbformat.NO_CONVERT)
+    api = release(root, folder, {name: text})
+    stub = nbformat.read(folder / "labs" / name / f"{name}.ipynb", as_version=4)
+    scores: dict[str, Scores] = {}
+    for student, submission in (("solution", notebook), ("stub", stub)):
+        target = folder / "submitted" / student / name / f"{name}.ipynb"
+        target.parent.mkdir(parents=True)
+        nbformat.write(submission, target)
+        result = api.autograde(name, student)
+        if not result["success"]:
+            raise SourceError(f"{name}: nbgrader could not grade the {student}:\n{result['log']}")
+        with closing(Gradebook(api.coursedir.db_url)) as gradebook:
+            grades = gradebook.find_submission_notebook(name, name, student).grades
+            scores[student] = {grade.name: grade.auto_score or 0.0 for grade in grades if grade.cell.cell_type == "code"}
+    return scores, stub
+
+
+class _Kernel:
+    """One Jupyter kernel that grades notebook after notebook, its namespace emptied in between."""
+
+    def __init__(self, folder: Path):
+        # sockets in a file of our own, where the system has them: no open port, no warning about one
+        channels = {"transport": "ipc", "ip": str(folder / "kernel")} if sys.platform == "linux" else {}
+        self.manager = KernelManager(kernel_name="python3", **channels)
+        self.manager.start_kernel(cwd=str(folder))
+
+    def grade(self, notebook: NotebookNode) -> tuple[Scores, dict[str, str]]:
+        """Run all but the experiments; returns the points of each test cell and, where one failed, its error."""
+        notebook = copy.deepcopy(notebook)
+        notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
+        client = NotebookClient(
+            notebook, km=self.manager, allow_errors=True, timeout=CELL_TIMEOUT, skip_cells_with_tag=EXPERIMENT
+        )
+        try:
+            client.execute(reset_kc=True)
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+        scores, errors = {}, {}
+        for cell in notebook.cells:
+            meta = cell.metadata.get("nbgrader")
+            if cell.cell_type == "code" and meta and meta["grade"]:
+                scores[meta["grade_id"]] = determine_grade(cell)[0]
+                for output in cell.outputs:
+                    if output.output_type == "error":
+                        errors[meta["grade_id"]] = f"{output.ename}: {output.evalue}"
+        return scores, errors
+
+    def close(self) -> None:
+        self.manager.shutdown_kernel(now=True)
