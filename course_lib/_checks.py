@@ -48,8 +48,7 @@ def check_pair(prediction: Any, target: Any) -> None:
         )
     if prediction.shape != target.shape:
         raise ValueError(
-            "prediction and target: expected the same shape, got"
-            f" {tuple(prediction.shape)} and {tuple(target.shape)}"
+            f"prediction and target: expected the same shape, got {tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     if isinstance(prediction, torch.Tensor) and prediction.device != target.device:
         raise ValueError(
@@ -71,7 +70,9 @@ def check_mask(mask: Any, image: Array) -> None:
         raise ValueError("mask: expected at least one pixel in every image (for SSIM: one whole window), got none")
 
 
-def check_number(value: Any, name: str, *, low: float = -math.inf, high: float = math.inf, above: bool = False) -> float:
+def check_number(
+    value: Any, name: str, *, low: float = -math.inf, high: float = math.inf, above: bool = False
+) -> float:
     """Refuse what is no finite real number in [low, high] (or above `low`, where `above` is set); returns a float."""
     try:
         if isinstance(value, (bool, str)):

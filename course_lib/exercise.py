@@ -51,16 +51,19 @@ def _functions(name: str) -> list[types.FunctionType]:
 
 
 def _refusal(name: str, function: types.FunctionType) -> types.CodeType:
-    def refuse(*args, **kwargs):  # the name stands in the code itself: globals here are those of the closed function
-        from course_lib.exercise import AnswerFromLibrary
-
-        raise AnswerFromLibrary("NAME")
-
+    """Code that refuses, made for the closure of `function`: it must name the same free variables as the old code."""
     message = (
         f"your answer calls {name}, which is what this exercise asks you to write."
         " Write the computation yourself; the library's version is closed while your answer is checked."
     )
-    code = refuse.__code__
-    constants = tuple(message if item == "NAME" else item for item in code.co_consts)
-    # a function keeps its closure, so the new code must name as many free variables as the old one
-    return code.replace(co_consts=constants, co_freevars=function.__code__.co_freevars)
+    free = function.__code__.co_freevars
+    # The free variables must be real ones (compiled as such): Jupyter's tracebacks read them, and Python crashes else.
+    source = ["def outer():"]
+    source += [f"    {variable} = None" for variable in free]
+    source += ["    def refuse(*args, **kwargs):"]
+    source += [f"        if 0: {variable}" for variable in free]
+    source += [f"        from {__name__} import AnswerFromLibrary", f"        raise AnswerFromLibrary({message!r})"]
+    source += ["    return refuse"]
+    namespace: dict = {}
+    exec("\n".join(source), namespace)
+    return namespace["outer"]().__code__

@@ -60,7 +60,8 @@ def ssim(
     prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,); at least 11 pixels a side (7 for "uniform").
     window: "gaussian" as Wang et al. 2004 (11×11, sigma 1.5, population covariance), or "uniform" (7×7, sample
     covariance), the default of scikit-image, in which some published tables are computed. Only windows that lie whole
-    inside the image count. mask: as for `mse`; it chooses the windows by their centre. Raises TypeError/ValueError on bad input.
+    inside the image count. mask: as for `mse`; it chooses the windows by their centre.
+    Raises TypeError/ValueError on bad input.
     Source: Wang et al. 2004, equation 13; lecture, evaluation metrics; lab 02.
     """
     check_pair(prediction, target)
@@ -103,15 +104,14 @@ def _mean(values: Array, mask: Array | None) -> Array:
     return (values * mask).sum(axes) / mask.sum(axes)
 
 
-def _ssim_map(
-    x: torch.Tensor, y: torch.Tensor, data_range: float, window: str, k1: float, k2: float
-) -> torch.Tensor:
+def _ssim_map(x: torch.Tensor, y: torch.Tensor, data_range: float, window: str, k1: float, k2: float) -> torch.Tensor:
     """Local SSIM of every window that fits: (…, H, W) -> (…, H', W')."""
     height, width = x.shape[-2:]
     # Four local means are enough: SSIM needs the variances only as their sum.
     maps = torch.stack([x, y, x * x + y * y, x * y])  # (4, N?, C?, H, W)
     means = _local_mean(maps.reshape(1, -1, height, width), window)  # (1, 4·N·C, H', W')
-    mean_x, mean_y, mean_squares, mean_product = means.reshape(4, *x.shape[:-2], *means.shape[-2:])  # each (…, H', W')
+    # each (…, H', W')
+    mean_x, mean_y, mean_squares, mean_product = means.reshape(4, *x.shape[:-2], *means.shape[-2:])
     # N / (N - 1) turns the population covariance into the sample covariance
     scale = 1.0 if window == "gaussian" else 49 / 48
     product = mean_x * mean_y

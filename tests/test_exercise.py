@@ -1,5 +1,7 @@
 """`without` closes the library's answer under whatever name it is called, and opens it again."""
 
+import traceback
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +44,16 @@ def test_classes_and_their_children_are_closed():
             made_before(torch.rand(1, 1, 8, 8))
     assert made_before(torch.rand(1, 1, 8, 8)).shape == (1, 1, 8, 8)
     assert sum(p.numel() for p in Copy().parameters()) == 28_353
+
+
+def test_a_traceback_with_local_variables_can_be_shown():
+    """Jupyter's tracebacks read the locals of every frame: a refusal made carelessly crashed the kernel there."""
+    with without("course_lib.models.dae.ConvDAE"):
+        with pytest.raises(AnswerFromLibrary) as refused:
+            dae.ConvDAE()
+    frames = [frame for frame, _ in traceback.walk_tb(refused.value.__traceback__)]
+    assert frames[-1].f_code.co_name == "refuse"
+    assert set(frames[-1].f_locals) >= {"args", "kwargs", "AnswerFromLibrary"}
 
 
 def test_other_packages_too():

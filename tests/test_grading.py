@@ -16,7 +16,7 @@ from course_lib.grading import source
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LAB = '''\
+LAB = """\
 # %% [markdown]
 # # Lab 90: Tiny
 #
@@ -64,9 +64,9 @@ with without("course_lib.images.rescale"):
 
 # %% [markdown] nbgrader={"grade_id": "why", "solution": true, "points": 1}
 # Because.
-'''
+"""
 
-WRONG = '''\
+WRONG = """\
 # Named wrong answers.
 
 # %% [double] calls_the_library
@@ -120,7 +120,7 @@ def half(x):
 # Answers the example only.
 def half(x):
     return 1
-'''
+"""
 
 
 @pytest.fixture
@@ -133,7 +133,9 @@ def course(tmp_path):
         (tmp_path / folder).mkdir()
     (tmp_path / "solutions" / "lab90_tiny.py").write_text(LAB)
     (tmp_path / "solutions" / "lab90_tiny.wrong.py").write_text(WRONG)
-    (tmp_path / "lectures" / "90_tiny.py").write_text("# %% [markdown]\n# # Lecture 90\n#\n# {{badges}}\n\n# %%\n1 + 1\n")
+    (tmp_path / "lectures" / "90_tiny.py").write_text(
+        "# %% [markdown]\n# # Lecture 90\n#\n# {{badges}}\n\n# %%\n1 + 1\n"
+    )
     return tmp_path
 
 
@@ -169,7 +171,9 @@ def test_the_student_version_has_stubs_points_and_no_answers(course):
     building.build(course)
     notebook = student(course)
     text = "\n".join(cell.source for cell in notebook.cells)
-    assert "return 2 * x" not in text and "HIDDEN" not in text and "negative numbers" not in text and "Because" not in text
+    assert (
+        "return 2 * x" not in text and "HIDDEN" not in text and "negative numbers" not in text and "Because" not in text
+    )
     assert text.count("raise NotImplementedError") == 2
     assert "Double it (2.5 points) and tell why (1 point)" in text
     assert "| **all** | **4.5** | |" in text
@@ -177,7 +181,11 @@ def test_the_student_version_has_stubs_points_and_no_answers(course):
     assert all("outputs" not in cell or cell.outputs == [] for cell in notebook.cells)
     ids = [cell.id for cell in notebook.cells]
     assert len(set(ids)) == len(ids) and {"double", "double_test", "why"} <= set(ids)
-    locked = {cell.metadata.nbgrader.grade_id: cell.metadata.get("editable", True) for cell in notebook.cells if "nbgrader" in cell.metadata}
+    locked = {
+        cell.metadata.nbgrader.grade_id: cell.metadata.get("editable", True)
+        for cell in notebook.cells
+        if "nbgrader" in cell.metadata
+    }
     assert locked == {"double": True, "double_test": False, "half": True, "half_test": False, "why": True}
     assert "| [Lab 90: Tiny](labs/lab90_tiny/lab90_tiny.ipynb) | 4.5 |" in (course / "README.md").read_text()
 
@@ -185,7 +193,11 @@ def test_the_student_version_has_stubs_points_and_no_answers(course):
 def test_ids_change_only_where_a_cell_changes(course):
     building.build(course)
     before = [cell.id for cell in student(course).cells]
-    edit(course / "solutions" / "lab90_tiny.py", "# %%\nimport numpy as np", "# %% [markdown]\n# New words.\n\n# %%\nimport numpy as np")
+    edit(
+        course / "solutions" / "lab90_tiny.py",
+        "# %%\nimport numpy as np",
+        "# %% [markdown]\n# New words.\n\n# %%\nimport numpy as np",
+    )
     building.build(course)
     after = [cell.id for cell in student(course).cells]
     assert [identifier for identifier in after if identifier in before] == before and len(after) == len(before) + 1
@@ -228,7 +240,11 @@ def test_check_finds_edited_missing_and_stray_notebooks(course, capsys):
     ("old", "new", "says"),
     [
         ('"double_test", "points": 2.5', '"twice_test", "points": 2.5', "needs an answer cell"),
-        ('{"grade_id": "double", "solution": true}', '{"grade_id": "double"}', "needs a grade_id, and solution or points"),
+        (
+            '{"grade_id": "double", "solution": true}',
+            '{"grade_id": "double"}',
+            "needs a grade_id, and solution or points",
+        ),
         ("{{points why}}", "{{points who}}", "neither badges, exercises, nor points"),
         ("# # Lab 90: Tiny", "# Lab 90", "first heading"),
     ],
@@ -250,7 +266,10 @@ def test_other_refusals(course, capsys):
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("# %% double squares\n# Why.\nx = 1\n", r"expected a cell header"), ("# %% [double] squares\nx = 1\n", "say the misconception")],
+    [
+        ("# %% double squares\n# Why.\nx = 1\n", r"expected a cell header"),
+        ("# %% [double] squares\nx = 1\n", "say the misconception"),
+    ],
 )
 def test_wrong_answer_files_are_refused_in_words(tmp_path, text, says):
     path = tmp_path / "lab.wrong.py"
@@ -301,7 +320,11 @@ def test_the_proof_fails_where_a_grader_is_weak(course, capsys):
 
 
 def test_a_stub_that_earns_points_is_found(course, capsys):
-    edit(course / "solutions" / "lab90_tiny.py", '    assert half(3) == 1.5, "half of three is one and a half"', "    assert callable(half)")
+    edit(
+        course / "solutions" / "lab90_tiny.py",
+        '    assert half(3) == 1.5, "half of three is one and a half"',
+        "    assert callable(half)",
+    )
     edit(
         course / "solutions" / "lab90_tiny.wrong.py",
         "# %% [half] calls_the_library",

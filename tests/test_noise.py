@@ -1,4 +1,4 @@
-"""Noise: the right distribution (Kolmogorov-Smirnov against SciPy), the same seed the same noise, nothing global touched."""
+"""Noise: the right distribution (Kolmogorov-Smirnov against SciPy), same seed same noise, nothing global touched."""
 
 import numpy as np
 import pytest
@@ -140,7 +140,9 @@ def test_bad_images_are_refused_in_words(name, image, error, says):
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize(("level", "error"), [(-0.1, ValueError), (np.nan, ValueError), ("0.1", TypeError), (None, TypeError)])
+@pytest.mark.parametrize(
+    ("level", "error"), [(-0.1, ValueError), (np.nan, ValueError), ("0.1", TypeError), (None, TypeError)]
+)
 def test_bad_levels_are_refused_in_words(name, level, error):
     with pytest.raises(error, match="expected"):
         MODELS[name][0](np.ones((2, 2)), level)

@@ -13,17 +13,21 @@ import multiprocessing
 import sys
 import tempfile
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.utils import determine_grade
+from sqlalchemy.exc import SAWarning
 
 from course_lib.grading import source
 from course_lib.grading.build import release
@@ -116,14 +120,14 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
                 expected = dict(full)
                 if f"{wrong.exercise}_test" in expected:
                     expected[f"{wrong.exercise}_test"] = 0.0
-                scores, errors = kernel.grade(_with_answer(notebook, wrong))
                 label = f"[{wrong.exercise}] {wrong.name}"
+                scores, errors = kernel.grade(_with_answer(notebook, wrong), label)
                 message = errors.get(f"{wrong.exercise}_test", "")
                 report.messages[label] = message
                 report.problems += _differences(f"wrong answer {label}", expected, scores, errors)
                 report.problems += _poor_message(label, wrong, message)
-            report.problems += _differences("solution (after the wrong answers)", full, *kernel.grade(notebook))
-            report.problems += _differences("stub (after the wrong answers)", none, *kernel.grade(stub))
+            report.problems += _differences("solution (after the wrong answers)", full, *kernel.grade(notebook, "solution"))
+            report.problems += _differences("stub (after the wrong answers)", none, *kernel.grade(stub, "stub"))
 
 
 def _missing_wrong_answers(exercises: list[Exercise], wrong_answers: list[WrongAnswer]) -> list[str]:
@@ -179,12 +183,15 @@ def _grade_with_nbgrader(
         target = folder / "submitted" / student / name / f"{name}.ipynb"
         target.parent.mkdir(parents=True)
         nbformat.write(submission, target)
-        result = api.autograde(name, student)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, about its own sessions
+            result = api.autograde(name, student)
         if not result["success"]:
             raise SourceError(f"{name}: nbgrader could not grade the {student}:\n{result['log']}")
         with closing(Gradebook(api.coursedir.db_url)) as gradebook:
             grades = gradebook.find_submission_notebook(name, name, student).grades
-            scores[student] = {grade.name: grade.auto_score or 0.0 for grade in grades if grade.cell.cell_type == "code"}
+            automatic = [grade for grade in grades if grade.cell.cell_type == "code"]
+            scores[student] = {grade.name: grade.auto_score or 0.0 for grade in automatic}
     return scores, stub
 
 
@@ -194,10 +201,11 @@ class _Kernel:
     def __init__(self, folder: Path):
         # sockets in a file of our own, where the system has them: no open port, no warning about one
         channels = {"transport": "ipc", "ip": str(folder / "kernel")} if sys.platform == "linux" else {}
-        self.manager = KernelManager(kernel_name="python3", **channels)
-        self.manager.start_kernel(cwd=str(folder))
+        # nbclient notices a kernel that dies only through an asynchronous manager; a blocking one waits for ever
+        self.manager = AsyncKernelManager(kernel_name="python3", **channels)
+        run_sync(self.manager.start_kernel)(cwd=str(folder))
 
-    def grade(self, notebook: NotebookNode) -> tuple[Scores, dict[str, str]]:
+    def grade(self, notebook: NotebookNode, label: str) -> tuple[Scores, dict[str, str]]:
         """Run all but the experiments; returns the points of each test cell and, where one failed, its error."""
         notebook = copy.deepcopy(notebook)
         notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
@@ -206,6 +214,8 @@ class _Kernel:
         )
         try:
             client.execute(reset_kc=True)
+        except DeadKernelError:
+            raise SourceError(f"the kernel died while it graded {label}: run that by hand to see where") from None
         finally:
             if client.kc is not None:
                 client.kc.stop_channels()
@@ -220,4 +230,4 @@ class _Kernel:
         return scores, errors
 
     def close(self) -> None:
-        self.manager.shutdown_kernel(now=True)
+        run_sync(self.manager.shutdown_kernel)(now=True)

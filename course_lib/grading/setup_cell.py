@@ -5,7 +5,7 @@ from __future__ import annotations
 from course_lib.project import PLACEHOLDER
 
 # Only the standard library until course_lib is found; short enough for a beginner to read.
-_CELL = '''\
+_CELL = """\
 # Run this cell first: it finds the course's library, or installs it (never torch, torchvision or numpy).
 import importlib.util
 import pathlib
@@ -21,9 +21,9 @@ if importlib.util.find_spec("course_lib") is None:  # not installed: is a copy o
 @INSTALL@
 from course_lib.start import start_lab
 
-profile = start_lab(@LAB@)'''
+profile = start_lab(@LAB@)"""
 
-_INSTALL = '''\
+_INSTALL = """\
         address = @ADDRESS@
         install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", address]
         result = subprocess.run(install, capture_output=True, text=True)
@@ -35,15 +35,15 @@ _INSTALL = '''\
                 "'Student' in the course's README; 4. if it still fails, send your instructor these lines:\\n"
                 + result.stderr[-1500:]
             )
-'''
+"""
 
-_NO_ADDRESS = '''\
+_NO_ADDRESS = """\
         raise RuntimeError(
             "The course library is not here, and this notebook does not know where to get it from. "
             "What to do: open it inside a copy of the course (README, 'Student'), or ask your instructor to "
             "run `course relink OWNER/NAME` with the course's address and to hand the labs out again."
         )
-'''
+"""
 
 
 def setup_cell(repository: str, branch: str, lab: str) -> str:

@@ -1,0 +1,92 @@
+# `make lab` to work on the labs, `make test` to prove the course; `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
+ARGS ?=
+WORKERS ?= 2
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help lab test test-browser bench clean
+
+BIN := $(VENV)/bin
+STAGE := bash scripts/stage
+EXTRAS := instructor,dev
+# pip says what it downloads, and not what is there already
+install = bash -o pipefail -c '$(BIN)/python -m pip install -c $(CONSTRAINTS) -e "$(1)" \
+	| sed "/^Requirement already satisfied/d"'
+SOURCES := $(wildcard solutions/*.py lectures/*.py course_lib/grading/*.py) nbgrader_config.py
+# Workers share the cores, so that a model in one does not starve the others.
+THREADS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
+	echo $$(( cores > $(WORKERS) ? cores / $(WORKERS) : 1 )))
+# JupyterLab refuses root without a word from us, and there is no browser to open on a server.
+OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root) \
+	$(if $(CI),--no-browser,$(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),,--no-browser))
+
+help:
+	@echo "make lab           set up and open JupyterLab on the labs; options: make lab ARGS=\"--port 9999\""
+	@echo "make test          prove the course: style, derived files, library, notebooks, graders"
+	@echo "make test-browser  prove lab 00 in a real browser (needs chromium and chromedriver)"
+	@echo "make bench         measure, and fill BENCHMARKS.md"
+	@echo "make clean         delete what is derived or cached here, and keep $(VENV)"
+	@echo "another Python: make lab PYTHON=python3.12; another folder: make lab VENV=/somewhere/venv"
+
+lab: $(VENV)/.stamp-built $(VENV)/.stamp-kernel
+	@echo "JupyterLab prints its address below; Ctrl-C stops it."
+	@exec $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)/labs" $(OPTIONS) $(ARGS)
+
+# The check of derived files comes before anything derives them, or it could never fail.
+test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
+	@$(STAGE) "style" $(BIN)/ruff check .
+	@$(STAGE) "derived files" $(BIN)/course build --check
+	@$(STAGE) "build" $(BIN)/course build
+	@OMP_NUM_THREADS=$(THREADS) $(STAGE) "library" $(BIN)/python -m pytest -m "not browser" \
+		-n $(WORKERS) --dist loadfile --cov=course_lib --cov-branch --cov-report=term --cov-fail-under=90 tests
+	@OMP_NUM_THREADS=$(THREADS) COURSE_PROFILE=ci $(STAGE) "notebooks" $(BIN)/python -m pytest \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout 120 -n $(WORKERS) --dist loadfile solutions lectures
+	@OMP_NUM_THREADS=$(THREADS) $(STAGE) "graders" $(BIN)/course check --workers $(WORKERS)
+
+test-browser: $(VENV)/.stamp-dev $(VENV)/.stamp-built $(VENV)/.stamp-kernel
+	@$(STAGE) "browser" $(BIN)/python -m pytest -m browser tests/browser
+
+bench: $(VENV)/.stamp-dev
+	@$(STAGE) "bench" $(BIN)/python scripts/bench.py
+
+# Stamp files remember what was done for which pyproject.toml, constraints and sources: a second run skips it.
+$(VENV)/.stamp-venv:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name one: make lab PYTHON=/path/to/python3"; \
+		exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$$($(PYTHON) --version) is too old: the course needs 3.11 or newer. Name one: make lab PYTHON=python3.12"; \
+		exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module. On Debian or Ubuntu: sudo apt install python3-venv"; \
+		exit 1; }
+	@test -x $(BIN)/python || $(STAGE) "environment" $(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.stamp-installed: $(VENV)/.stamp-venv pyproject.toml $(CONSTRAINTS)
+	@$(STAGE) "install" $(call install,.[instructor])
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-installed
+	@$(STAGE) "install for tests" $(call install,.[$(EXTRAS)])
+	@touch $@
+
+# A student's answers lie in labs/ as files that git sees as changed: deriving would overwrite them.
+$(VENV)/.stamp-built: $(VENV)/.stamp-installed $(SOURCES)
+	@if git diff --quiet HEAD -- labs 2>/dev/null; then $(STAGE) "build" $(BIN)/course build; else \
+		echo "labs/ has changes that git has not committed: left as they are (\`course build\` derives labs anew)."; fi
+	@touch $@
+
+$(VENV)/.stamp-kernel: $(VENV)/.stamp-installed
+	@$(BIN)/python -m ipykernel install --sys-prefix --name python3 --display-name "Python 3 (ipykernel)" >/dev/null
+	@touch $@
+
+clean:
+	rm -rf .pytest_cache .ruff_cache .coverage .coverage.* htmlcov dist build artifacts gradebook.db
+	rm -rf $(wildcard solutions/*/)
+	rm -f $(VENV)/.stamp-*
+	find . -path "./.venv*" -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

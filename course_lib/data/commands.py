@@ -1,0 +1,80 @@
+"""The commands `course data list`, `course data fetch NAME ...` and `course data where [NAME]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from course_lib.data import sources
+from course_lib.data.fetch import DataUnavailable, data_folder, fetch, listing, where
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0: done, 1: the data is not available, 2: a wrong name (argparse exits with 2)."""
+    options = _parser().parse_args(argv)
+    try:
+        return options.run(options)
+    except ValueError as error:
+        print(f"course data: {error}", file=sys.stderr)
+        return 2
+    except DataUnavailable as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="course data", description="Data of the course: embedded, online.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, run, text in (
+        ("list", _list, "what there is, and whether it is on this machine"),
+        ("fetch", _fetch, "download; goes on where an interrupted download stopped"),
+        ("where", _where, "the folder of the data, or the path of one file"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--folder", help="data folder (default: $COURSE_DATA, else a cache)")
+        command.set_defaults(run=run)
+        if name == "fetch":
+            command.add_argument("names", nargs="+", metavar="NAME")
+            command.add_argument("--quiet", action="store_true", help="no progress bar")
+        if name == "where":
+            command.add_argument("name", nargs="?", metavar="NAME")
+    return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    print("Embedded, always here:")
+    for sample in sources.EMBEDDED:
+        print(f"  {sample.file:26} {_size(sample.size):>9}  {sample.what}")
+    print(f"\nOnline, into {data_folder(options.folder)}:")
+    for row in listing(folder=options.folder):
+        state = "here" if row["here"] else f"{_size(row['partial'])} of it" if row["partial"] else "-"
+        print(f"  {row['name']:20} {_size(row['size']):>9}  {state:15}  lab {row['lab']}  {row['what']}")
+        if not row["verified"]:
+            print(f"  {'':20} {'':>9}  {'':15}          UNVERIFIED: no hash is known")
+    print("\nGet one with: course data fetch NAME")
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    for name in options.names:  # refuse a wrong name before anything is downloaded
+        sources.find(name)
+    for name in options.names:
+        print(fetch(name, folder=options.folder, progress=not options.quiet))
+    return 0
+
+
+def _where(options: argparse.Namespace) -> int:
+    print(where(options.name, folder=options.folder) if options.name else data_folder(options.folder))
+    return 0
+
+
+def _size(count: int | None) -> str:
+    """Bytes for a person: 28.9 kB, 9.9 MB; a question mark where unknown."""
+    if count is None:
+        return "?"
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

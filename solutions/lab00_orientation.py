@@ -1,0 +1,292 @@
+# %% [markdown]
+# # Lab 00: Orientation
+#
+# {{badges}}
+#
+# **The question of this lab: what is an MR image to a computer, and how will this course check what you write?**
+#
+# You need about 45 minutes. You should know a little Python and numpy. You do not need to know any deep learning yet.
+#
+# In this lab you will
+#
+# - check that your machine is ready,
+# - look at a real head, as numbers and as a picture, and make it noisy,
+# - write three small functions that every later lab uses,
+# - measure what averaging does to noise.
+#
+# {{exercises}}
+
+# %% [markdown]
+# ## Start here
+#
+# Click on the cell below and press **Shift+Enter**. It finds the course's library and says what your machine has.
+# Run the cells of a lab from top to bottom, always.
+
+# %% tags=["setup"]
+# `course build` writes the set-up cell here
+
+# %% [markdown]
+# Is something missing? The doctor looks. `OK` needs nothing. `WARN` is a limit that you can live with: a missing GPU or
+# network is normal. `FAIL` comes with what to do.
+
+# %% tags=["experiment"]
+from course_lib import doctor
+
+doctor.report()
+
+# %% [markdown]
+# ## 1. An image is an array of numbers
+#
+# Colin Holmes was scanned 27 times, and the 27 scans were averaged. So this head is nearly free of noise. That makes it
+# our **test head**: no network in this course will ever be trained on it (Holmes 1998).
+
+# %%
+import numpy as np
+import torch
+
+from course_lib import images, metrics, noise, viz
+from course_lib.data import brains
+
+# %% tags=["experiment"]
+head = brains.colin27()
+print("volume:", head.data.shape, head.data.dtype, "voxel size", head.voxel_size, "mm")
+
+slices = brains.brain_slices("colin27", slices=9)
+clean = slices.images[4, 0].numpy()  # (9, 1, H, W) -> (H, W)
+print("one slice:", clean.shape, clean.dtype, f"from {clean.min():.2f} to {clean.max():.2f}")
+
+viz.gallery([slices.images[i, 0] for i in (1, 4, 7)], columns=3, title="Three slices of Colin27, a real head")
+
+# %% [markdown]
+# Each number is the brightness of one **voxel** (a pixel with a thickness). In the whole course an image is `float32`,
+# from 0 (black) to 1 (white). Ten rows and ten columns of it look like this:
+
+# %% tags=["experiment"]
+print(np.round(clean[100:110, 80:90], 2))
+
+# %% [markdown]
+# ## 2. Play: make it noisy
+#
+# Noise of strength `sigma` adds to each pixel a random number. Its standard deviation is `sigma`. Move the slider.
+# At which `sigma` do *you* lose the grey matter? (On paper, or without widgets, you see four levels side by side.)
+
+# %% tags=["experiment"]
+viz.noise_slider(clean, noise.gaussian, label="sigma", maximum=0.5, value=0.1)
+
+# %% [markdown]
+# ## 3. How this course checks your work
+#
+# An exercise has two cells. In the first you write code in place of the line `raise NotImplementedError(...)`.
+# The second is a **test cell**: you cannot change it, and you run it to see whether you are right. If it prints nothing
+# red, you have the points. If it fails, its message tells you what to look at.
+#
+# Three rules:
+#
+# 1. Write the function yourself. `course_lib` has the same function, since your answer *becomes* the library. While your
+#    answer is checked, the library's version is closed.
+# 2. Keep the name and the arguments of the function.
+# 3. Before you submit: *Kernel → Restart Kernel and Run All Cells*. Then you see what the grader sees.
+
+# %% [markdown]
+# ## Exercise 1: rescale an image ({{points rescale}})
+#
+# Scanners write numbers from 0 to 4095, or to 32767, or to anything. A network wants [0, 1].
+#
+# **Goal.** `rescale(image)` shifts and stretches the image so that its smallest value becomes 0 and its largest 1.
+#
+# **Steps.** Take the smallest and the largest value. Subtract the smallest. Divide by the difference of the two.
+# An image that has one value everywhere has no contrast to stretch: return zeros then.
+#
+# **Example.** `rescale(np.array([[10.0, 20.0], [30.0, 50.0]]))` gives `[[0, 0.25], [0.5, 1]]`.
+#
+# **Hint.** Do not change the image that you were given: make a new one.
+
+# %% nbgrader={"grade_id": "rescale", "solution": true}
+def rescale(image):
+    """Shift and stretch a numpy image to [0, 1]; a constant image becomes all zero."""
+    ### BEGIN SOLUTION
+    low, high = image.min(), image.max()
+    if high == low:
+        return np.zeros_like(image)
+    return (image - low) / (high - low)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "rescale_test", "points": 2}
+from course_lib.exercise import without
+
+with without("course_lib.images.rescale"):
+    example = rescale(np.array([[10.0, 20.0], [30.0, 50.0]]))
+    assert np.allclose(example, [[0, 0.25], [0.5, 1]]), f"the example of the text should give [[0, .25], [.5, 1]], not {example}"
+
+    scan = np.random.default_rng(0).integers(-200, 4096, (7, 9)).astype(np.float32)
+    before = scan.copy()
+    result = rescale(scan)
+    assert np.array_equal(scan, before), "your function changed the image that it was given; make a new array"
+    assert np.isclose(result.min(), 0), f"the smallest value should become 0, got {result.min()}: did you subtract the minimum?"
+    assert np.isclose(result.max(), 1), f"the largest value should become 1, got {result.max()}: divide by (max - min)"
+    expected = np.interp(scan, [scan.min(), scan.max()], [0, 1])
+    assert np.allclose(result, expected, atol=1e-6), "values in between should keep their order and their spacing: no clipping"
+
+    flat = rescale(np.full((3, 4), 7.0, dtype=np.float32))
+    assert np.array_equal(flat, np.zeros((3, 4))), "an image of one value should become all zero (do not divide by zero)"
+    ### BEGIN HIDDEN TESTS
+    hidden = np.random.default_rng(99).normal(-3, 2, (5, 11)).astype(np.float32)
+    assert np.allclose(rescale(hidden), (hidden - hidden.min()) / np.ptp(hidden), atol=1e-6), "look at negative values too"
+    ### END HIDDEN TESTS
+print("rescale: right")
+
+# %% [markdown]
+# ## Exercise 2: make a batch ({{points to_batch}})
+#
+# PyTorch networks take **batches**: tensors with four axes `(N, C, H, W)`, that is number of images, channels, height,
+# width. A photograph has 3 channels (red, green, blue). A slice of a magnitude MR image has 1.
+#
+# **Goal.** `to_batch(image)` turns one image `(H, W)` into `(1, 1, H, W)`, and a stack of slices `(N, H, W)` into
+# `(N, 1, H, W)`. The result is a `torch.float32` tensor.
+#
+# **Steps.** Convert with `torch.as_tensor`. Add the missing axes. Convert to `float32`.
+#
+# **Example.** `to_batch(np.zeros((5, 4))).shape` is `(1, 1, 5, 4)`; `to_batch(np.zeros((3, 5, 4))).shape` is `(3, 1, 5, 4)`.
+#
+# **Hint.** `tensor[None]` adds an axis in front, `tensor[:, None]` one after the first. No value may move.
+
+# %% nbgrader={"grade_id": "to_batch", "solution": true}
+def to_batch(image):
+    """(H, W) -> (1, 1, H, W); (N, H, W) -> (N, 1, H, W); a float32 tensor."""
+    ### BEGIN SOLUTION
+    tensor = torch.as_tensor(image, dtype=torch.float32)
+    if tensor.ndim == 2:
+        tensor = tensor[None]  # (H, W) -> (1, H, W)
+    return tensor[:, None]  # (N, H, W) -> (N, 1, H, W)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "to_batch_test", "points": 2}
+from course_lib.exercise import without
+
+with without("course_lib.images.to_batch"):
+    picture = np.arange(20, dtype=np.float64).reshape(5, 4)
+    one = to_batch(picture)
+    assert isinstance(one, torch.Tensor), f"expected a torch tensor, got {type(one).__name__}"
+    assert tuple(one.shape) == (1, 1, 5, 4), f"an image (5, 4) should become (1, 1, 5, 4), got {tuple(one.shape)}"
+    assert one.dtype == torch.float32, f"networks work in float32, got {one.dtype}"
+    assert np.array_equal(one[0, 0].numpy(), picture), "the pixels moved: add axes, do not reorder or transpose"
+
+    stack = np.random.default_rng(1).random((3, 5, 4)).astype(np.float32)
+    many = to_batch(stack)
+    assert tuple(many.shape) == (3, 1, 5, 4), (
+        f"three slices (3, 5, 4) should become (3, 1, 5, 4), got {tuple(many.shape)}: slices are not channels"
+    )
+    for i in range(3):
+        assert np.array_equal(many[i, 0].numpy(), stack[i]), f"slice {i} should be image {i} of the batch, unchanged"
+print("to_batch: right")
+
+# %% [markdown]
+# ## Exercise 3: pad to a multiple ({{points pad_to_multiple}})
+#
+# Many networks halve an image twice and double it twice again. An image with 217 rows comes back with 216 or 220: it no
+# longer fits. The cure is to pad first, and to crop the result.
+#
+# **Goal.** `pad_to_multiple(batch, multiple)` makes height and width divisible by `multiple`. It adds rows **below** and
+# columns **to the right**, as few as possible, and repeats the last row and column.
+#
+# **Steps.** How many rows are missing? `-height % multiple` says it (try `-217 % 4` and `-216 % 4`). The same for columns.
+# `torch.nn.functional.pad(batch, (left, right, top, bottom), mode="replicate")` does the rest.
+#
+# **Example.** `(1, 1, 5, 6)` with `multiple=4` becomes `(1, 1, 8, 8)`; `(1, 1, 8, 4)` stays as it is.
+#
+# **Hint.** `pad` counts axes from the **last** one: width first, then height.
+
+# %% nbgrader={"grade_id": "pad_to_multiple", "solution": true}
+def pad_to_multiple(batch, multiple):
+    """Repeat the last row and column of (N, C, H, W) until H and W are multiples of `multiple`."""
+    ### BEGIN SOLUTION
+    height, width = batch.shape[-2:]
+    return torch.nn.functional.pad(batch, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "pad_to_multiple_test", "points": 2}
+from course_lib.exercise import without
+
+with without("course_lib.images.pad_to_multiple"):
+    generator = torch.Generator().manual_seed(0)
+    for height, width, multiple in [(5, 6, 4), (7, 9, 8), (8, 4, 4), (3, 10, 5)]:
+        batch = torch.rand(2, 1, height, width, generator=generator)
+        padded = pad_to_multiple(batch, multiple)
+        below, right = -height % multiple, -width % multiple
+        shape = (2, 1, height + below, width + right)
+        assert tuple(padded.shape) == shape, (
+            f"({height}, {width}) with multiple {multiple} should become {shape[-2:]}, got {tuple(padded.shape[-2:])}:"
+            " as few rows and columns as possible; height and width in the right order?"
+        )
+        assert torch.equal(padded[..., :height, :width], batch), (
+            "the image should stay in the upper left corner: pad below and to the right only"
+        )
+        expected = np.pad(batch.numpy(), ((0, 0), (0, 0), (0, below), (0, right)), mode="edge")
+        assert np.array_equal(padded.numpy(), expected), "the new pixels should repeat the last row and column, not be zero"
+print("pad_to_multiple: right")
+
+# %% [markdown]
+# ## 4. An honest experiment: what does averaging buy?
+#
+# Colin was scanned 27 times. Was that worth it? Independent noise averages out: the mean of `n` noisy images should have
+# noise `sigma / sqrt(n)`. That is a claim, so we measure it. The dots are measured, the line is the law.
+# (A few seconds.)
+
+# %% tags=["experiment"]
+sigma, repeats = 0.1, profile.pick(ci=2, cpu=10, gpu=10)
+averages = [1, 2, 4, 8, 16, 27]
+generator = np.random.default_rng(0)
+remaining = np.zeros((repeats, len(averages)))
+for repeat in range(repeats):
+    scans = np.stack([noise.gaussian(clean, sigma, generator=generator) for _ in range(27)])
+    for column, count in enumerate(averages):
+        remaining[repeat, column] = np.std(scans[:count].mean(0) - clean)
+
+figure = viz.figure(5.5, 3.5)
+axes = figure.subplots()
+axes.loglog(averages, sigma / np.sqrt(averages), "-", color="grey", label="sigma / sqrt(n)")
+axes.errorbar(averages, remaining.mean(0), remaining.std(0), fmt="o", label=f"measured, {repeats} repeats")
+axes.set(
+    xlabel="number of averaged scans n",
+    ylabel="noise that remains (units of the data range)",
+    title=f"27 scans leave {remaining[:, -1].mean() / sigma:.2f} of the noise of one",
+)
+axes.set_xticks(averages, averages)
+axes.legend()
+figure
+
+# %% [markdown]
+# And this is how every denoised image in the course is shown: with its **difference map**. A good method leaves only
+# noise in it. If you see the head in the difference map, the method has changed the head.
+
+# %% tags=["experiment"]
+noisy = noise.gaussian(clean, 0.1, generator=np.random.default_rng(1))
+nine = np.mean([noise.gaussian(clean, 0.1, generator=np.random.default_rng(seed)) for seed in range(9)], axis=0)
+viz.panel(clean, noisy, nine.astype(np.float32), title="Nine averages: a third of the noise, and no trace of the head in the difference")
+
+# %% [markdown]
+# ## 5. In your own words ({{points averaging}})
+#
+# Averaging works, and it invents nothing. Why do hospitals not simply scan everybody 27 times? Name two reasons, and say
+# which of the two a denoising network could ease, and what new risk it brings that averaging does not have.
+# Three to six sentences.
+
+# %% [markdown] nbgrader={"grade_id": "averaging", "solution": true, "points": 2}
+# Time and motion: one scan takes minutes, 27 take hours; a person moves, breathes and swallows, and the average of
+# moved images is blurred. And cost: one scanner serves many patients. A network could ease the time: it makes one scan look like an
+# average of several. Its risk: it fills in what is likely, from the heads it has learnt from. A small lesion
+# that it never saw may be smoothed away, or a likely structure invented. An average cannot do that.
+
+# %% [markdown]
+# ## What to remember
+#
+# - An image is an array of `float32` in [0, 1]; a network takes `(N, C, H, W)`.
+# - Noise has a standard deviation, `sigma`, in units of the data range. Averaging `n` scans divides it by `sqrt(n)`.
+# - Look at the difference map before you believe a denoised image.
+# - The test head is never trained on. In this course that is Colin27.
+#
+# **Sources.** Holmes et al. 1998, *Enhancement of MR images using registration for signal averaging*; lecture on
+# denoising and reconstruction, part 5. Next: lab 01, your first denoising network.

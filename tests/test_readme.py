@@ -1,0 +1,61 @@
+"""What the README promises: its example runs, its links lead somewhere, its commands are commands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from course_lib import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+# the table of labs is derived, and `course build --check` answers for it
+OWN_TEXT = re.sub(r"<!-- labs:begin -->.*?<!-- labs:end -->", "", TEXT, flags=re.DOTALL)
+
+
+def test_it_opens_with_the_two_commands():
+    opening = TEXT.split("## ")[0]
+    assert re.findall(r"^make ([\w-]+)", opening, re.MULTILINE) == ["lab", "test"]
+    assert TEXT.count("<!-- labs:begin -->") == TEXT.count("<!-- labs:end -->") == 1
+
+
+def test_its_python_runs_as_it_stands():
+    blocks = re.findall(r"```python\n(.*?)```", OWN_TEXT, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        result = subprocess.run([sys.executable, "-c", block], cwd=ROOT, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        psnr, ssim = (float(number) for number in re.findall(r": +([\d.]+)", result.stdout))
+        # Gaussian noise of standard deviation 0.1 means a PSNR of 20 dB, give or take the sample
+        assert 19.5 < psnr < 20.5 and 0 < ssim < 1
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", OWN_TEXT))))
+def test_its_links_lead_somewhere(target):
+    assert (ROOT / target).exists()
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z][a-z-]+)[ `\n]", OWN_TEXT))))
+def test_its_make_targets_exist(target):
+    result = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"\bcourse (build|check|data|doctor|relink)\b", OWN_TEXT))))
+def test_its_course_commands_exist(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    assert stopped.value.code == 0 and f"course {command}" in capsys.readouterr().out
+
+
+def test_the_citation_says_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["cff-version"] == "1.2.0" and citation["authors"] and citation["message"]
+    assert citation["version"] == project["version"]
