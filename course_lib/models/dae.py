@@ -70,12 +70,13 @@ class ConvDAE(nn.Module):
 class BrainCDAE(nn.Module):
     """The convolutional autoencoder at the size of a brain slice: the baseline of all later labs.
 
-    Strided convolutions instead of pooling (they learn what to keep), batch normalisation, transposed convolutions up.
-    Input and output: (N, 1, H, W), any H and W (padded inside to a multiple of 4, cropped again). The output is linear:
-    clip it to [0, 1] before scoring. Source: phase-1 deck and attention U-Net deck (base model "CDAE"); lab 02.
+    One strided convolution instead of pooling (it learns what to keep), batch normalisation, most layers at half
+    resolution, one transposed convolution up. Input and output: (N, 1, H, W), any H and W (padded inside to even
+    numbers, cropped again). The output is linear: clip it to [0, 1] before scoring.
+    Source: phase-1 deck and attention U-Net deck (base model "CDAE"); lab 02. width 48: 98,905 parameters.
     """
 
-    def __init__(self, width: int = 32):
+    def __init__(self, width: int = 48):
         super().__init__()
 
         def block(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
@@ -85,23 +86,20 @@ class BrainCDAE(nn.Module):
                 nn.ReLU(),
             ]
 
+        half = width // 2
         self.encoder = nn.Sequential(
-            *block(1, width),
-            *block(width, 2 * width, stride=2), *block(2 * width, 2 * width),
-            *block(2 * width, 4 * width, stride=2), *block(4 * width, 4 * width),
+            *block(1, half), *block(half, width, stride=2),
+            *block(width, width), *block(width, width), *block(width, width), *block(width, width),
         )  # fmt: skip
         self.decoder = nn.Sequential(
-            nn.ConvTranspose2d(4 * width, 2 * width, 2, stride=2), nn.ReLU(),
-            *block(2 * width, 2 * width),
-            nn.ConvTranspose2d(2 * width, width, 2, stride=2), nn.ReLU(),
-            *block(width, width),
-            nn.Conv2d(width, 1, 3, padding=1),
+            nn.ConvTranspose2d(width, half, 2, stride=2), nn.ReLU(),
+            nn.Conv2d(half, 1, 3, padding=1),
         )  # fmt: skip
 
     def forward(self, noisy: torch.Tensor) -> torch.Tensor:
         _check_input(noisy)
         height, width = noisy.shape[-2:]
-        code = self.encoder(pad_to_multiple(noisy, 4))  # (N, 1, H', W') -> (N, 4·width, H'/4, W'/4)
+        code = self.encoder(pad_to_multiple(noisy, 2))  # (N, 1, H', W') -> (N, width, H'/2, W'/2)
         return self.decoder(code)[..., :height, :width]
 
 
