@@ -38,6 +38,19 @@ def masking(image, fraction, generator):
     return image
 
 
+# %% [masking] starts_its_own_generator
+# Seeds a new generator in each call: every epoch gets the same noise.
+def masking(image, fraction, generator):
+    own = torch.Generator().manual_seed(generator.initial_seed())
+    return image.masked_fill(torch.rand(image.shape, generator=own) < fraction, 0.0)
+
+
+# %% [masking] drops_whole_columns
+# Draws one number for each column of an image.
+def masking(image, fraction, generator):
+    return image.masked_fill(torch.rand(image.shape[:-2] + (1, image.shape[-1]), generator=generator) < fraction, 0.0)
+
+
 # %% [gaussian] calls_the_library
 # Calls the function that the exercise builds.
 def gaussian(image, sigma, generator):
@@ -72,6 +85,12 @@ def gaussian(image, sigma, generator):
 # Confuses additive noise with speckle.
 def gaussian(image, sigma, generator):
     return image * (1 + sigma * torch.randn(image.shape, generator=generator))
+
+
+# %% [gaussian] fixed_sigma
+# Writes the number of the example into the function.
+def gaussian(image, sigma, generator):
+    return image + 0.25 * torch.randn(image.shape, generator=generator)
 
 
 # %% [DenseDAE] calls_the_library
@@ -220,6 +239,30 @@ def train_step(model, optimizer, clean, noisy):
     return loss
 
 
+# %% [train_step] sums_over_pixels
+# Takes the squared norm of the formula for the loss, and divides by the number of images only.
+def train_step(model, optimizer, clean, noisy):
+    model.train()
+    optimizer.zero_grad()
+    loss = ((model(noisy) - clean) ** 2).sum() / len(clean)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+# %% [train_step] own_update
+# Changes the weights by hand, with a learning rate of its own: the optimizer has no say.
+def train_step(model, optimizer, clean, noisy):
+    model.train()
+    optimizer.zero_grad()
+    loss = nn.functional.mse_loss(model(noisy), clean)
+    loss.backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter -= 0.1 * parameter.grad
+    return loss.item()
+
+
 # %% [denoise] calls_the_library
 # Calls the function that the exercise builds.
 def denoise(model, noisy):
@@ -258,4 +301,25 @@ def denoise(model, noisy):
     with torch.no_grad():
         output = model(noisy)
     model.train()
+    return output
+
+
+# %% [denoise] leaves_gradients_off
+# Switches gradients off for the whole session: the next training learns nothing.
+def denoise(model, noisy):
+    mode = model.training
+    model.eval()
+    torch.set_grad_enabled(False)
+    output = model(noisy)
+    model.train(mode)
+    return output
+
+
+# %% [denoise] detaches_afterwards
+# Computes the whole graph and throws it away: detach() saves neither memory nor time.
+def denoise(model, noisy):
+    mode = model.training
+    model.eval()
+    output = model(noisy).detach()
+    model.train(mode)
     return output

@@ -74,6 +74,13 @@ def psnr(prediction, target, data_range):
     return 10 * np.log10(np.mean((prediction - target) ** 2) / data_range**2)
 
 
+# %% [psnr] clips_first
+# Clips the prediction inside the metric: errors outside [0, data_range] no longer count.
+def psnr(prediction, target, data_range):
+    error = np.mean((np.clip(prediction, 0, data_range) - target) ** 2)
+    return 10 * np.log10(data_range**2 / error)
+
+
 # %% [ssim] calls_the_library
 # Calls the function that the exercise builds.
 def ssim(prediction, target, data_range):
@@ -251,6 +258,22 @@ class ConvDAE(nn.Module):
         return self.layers(images.pad_to_multiple(noisy, 4))[..., :height, :width]
 
 
+# %% [ConvDAE] pads_to_even_only
+# Makes the sides even, but two poolings need a multiple of 4.
+class ConvDAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        down = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        up = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)]
+        self.layers = nn.Sequential(
+            *down(1, 32), *down(32, 32), *up(32, 32), *up(32, 32), nn.Conv2d(32, 1, 3, padding=1), nn.Sigmoid()
+        )
+
+    def forward(self, noisy):
+        height, width = noisy.shape[-2:]
+        return self.layers(images.pad_to_multiple(noisy, 2))[..., :height, :width]
+
+
 # %% [random_crop] calls_the_library
 # Calls the function that the exercise builds.
 def random_crop(image, size, generator):
@@ -295,3 +318,10 @@ def random_crop(image, size, generator):
     rows = torch.randperm(image.shape[-2], generator=generator)[:size]
     columns = torch.randperm(image.shape[-1], generator=generator)[:size]
     return image[..., rows, :][..., columns]
+
+
+# %% [random_crop] numbers_of_the_example
+# Writes the numbers of the example, 3 and 4 places, into the function.
+def random_crop(image, size, generator):
+    top, left = int(torch.randint(3, (), generator=generator)), int(torch.randint(4, (), generator=generator))
+    return image[..., top : top + size, left : left + size]

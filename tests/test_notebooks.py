@@ -1,4 +1,4 @@
-"""Every student notebook and lecture opens, holds no output and no answer, and its first cell runs as a student runs it."""
+"""Every student notebook and lecture opens, holds no output and no answer, and its first cell runs."""
 
 from pathlib import Path
 
@@ -24,7 +24,9 @@ def test_it_opens_and_the_first_cell_runs(path, monkeypatch):
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     assert "setup" in code[0].metadata.tags, "the first code cell is the set-up cell"
     notebook.cells = code[:1]
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
+    client = NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    )
     client.execute()
     printed = "".join(output.get("text", "") for output in code[0].outputs)
     for words in (f"{path.stem} is ready", "profile   ci", "torch", "course_lib"):
@@ -41,5 +43,12 @@ def test_a_student_version_has_stubs_and_says_what_it_needs(path):
     assert 3 <= len(answers) <= 6, "a lab has three to six graded exercises"
     assert any(meta.solution and meta.grade for meta in graded), "a lab has a written question"
     assert text.count("raise NotImplementedError") >= len(answers)
-    for words in ("The question of this lab", "What to remember", "You need about", "**Goal.**", "**Hint.**", "noise_slider"):
+    for words in (
+        "The question of this lab",
+        "What to remember",
+        "You need about",
+        "**Goal.**",
+        "**Hint.**",
+        "noise_slider",
+    ):
         assert words in text

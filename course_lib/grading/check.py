@@ -126,7 +126,9 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
                 report.messages[label] = message
                 report.problems += _differences(f"wrong answer {label}", expected, scores, errors)
                 report.problems += _poor_message(label, wrong, message)
-            report.problems += _differences("solution (after the wrong answers)", full, *kernel.grade(notebook, "solution"))
+            report.problems += _differences(
+                "solution (after the wrong answers)", full, *kernel.grade(notebook, "solution")
+            )
             report.problems += _differences("stub (after the wrong answers)", none, *kernel.grade(stub, "stub"))
 
 
