@@ -49,7 +49,7 @@ from course_lib.data.digits import digits
 train_images, train_labels = digits("train")  # (6000, 1, 28, 28)
 test_images, test_labels = digits("test")  # (1000, 1, 28, 28): other people wrote these
 print("train", tuple(train_images.shape), "test", tuple(test_images.shape))
-viz.gallery([train_images[i, 0] for i in range(0, 6000, 600)], columns=5, title="Ten genuine MNIST digits")
+viz.gallery([train_images[i, 0] for i in range(10)], columns=5, title="Ten genuine MNIST digits")
 
 # %% [markdown]
 # ## Play: how much noise can you read through?
@@ -417,6 +417,7 @@ axes = figure.subplots()
 for name, runs in trained.items():
     axes.plot(range(1, epochs + 1), runs[0][1], marker=".", label=name)
 axes.set(xlabel="epoch", ylabel="training loss (MSE)", yscale="log", title=f"Training loss, seed 0: {np.log10(runs[0][1][0] / runs[0][1][-1]):.1f} decades in {epochs} epochs")
+axes.xaxis.get_major_locator().set_params(integer=True)
 axes.legend()
 figure
 
@@ -463,12 +464,12 @@ print(f"{'':28}" + "".join(f"{name:>24}" for name in corruptions))
 table = {"nothing": [], "best filter": []} | {f"trained on {name}": [] for name in trained}
 for corrupt in corruptions.values():
     noisy = corrupt(test_images, torch.Generator().manual_seed(200))
-    table["nothing"].append(f"{score(noisy, test_images, clip=False):.1f}")
+    table["nothing"].append(f"{score(noisy, test_images, clip=False):.2f}")
     filter_name, filter = best_filter(corrupt)
-    table["best filter"].append(f"{score(torch.from_numpy(filter(noisy.numpy())), test_images):.1f} ({filter_name})")
+    table["best filter"].append(f"{score(torch.from_numpy(filter(noisy.numpy())), test_images):.2f} ({filter_name})")
     for name, runs in trained.items():
         values = [score(denoise(model, noisy), test_images) for model, _ in runs]
-        table[f"trained on {name}"].append(f"{np.mean(values):.1f} ± {np.std(values):.1f}")
+        table[f"trained on {name}"].append(f"{np.mean(values):.2f} ± {np.std(values, ddof=min(1, len(values) - 1)):.2f}")
 for row, values in table.items():
     print(f"{row:28}" + "".join(f"{value:>24}" for value in values))
 

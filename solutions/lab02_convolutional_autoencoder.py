@@ -316,7 +316,7 @@ print("ConvDAE: right")
 # that you wrote in lab 01, grown up. Which network is better? And how many numbers did each of them have to learn?
 #
 # One thing is new: the loss. Four fifths of a digit's pixels are black, and all-black is a deep trap: there the sigmoid is flat, and the
-# squared error gives hardly any gradient. The **cross-entropy** does not flatten out. See what each of them makes of the same
+# squared error gives hardly any gradient. The binary **cross-entropy** (BCE) does not flatten out. See what each of them makes of the same
 # network. (About 30 s.)
 
 # %% tags=["experiment"]
@@ -328,9 +328,9 @@ digit_noise = functools.partial(noise.gaussian, sigma=0.5)
 noisy_digits = digit_noise(test_digits, generator=torch.Generator().manual_seed(0))
 restored = {}
 for name, make, loss in [
-    ("dense, cross-entropy", DenseDAE, nn.functional.binary_cross_entropy),
-    ("convolutional, cross-entropy", ConvDAE, nn.functional.binary_cross_entropy),
-    ("convolutional, MSE", ConvDAE, nn.functional.mse_loss),
+    ("dense, BCE", DenseDAE, nn.functional.binary_cross_entropy),
+    ("conv., BCE", ConvDAE, nn.functional.binary_cross_entropy),
+    ("conv., MSE", ConvDAE, nn.functional.mse_loss),
 ]:
     with training.fixed_seed(0):
         model = make()
@@ -341,7 +341,7 @@ for name, make, loss in [
     restored[name] = training.denoise(model, noisy_digits).clamp(0, 1)
     quality = [f(restored[name], test_digits, data_range=1).mean().item() for f in (metrics.psnr, metrics.ssim)]
     count = sum(parameter.numel() for parameter in model.parameters())
-    print(f"{name:30} {count:>8,} parameters   PSNR {quality[0]:.2f} dB   SSIM {quality[1]:.3f}")
+    print(f"{name:12} {count:>8,} parameters   PSNR {quality[0]:.2f} dB   SSIM {quality[1]:.3f}")
 viz.panel(
     test_digits[7], noisy_digits[7], {name: images_[7] for name, images_ in restored.items()},
     title="The same test digit, and what each network changed",
@@ -512,15 +512,16 @@ counts = profile.pick(ci=[8, len(small_train)], cpu=[50, 100, len(small_train)],
 seeds = range(profile.pick(ci=1, cpu=3, gpu=5))
 
 
-def train_in_two_stages(make, pictures, steps, seed, **options):
-    """Train a new model: 70 % of the steps large, the rest small; returns it on the CPU."""
+def train_in_two_stages(make, pictures, steps, seed, title=None, **options):
+    """Train a new model: 70 % of the steps large, the rest small. With a title it draws the loss meanwhile."""
     with training.fixed_seed(seed):
         model = make()
     for learning_rate, share in ((3e-3, 0.7), (3e-4, 0.3)):
         epochs = max(1, round(share * steps / np.ceil(len(pictures) / batch_size)))
         training.fit(
             model, pictures, loss=nn.functional.mse_loss, corrupt=corrupt, epochs=epochs, batch_size=batch_size,
-            learning_rate=learning_rate, seed=seed, **options,
+            learning_rate=learning_rate, seed=seed,
+            on_epoch=viz.LiveCurves(title=f"{title}, learning rate {learning_rate:g}") if title else None, **options,
         )  # fmt: skip
     return model
 
@@ -605,7 +606,7 @@ brain_network = train_in_two_stages(
     seed=0,
     transform=lambda image, generator: random_crop(image, 64, generator),
     validation=middle_of_tune,
-    on_epoch=viz.LiveCurves(title="BrainCDAE: loss while it trains (large steps, then small ones)"),
+    title="BrainCDAE: loss (MSE)",
 )
 
 # %% tags=["experiment"]
