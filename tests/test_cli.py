@@ -87,7 +87,11 @@ def test_check(monkeypatch, course):
     seen = []
     _module(monkeypatch, "course_lib.grading.check", check=lambda *a, **k: seen.append((a, k)) or 0)
     assert cli.main(["check", "lab00", "--workers", "3"]) == 0
-    assert seen == [((course, ["lab00"]), {"workers": 3})]
+    assert cli.main(["check", "--verbose"]) == 0
+    assert seen == [
+        ((course, ["lab00"]), {"workers": 3, "verbose": False}),
+        ((course, None), {"workers": 2, "verbose": True}),
+    ]
 
 
 def test_check_with_no_workers_says_so(monkeypatch, course, capsys):

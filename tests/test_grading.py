@@ -319,6 +319,12 @@ def test_the_proof_fails_where_a_grader_is_weak(course, capsys):
         assert words in told, f"{words!r} is missing in:\n{told}"
 
 
+def test_a_wrong_answer_that_kills_the_kernel_is_named(course, capsys):
+    edit(course / "solutions" / "lab90_tiny.wrong.py", "    return x // 2", "    __import__('os')._exit(1)")
+    assert checking.check(course, workers=1) == 1
+    assert "the kernel died while it graded [half] rounds" in capsys.readouterr().out
+
+
 def test_a_stub_that_earns_points_is_found(course, capsys):
     edit(
         course / "solutions" / "lab90_tiny.py",
