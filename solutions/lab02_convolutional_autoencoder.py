@@ -508,7 +508,7 @@ from tqdm.auto import tqdm
 from course_lib.models.dae import BrainCDAE
 
 steps, batch_size = profile.pick(ci=4, cpu=160, gpu=3000), 16
-counts = profile.pick(ci=[8, len(small_train)], cpu=[50, 100, len(small_train)], gpu=[50, 100, 200, len(small_train)])
+counts = profile.pick(ci=[4, len(small_train)], cpu=[50, 100, len(small_train)], gpu=[50, 100, 200, len(small_train)])
 seeds = range(profile.pick(ci=1, cpu=3, gpu=5))
 
 
