@@ -34,7 +34,7 @@ help:
 
 lab: $(VENV)/.stamp-built $(VENV)/.stamp-kernel
 	@echo "JupyterLab prints its address below; Ctrl-C stops it."
-	@exec $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)/labs" $(OPTIONS) $(ARGS)
+	@PATH="$(abspath $(BIN)):$$PATH" exec $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)/labs" $(OPTIONS) $(ARGS)
 
 # The check of derived files comes before anything derives them, or it could never fail.
 test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
