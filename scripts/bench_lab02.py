@@ -111,7 +111,7 @@ def lab02(quick: bool) -> str:
     header = ["first better than every filter in", "best filter", "median", *(f"seed {seed}" for seed in seeds)]
     summary = table(header, rows)
 
-    others = {"noisy": scores(noisy), **filters}
+    others = {"noisy, clipped": scores(noisy), **filters}
     details = [[name, "", *(f"{value:.3f}" for value in values)] for name, values in others.items()]
     looks = runs[seeds[0]]
     for minutes, epoch, values in shown(looks, [first_better(looks, column) for column in range(4)], lab_epochs):
