@@ -553,14 +553,24 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
 # ---- several processes
 
 
-def test_two_processes_are_one(tmp_path):
-    """torchrun, gloo: losses, metrics and weights of 2 processes are those of one; the last batch is odd."""
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--master_addr=127.0.0.1", "--master_port={port}"]
+# `accelerate launch --cpu` starts one process whatever it is asked; as --multi_gpu, told to use the CPU, it starts two
+ACCELERATE = [
+    *("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes=2", "--num_machines=1"),
+    *("--mixed_precision=no", "--dynamo_backend=no", "--main_process_port={port}"),
+]
+
+
+@pytest.mark.parametrize("launcher", [TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate launch"])
+def test_two_processes_are_one(tmp_path, monkeypatch, launcher):
+    """gloo: losses, metrics and weights of 2 processes are those of one; the last batch is odd."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_addr=127.0.0.1"]
+    if launcher is ACCELERATE:
+        monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
     output = tmp_path / "result"
-    result = run([*launch, f"--master_port={port}", HELPER, "plain", str(output)])
+    result = run([sys.executable, *(word.format(port=port) for word in launcher), HELPER, "plain", str(output)])
     assert result.returncode == 0, result.stderr[-3000:]
     assert "epoch 1/5" in result.stderr, "the main process shows a bar"
     alone = distributed_fit.plain_run()
