@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,19 @@ def check_number(
     if not math.isfinite(number) or number < low or number > high or (above and number == low):
         raise ValueError(f"{name}: expected {wanted}, got {value!r}")
     return number
+
+
+def check_count(value: Any, name: str, *, low: int = 1) -> int:
+    """Refuse what is no whole number of at least `low`; returns an int (numpy's integers are welcome)."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected a whole number, got {value!r}") from None
+    if count < low:
+        raise ValueError(f"{name}: expected at least {low}, got {value!r}")
+    return count
 
 
 def check_data_range(data_range: Any, target: Array) -> float:

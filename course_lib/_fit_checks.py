@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from course_lib._checks import check_number
+from course_lib._checks import check_count, check_number
 
 
 def check_finite(which: str, value: float, epoch: int, step: int, rate: float) -> None:
@@ -17,13 +17,6 @@ def check_finite(which: str, value: float, epoch: int, step: int, rate: float) -
         )
 
 
-def check_count(value: Any, name: str, low: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: expected a whole number, got {value!r}")
-    if value < low:
-        raise ValueError(f"{name}: expected at least {low}, got {value}")
-
-
 def check_settings(
     epochs: int,
     batch_size: int,
@@ -33,10 +26,10 @@ def check_settings(
     patience: int | None,
     min_delta: float,
 ) -> None:
-    check_count(epochs, "epochs", 0)
-    check_count(batch_size, "batch_size", 1)
+    check_count(epochs, "epochs", low=0)
+    check_count(batch_size, "batch_size")
     if patience is not None:
-        check_count(patience, "patience", 1)
+        check_count(patience, "patience")
     check_number(learning_rate, "learning_rate", low=0, above=True)
     check_number(weight_decay, "weight_decay", low=0)
     check_number(min_delta, "min_delta", low=0)

@@ -21,8 +21,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from course_lib import _checkpoint
 from course_lib._batches import Batches
+from course_lib._checks import check_count
 from course_lib._engine import engine, placed
-from course_lib._fit_checks import check_count, check_finite, check_settings
+from course_lib._fit_checks import check_finite, check_settings
 from course_lib.profiles import Profile, check_device, fixed_seed, profile, seeded
 
 __all__ = ["History", "Profile", "denoise", "fit", "fixed_seed", "profile", "seeded"]
@@ -222,7 +223,7 @@ def denoise(model: nn.Module, images: torch.Tensor, *, batch_size: int = 16, dev
     device and its training flags are left as they were. device: as in `fit`. Raises TypeError/ValueError on
     bad input. Lab 01.
     """
-    check_count(batch_size, "batch_size", 1)
+    check_count(batch_size, "batch_size")
     batches = Batches(images, "images", None, None, 0)
     batches.check_model(model)
     device = check_device(device)

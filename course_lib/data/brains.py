@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from course_lib._checks import check_count
 from course_lib.data.anatomy import Template, Volume, colin27, icbm152, plane_numbers, upright
-from course_lib.data.cohort import SyntheticSubject, brain_cohort, check_count
+from course_lib.data.cohort import SyntheticSubject, brain_cohort
 
 __all__ = [
     "BrainSlices", "SyntheticSubject", "Template", "Volume", "brain_cohort", "brain_slices", "colin27",

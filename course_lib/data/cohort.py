@@ -8,7 +8,6 @@ How a head is made: :mod:`course_lib.data.heads`.
 
 from __future__ import annotations
 
-import operator
 import os
 import tempfile
 import warnings
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from course_lib._checks import check_count
 from course_lib.data.fetch import data_folder
 from course_lib.data.heads import synthetic_head
 
@@ -41,19 +41,6 @@ class SyntheticSubject:
     planes: np.ndarray
     seed: int
     number: int
-
-
-def check_count(value, name: str, *, low: int = 1) -> int:
-    """`value` as an int of at least `low`; TypeError or ValueError otherwise."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        count = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected a whole number, got {value!r}") from None
-    if count < low:
-        raise ValueError(f"{name}: expected a whole number of at least {low}, got {value!r}")
-    return count
 
 
 def cache_folder() -> Path:

@@ -5,7 +5,6 @@ Lab 01 trains on them.
 
 from __future__ import annotations
 
-import operator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +40,12 @@ def digits(
 
     if split not in ("train", "test"):
         raise ValueError(f"split: expected 'train' or 'test', got {split!r}")
-    seed = _whole_number(seed, "seed", low=0)
+    from course_lib._checks import check_count  # imports torch, which `course data` does without
+
+    seed = check_count(seed, "seed", low=0)
     pixels, labels = _mnist(split, folder) if full else _embedded(split)
     if count is not None:
-        count = _whole_number(count, "count", low=1)
+        count = check_count(count, "count")
         if count > len(labels):
             more = "" if full else "; full=True downloads all of MNIST"
             raise ValueError(f"count: expected at most {len(labels)} {split} digits, got {count}{more}")
@@ -99,15 +100,3 @@ def _in_rounds(labels: np.ndarray, seed: int) -> np.ndarray:
         members = np.flatnonzero(labels == digit)
         rounds[members] = rng.permutation(len(members))
     return np.lexsort((labels, rounds))
-
-
-def _whole_number(value: Any, name: str, *, low: int) -> int:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: expected a whole number, got {value!r}") from None
-    if number < low:
-        raise ValueError(f"{name}: expected at least {low}, got {value!r}")
-    return number
