@@ -13,8 +13,7 @@ from course_lib.profiles import seeded
 
 
 class Batches:
-    """Images and what happens to each of them; `(indices, *when)` gives the batch (clean, noisy), each (N, C,
-    H, W).
+    """Images and what happens to each of them; `(indices, *when)` gives the batch (clean, noisy), each (N, C, H, W).
 
     One generator is seeded anew for every image, from (seed, when, index of the image), so that an image's
     noise is the same however the images are batched, split over processes, or resumed.
@@ -39,13 +38,8 @@ class Batches:
             )
         elif len(images) == 0:
             raise ValueError(f"{name}: expected at least one image, got an empty {type(images).__name__}")
-        self.images, self.name, self.corrupt, self.transform, self.seed = (
-            images,
-            name,
-            corrupt,
-            transform,
-            seed,
-        )
+        self.images, self.name, self.seed = images, name, seed
+        self.corrupt, self.transform = corrupt, transform
         self.generator = torch.Generator()
 
     def __len__(self) -> int:

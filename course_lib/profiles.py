@@ -30,8 +30,7 @@ class Profile:
 
 
 def profile() -> Profile:
-    """The profile of this machine: `gpu` where CUDA is available, else `cpu`; the variable COURSE_PROFILE
-    overrides.
+    """The profile of this machine: `gpu` where CUDA is available, else `cpu`; the variable COURSE_PROFILE overrides.
 
     `ci` and `cpu` work on the CPU even where there is a GPU. Raises ValueError for an unknown name, and
     RuntimeError where `gpu` is asked for and there is none. Lab 00.

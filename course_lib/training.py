@@ -1,8 +1,7 @@
-"""`fit`: the training loop that lab 01 writes by hand, carried to GPUs, mixed precision and several
-processes.
+"""`fit`: the training loop that lab 01 writes by hand, carried to GPUs, mixed precision and several processes.
 
-Also `denoise` (a trained model applied) and, from `profiles`, what this machine can do and how seeds are
-mixed. Accelerate and tqdm are imported when a training starts, not before.
+Also `denoise` (a trained model applied) and, from `profiles`, what this machine can do and how seeds are mixed.
+Accelerate and tqdm are imported when a training starts, not before.
 """
 
 from __future__ import annotations
