@@ -436,7 +436,7 @@ viz.gallery(
 # Against them stand three filters that need no training, but a strength: each gets the one that is best on heads
 # of the tuning set.
 #
-# All training slices come from ten synthetic heads, and these are one anatomy, deformed. So 300 slices say far less than 300
+# All training slices come from a few synthetic heads (ten on a CPU), and these are one anatomy, deformed. So 300 slices say far less than 300
 # patients would, and the test is one real head: the error bars show seeds, not people. With all slices every seed has the same ones.
 #
 # Outputs are clipped to [0, 1] before scoring, noisy images are not. Error bars: standard deviation over seeds, each with other weights,

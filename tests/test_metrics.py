@@ -145,6 +145,16 @@ def test_inside_a_mask_only_its_pixels_count(kind):
     assert metrics.mse(a[0, 0], b[0, 0], mask=mask[0, 0]) == pytest.approx(expected_mse[0])
 
 
+def test_inside_a_mask_with_uniform_windows():
+    a, b = pair((20, 23), dtype=np.float64)
+    mask = np.zeros(a.shape, dtype=bool)
+    mask[2:9, 3:8] = True
+    full = oracle.structural_similarity(a, b, data_range=1, full=True)[1]
+    inner = mask.copy()
+    inner[:3], inner[-3:], inner[:, :3], inner[:, -3:] = False, False, False, False
+    assert metrics.ssim(a, b, data_range=1, mask=mask, window="uniform") == pytest.approx(full[inner].mean(), abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("mask", "error", "says"),
     [

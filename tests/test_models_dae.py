@@ -26,6 +26,15 @@ def test_padding_does_not_change_an_image_that_fits(model):
     assert torch.equal(network(image), network.decoder(network.encoder(image)))
 
 
+@pytest.mark.parametrize("model", [ConvDAE, BrainCDAE])
+def test_an_odd_image_is_continued_at_its_edge_not_by_zeros(model):
+    network, image = model(width=4).eval(), torch.rand(1, 1, 13, 17)
+    continued = torch.nn.functional.pad(image, (0, 3, 0, 3), mode="replicate")  # 16 × 20, a multiple of 4 and of 2
+    if model is BrainCDAE:
+        continued = continued[..., :14, :18]
+    assert torch.equal(network(image), network(continued)[..., :13, :17])
+
+
 @pytest.mark.parametrize("model", GOLDEN)
 def test_every_parameter_learns(model):
     torch.manual_seed(0)
