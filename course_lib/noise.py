@@ -1,6 +1,9 @@
-"""Corruption models: what turns a clean image into a noisy one.
+"""Noise: what turns a clean image into a noisy one, how strong it is, and how to undo its bias.
 
-All have one form, `f(image, level, *, generator=None)`: a corrupted copy of any shape, same type, dtype and device.
+The corruption models stand in this file. `_noise_estimation.py` holds the estimators (how strong is the noise of this
+image?), `_rician.py` the corrections of the bias of a magnitude, `_stabilisation.py` the stabilisation of its variance.
+
+The models have one form, `f(image, level, *, generator=None)`: a corrupted copy of any shape, same type, dtype, device.
 `generator` is a `numpy.random.Generator` for numpy images and a `torch.Generator` for tensors; without one, fresh
 entropy is used. The global random state is never touched, and nothing is clipped to [0, 1] (clipping biases the
 background; lab 04 measures by how much). Levels are in units of the data range.
@@ -13,7 +16,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_lib._checks import Array, check_image, check_number
+from course_lib._checks import Array, check_count, check_image, check_number
+from course_lib._noise_estimation import estimate_sigma_background, estimate_sigma_local, estimate_sigma_mad
+from course_lib._rician import correct_bias, invert_mean, koay_inversion
+from course_lib._stabilisation import stabilise, unstabilise
+
+__all__ = [
+    "complex_gaussian", "correct_bias", "estimate_sigma_background", "estimate_sigma_local", "estimate_sigma_mad",
+    "gaussian", "invert_mean", "koay_inversion", "masking", "noncentral_chi", "poisson", "rician",
+    "rician_from_kspace", "salt_and_pepper", "speckle", "stabilise", "unstabilise",
+]  # fmt: skip
 
 
 def gaussian(image: Array, sigma: float, *, generator: Any = None) -> Array:
@@ -41,6 +53,64 @@ def rician(image: Array, sigma: float, *, generator: Any = None) -> Array:
     real = image + sigma * _normal(image, generator)
     imaginary = sigma * _normal(image, generator)
     return (real**2 + imaginary**2) ** 0.5
+
+
+def complex_gaussian(values: Array, sigma: float, *, generator: Any = None) -> Array:
+    """Add noise to both channels of complex values: `values + n1 + i·n2`, n1, n2 ~ N(0, sigma²).
+
+    values: a complex image or its k-space, any shape (real values are taken as complex; float32 gives complex64).
+    sigma: standard deviation of *each channel*, >= 0. Raises TypeError/ValueError on bad input.
+    Source: Gudbjartsson and Patz 1995; lab 04.
+    """
+    real = _check_complex(values)
+    sigma = check_number(sigma, "sigma", low=0)
+    generator = _generator(values, generator)
+    return values + sigma * (_normal(real, generator) + 1j * _normal(real, generator))
+
+
+def rician_from_kspace(image: Array, sigma: float, *, generator: Any = None) -> Array:
+    """Make Rician noise where the scanner makes it: k-space plus complex noise, back to the image, magnitude.
+
+    The orthonormal FFT keeps white noise white and as strong as it was, so this has the distribution of `rician`.
+    image: (…, H, W), real or complex; the result is its noisy magnitude (float32 for complex64). sigma: of each
+    channel, >= 0. Raises TypeError/ValueError on bad input. Source: Gudbjartsson and Patz 1995; lab 04.
+    """
+    _check_complex(image)
+    if image.ndim < 2:
+        raise ValueError(f"image: expected shape (…, H, W), got {tuple(image.shape)}")
+    # Where the zero frequency stands plays no part for white noise, so nothing is shifted to the centre.
+    if isinstance(image, torch.Tensor):
+        noisy = complex_gaussian(torch.fft.fft2(image, norm="ortho"), sigma, generator=generator)
+        return torch.fft.ifft2(noisy, norm="ortho").abs()
+    noisy = complex_gaussian(np.fft.fft2(image, norm="ortho"), sigma, generator=generator)
+    # NumPy before 2.0 computes every FFT in double precision
+    return np.abs(np.fft.ifft2(noisy, norm="ortho")).astype(image.real.dtype, copy=False)
+
+
+def noncentral_chi(
+    image: Array, sigma: float, *, coils: int, sensitivities: Array | None = None, generator: Any = None
+) -> Array:
+    """Combine noisy complex coil images by their root sum of squares: `sqrt(Σ |s·image + n1 + i·n2|²)`.
+
+    In the background this is chi with 2·coils degrees of freedom: the more coils, the brighter. One coil: Rician.
+    image: any shape, real or complex (with `sensitivities`: (…, H, W)). sigma: of each channel of each coil, >= 0; the
+    coils' noise is independent. sensitivities: (coils, H, W), real or complex, of the image's kind; by default all are
+    1 / sqrt(coils). Their squares should sum to 1: the noise-free result is image·sqrt(Σ|s|²).
+    Raises TypeError/ValueError on bad input. Source: Constantinides, Atalar and McVeigh 1997; lab 04.
+    """
+    real = _check_complex(image)
+    coils = check_count(coils, "coils")
+    generator = _generator(image, generator)
+    if sensitivities is None:
+        sensitivities = [coils**-0.5] * coils
+    else:
+        _check_sensitivities(sensitivities, image, coils)
+    power = 0
+    for sensitivity in sensitivities:  # one coil at a time: (…, H, W) · (H, W)
+        noisy = complex_gaussian(image * sensitivity, sigma, generator=generator)
+        power = power + noisy.real**2 + noisy.imag**2
+    magnitude = power**0.5
+    return magnitude.to(real.dtype) if isinstance(magnitude, torch.Tensor) else magnitude.astype(real.dtype, copy=False)
 
 
 def masking(image: Array, fraction: float, *, generator: Any = None) -> Array:
@@ -128,6 +198,27 @@ def _where(condition: Array, value: float, image: Array) -> Array:
     return np.where(condition, np.asarray(value, dtype=image.dtype), image)
 
 
+def _check_complex(values: Array, name: str = "image") -> Array:
+    """Check both channels of what may be complex, and return the real one."""
+    if isinstance(values, (np.ndarray, torch.Tensor)) and "complex" in str(values.dtype):
+        check_image(values.imag, name)
+        return check_image(values.real, name)
+    return check_image(values, name)
+
+
+def _check_sensitivities(sensitivities: Array, image: Array, coils: int) -> None:
+    _check_complex(sensitivities, "sensitivities")
+    if isinstance(sensitivities, torch.Tensor) != isinstance(image, torch.Tensor):
+        raise TypeError(
+            f"sensitivities: expected the image's kind, {type(image).__name__}, got {type(sensitivities).__name__}"
+        )
+    if tuple(sensitivities.shape) != (coils, *image.shape[-2:]) or image.ndim < 2:
+        raise ValueError(
+            f"sensitivities: expected shape (coils, H, W) = {(coils, *image.shape[-2:])}, got"
+            f" {tuple(sensitivities.shape)}"
+        )
+
+
 def _check_not_negative(image: Array, why: str) -> None:
-    if float(image.min()) < 0:
+    if bool((image < 0).any()):
         raise ValueError(f"image: expected no negative values ({why}), got a minimum of {float(image.min()):g}")
