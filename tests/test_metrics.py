@@ -1,4 +1,4 @@
-"""Metrics against scikit-image, SciPy-free formulas and pytorch-msssim; laws on odd sizes; gradients; refusals."""
+"""Metrics against scikit-image, SciPy, formulas and other packages; laws on odd sizes; gradients; refusals."""
 
 import numpy as np
 import pytest
@@ -51,10 +51,14 @@ def test_same_value_as_pytorch_msssim():
     assert torch.allclose(ours, peer.ssim(a, b, data_range=1, size_average=False), atol=2e-6)
 
 
-@pytest.mark.parametrize("metric", ["mse", "psnr", "ssim", "dssim"])
+@pytest.mark.parametrize(
+    "metric", ["mse", "psnr", "ssim", "dssim", "snr", "coc", "epi", "residual_whiteness", "ms_ssim"]
+)
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
 def test_a_batch_gives_one_value_for_each_image(metric, kind):
-    function, arguments = getattr(metrics, metric), {} if metric == "mse" else {"data_range": 1}
+    arguments = {"data_range": 1} if metric in ("psnr", "ssim", "dssim", "ms_ssim") else {}
+    arguments |= {"scales": 1} if metric == "ms_ssim" else {}
+    function = getattr(metrics, metric)
     pairs = [pair((19, 23), seed, np.float64, sigma=0.05 * (seed + 1)) for seed in range(4)]
     single = [float(function(a, b, **arguments)) for a, b in pairs]
     a, b = (np.stack([p[i] for p in pairs])[:, None] for i in (0, 1))
@@ -168,3 +172,256 @@ def test_inside_a_mask_with_uniform_windows():
 def test_bad_masks_are_refused_in_words(mask, error, says):
     with pytest.raises(error, match=says):
         metrics.ssim(np.ones((12, 12)), np.ones((12, 12)), data_range=1, mask=mask)
+
+
+# --- MS-SSIM ---
+
+
+def batch(size, dtype=np.float64, count=2):
+    return (np.stack([pair(size, s, dtype, sigma=0.05 + 0.1 * s)[i] for s in range(count)])[:, None] for i in (0, 1))
+
+
+def piqa_ms_ssim(a, b, scales=5):
+    piqa = pytest.importorskip("piqa.ssim")
+    weights = torch.tensor([0.0448, 0.2856, 0.3001, 0.2363, 0.1333][:scales], dtype=torch.float64)
+    kernel = piqa.gaussian_kernel(11, 1.5).double().reshape(1, 1, 11)
+    return piqa.ms_ssim(a, b, kernel, weights if scales == 5 else weights / weights.sum())
+
+
+@pytest.mark.parametrize("size", [(161, 161), (176, 192), (181, 217), (168, 203)])
+def test_ms_ssim_agrees_with_piqa_at_all_sizes(size):
+    a, b = batch(size)
+    expected = piqa_ms_ssim(*map(torch.from_numpy, (a, b))).numpy()
+    assert np.allclose(metrics.ms_ssim(a, b, data_range=1), expected, atol=1e-6)
+    single = metrics.ms_ssim(torch.from_numpy(a).float(), torch.from_numpy(b).float(), data_range=1)
+    assert single.dtype == torch.float32 and np.allclose(single.numpy(), expected, atol=2e-6)
+    one = metrics.ms_ssim(a[1, 0], b[1, 0], data_range=1)
+    assert isinstance(one, float) and one == pytest.approx(expected[1], abs=1e-6)
+
+
+@pytest.mark.parametrize(("scales", "size"), [(4, (81, 90)), (3, (41, 47)), (2, (21, 22)), (1, (11, 30))])
+def test_fewer_scales_at_their_smallest_sizes(scales, size):
+    a, b = batch(size)
+    expected = piqa_ms_ssim(*map(torch.from_numpy, (a, b)), scales).numpy()
+    assert np.allclose(metrics.ms_ssim(a, b, data_range=1, scales=scales), expected, atol=1e-6)
+    with pytest.raises(ValueError, match=f"at least {size[0]} pixels a side for {scales} scales.*got .*; "):
+        metrics.ms_ssim(a[..., 1:, :], b[..., 1:, :], data_range=1, scales=scales)
+
+
+def test_where_pytorch_msssim_agrees_and_where_not():
+    peer = pytest.importorskip("pytorch_msssim")
+    # sixteen divides the size: nothing is odd, and the definitions coincide
+    a, b = map(torch.from_numpy, batch((176, 192)))
+    theirs = peer.ms_ssim(a, b, data_range=1, size_average=False)
+    assert torch.allclose(metrics.ms_ssim(a, b, data_range=1), theirs, atol=1e-6)
+    # odd sizes: it averages the last row with zeros
+    a, b = a[..., :-1, :-1], b[..., :-1, :-1]
+    theirs = peer.ms_ssim(a, b, data_range=1, size_average=False)
+    assert (metrics.ms_ssim(a, b, data_range=1) - theirs).abs().max() > 1e-4
+
+
+def test_laws_of_ms_ssim():
+    a, b = pair((45, 50), dtype=np.float64)
+    three = {"data_range": 1, "scales": 3}
+    assert metrics.ms_ssim(b, b, **three) == pytest.approx(1)
+    assert metrics.ms_ssim(a, b, **three) == pytest.approx(metrics.ms_ssim(b, a, **three))
+    assert metrics.ms_ssim(255 * a, 255 * b, data_range=255, scales=3) == pytest.approx(metrics.ms_ssim(a, b, **three))
+    assert metrics.ms_ssim(a, b, data_range=1, scales=1) == pytest.approx(metrics.ssim(a, b, data_range=1))
+    # noise is fine-grained, so coarse scales hardly see it
+    assert metrics.ms_ssim(a, b, **three) > metrics.ssim(a, b, data_range=1) + 0.05
+    assert metrics.ms_ssim(1 - a, a, **three) == 0, "contrast the wrong way round"
+    # channels are images of their own
+    x, y = (np.stack([pair((41, 44), s, np.float64)[i] for s in (0, 1)])[None] for i in (0, 1))  # (1, 2, H, W)
+    each = [metrics.ms_ssim(x[0, c], y[0, c], **three) for c in (0, 1)]
+    assert metrics.ms_ssim(x, y, **three)[0] == pytest.approx(np.mean(each), abs=1e-12)
+
+
+def test_ms_ssim_gradient():
+    a, b = (torch.from_numpy(x[:22, :21].copy()) for x in pair((30, 30), dtype=np.float64))
+    a.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: metrics.ms_ssim(x, b, data_range=1, scales=2), (a,), fast_mode=True)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_ms_ssim_inside_a_mask(kind):
+    a, b = pair((48, 52), dtype=np.float64)
+    mask = np.zeros(a.shape, bool)
+    mask[16:32, 16:36] = True  # falls on whole pixels of all three scales
+    # by hand: contrast-structure of two scales, SSIM of the third, at the centres inside
+    expected = 1.0
+    x, y, inside = a, b, mask
+    weights = np.array([0.0448, 0.2856, 0.3001])
+    for scale, weight in enumerate(weights / weights.sum()):
+        if scale:
+            x, y, inside = (z.reshape(z.shape[0] // 2, 2, -1, 2).mean((1, 3)) for z in (x, y, inside))
+        from scipy.ndimage import gaussian_filter
+
+        mean = {k: gaussian_filter(v, 1.5, radius=5) for k, v in dict(x=x, y=y, xx=x * x, yy=y * y, xy=x * y).items()}
+        covariance = mean["xy"] - mean["x"] * mean["y"]
+        variances = mean["xx"] + mean["yy"] - mean["x"] ** 2 - mean["y"] ** 2
+        values = (2 * covariance + 0.0009) / (variances + 0.0009)
+        if scale == 2:
+            values *= (2 * mean["x"] * mean["y"] + 0.0001) / (mean["x"] ** 2 + mean["y"] ** 2 + 0.0001)
+        inner = inside[5:-5, 5:-5] > 0.5
+        expected *= values[5:-5, 5:-5][inner].mean() ** weight
+    if kind == "torch":
+        a, b, mask = map(torch.from_numpy, (a, b, mask))
+    assert float(metrics.ms_ssim(a, b, data_range=1, scales=3, mask=mask)) == pytest.approx(expected, abs=1e-9)
+    everything = mask | True
+    whole = float(metrics.ms_ssim(a, b, data_range=1, scales=3))
+    assert float(metrics.ms_ssim(a, b, data_range=1, scales=3, mask=everything)) == pytest.approx(whole, abs=1e-12)
+
+
+def test_ms_ssim_refusals():
+    with pytest.raises(
+        ValueError, match=r"at least 161 pixels a side for 5 scales.*got \(160, 200\); scales=4 would fit"
+    ):
+        metrics.ms_ssim(np.ones((160, 200)), np.ones((160, 200)), data_range=1)
+    with pytest.raises(ValueError, match="no number of scales fits"):
+        metrics.ms_ssim(np.ones((10, 200)), np.ones((10, 200)), data_range=1)
+    with pytest.raises(ValueError, match="1 to 5, got 6"):
+        metrics.ms_ssim(np.ones((400, 400)), np.ones((400, 400)), data_range=1, scales=6)
+    mask = np.zeros((48, 48), bool)
+    mask[8:12, 8:12] = True
+    with pytest.raises(ValueError, match="none at scale 3 of 3"):
+        metrics.ms_ssim(np.ones((48, 48)), np.ones((48, 48)), data_range=1, scales=3, mask=mask)
+
+
+# --- SNR, correlation, edges, whiteness ---
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("size", [(11, 11), (33, 47)])
+def test_snr_coc_and_epi_against_formulas(kind, size):
+    from scipy.ndimage import laplace
+
+    a, b = pair(size, dtype=np.float64)
+    mask = np.zeros(size, bool)
+    mask[2:8, 3:9] = True
+    snr = [10 * np.log10((b[m] ** 2).sum() / ((a - b)[m] ** 2).sum()) for m in (mask | True, mask)]
+    coc = [np.corrcoef(a[m], b[m])[0, 1] for m in (mask | True, mask)]
+    inner = np.zeros(size, bool)
+    inner[1:-1, 1:-1] = True
+    epi = [np.corrcoef(laplace(a)[m], laplace(b)[m])[0, 1] for m in (inner, mask)]
+    if kind == "torch":
+        a, b, mask = map(torch.from_numpy, (a, b, mask))
+    for function, expected in ((metrics.snr, snr), (metrics.coc, coc), (metrics.epi, epi)):
+        assert float(function(a, b)) == pytest.approx(expected[0], abs=1e-9)
+        assert float(function(a, b, mask=mask)) == pytest.approx(expected[1], abs=1e-9)
+        spoiled = a + 0
+        spoiled[0, 0] = 9.0  # outside the mask, and not beside it
+        assert float(function(spoiled, b, mask=mask)) == pytest.approx(expected[1], abs=1e-9)
+
+
+def test_laws_of_snr_coc_and_epi():
+    from scipy.ndimage import gaussian_filter
+
+    a, b = pair((30, 31), dtype=np.float64, sigma=0.02)
+    assert metrics.snr(b, b) == np.inf and metrics.snr(b + 0, 0 * b + b) == np.inf
+    assert metrics.snr(1.1 * b, b) == pytest.approx(20)  # an error of a tenth of the signal
+    assert metrics.snr(5 * a, 5 * b) == pytest.approx(metrics.snr(a, b))
+    for function in (metrics.coc, metrics.epi):
+        assert function(b, b) == pytest.approx(1) and function(1 - b, b) == pytest.approx(-1)
+        assert function(3 * a + 2, b) == pytest.approx(function(a, b)), "brightness and contrast are not seen"
+        assert function(a, b) == pytest.approx(function(b, a))
+    step = np.kron([[0, 1], [1, 0]], np.ones((16, 16)))
+    assert metrics.epi(gaussian_filter(step, 2), step) < 0.5 < 0.9 < metrics.coc(gaussian_filter(step, 2), step)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_does_not_vary_has_no_correlation(kind, dtype):
+    _, b = pair((20, 21), dtype=dtype)
+    flat = np.full_like(b, 0.3)
+    slope = np.broadcast_to(np.linspace(0, 1, 21, dtype=dtype), b.shape).copy()  # its Laplacian is rounding errors
+    if kind == "torch":
+        b, flat, slope = map(torch.from_numpy, (b, flat, slope))
+    assert np.isnan(float(metrics.coc(flat, b))) and np.isnan(float(metrics.coc(b, flat)))
+    assert np.isnan(float(metrics.epi(flat, b))) and np.isnan(float(metrics.epi(slope, b)))
+    assert not np.isnan(float(metrics.coc(slope, b)))
+    assert np.isnan(float(metrics.residual_whiteness(b, b))) and np.isnan(float(metrics.residual_whiteness(b, b + 0.1)))
+
+
+def whiteness(residual, mask=None, radius=2):
+    """By hand: every pair of pixels, lag by lag."""
+    height, width = residual.shape
+    inside = np.ones_like(residual, dtype=bool) if mask is None else mask
+    r, squares = residual - residual[inside].mean(), []
+    for down in range(radius + 1):
+        for right in range(-radius, radius + 1):
+            if (down, right) <= (0, 0):
+                continue
+            products = [
+                r[i, j] * r[i + down, j + right]
+                for i in range(height - down)
+                for j in range(max(0, -right), min(width, width - right))
+                if inside[i, j] and inside[i + down, j + right]
+            ]
+            squares.append(np.sum(products) ** 2 / np.sum(np.square(products)))
+    return np.mean(squares) ** -0.5
+
+
+@pytest.mark.parametrize("radius", [1, 2, 3])
+def test_whiteness_against_its_definition(radius):
+    noisy, denoised = pair((13, 18), dtype=np.float64)
+    mask = np.zeros(noisy.shape, bool)
+    mask[2:11, 3:15] = True
+    mask[5, 5] = False
+    for m in (None, mask):
+        ours = metrics.residual_whiteness(noisy, denoised, mask=m, radius=radius)
+        assert ours == pytest.approx(whiteness(noisy - denoised, m, radius), rel=1e-9)
+        tensors = [None if x is None else torch.from_numpy(x) for x in (noisy, denoised, m)]
+        theirs = metrics.residual_whiteness(tensors[0], tensors[1], mask=tensors[2], radius=radius)
+        assert theirs.item() == pytest.approx(ours, rel=1e-9)
+
+
+def test_whiteness_of_white_noise_is_one_and_of_structure_less():
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(0)
+    clean = np.broadcast_to(pair((64, 65), dtype=np.float64)[1], (200, 1, 64, 65))
+    strength = np.linspace(0.02, 0.2, 65)  # white, but not equally strong everywhere
+    noise = strength * rng.standard_normal(clean.shape)
+    values = metrics.residual_whiteness(clean + noise, clean)
+    # mean z² is 1 with standard deviation sqrt(2 / 12 / 200) = 0.03: five of them
+    assert np.mean(values**-2.0) == pytest.approx(1, abs=0.15)
+    assert 0.55 < values.min() and values.max() < 2.6
+    noisy = (clean + noise)[0, 0]
+    assert metrics.residual_whiteness(noisy, 0.5 * (noisy + clean[0, 0])) == pytest.approx(values[0]), "half the noise"
+    assert metrics.residual_whiteness(noisy, gaussian_filter(noisy, 1)) < 0.25, "only high frequencies removed"
+    assert metrics.residual_whiteness(noisy, noise[0, 0]) < 0.1, "the anatomy was removed, not the noise"
+
+
+def test_gradients_of_the_new_metrics():
+    a, b = (torch.from_numpy(x[:9, :10].copy()) for x in pair((30, 21), dtype=np.float64))
+    a.requires_grad_()
+    for function in (metrics.snr, metrics.coc, metrics.epi, metrics.residual_whiteness):
+        assert torch.autograd.gradcheck(lambda x, function=function: function(x, b), (a,))
+
+
+@pytest.mark.parametrize("metric", ["ssim", "ms_ssim", "coc", "epi", "residual_whiteness"])
+def test_half_precision_computes_in_float32(metric):
+    a, b = (torch.from_numpy(x).half() for x in pair((33, 47)))
+    arguments = {"data_range": 1} if "ssim" in metric else {}
+    arguments |= {"scales": 2} if metric == "ms_ssim" else {}
+    function = getattr(metrics, metric)
+    expected = function(a.float(), b.float(), **arguments)
+    assert function(a, b, **arguments).dtype == torch.float16
+    assert function(a, b, **arguments).item() == pytest.approx(expected.item(), rel=1e-3)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert function(a.float(), b.float(), **arguments).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_small_images_of_the_new_metrics_are_refused():
+    with pytest.raises(ValueError, match="at least 3×3"):
+        metrics.epi(np.eye(2), np.eye(2))
+    with pytest.raises(ValueError, match="more than 2 pixels a side, got 2×9"):
+        metrics.residual_whiteness(np.ones((2, 9)), np.ones((2, 9)))
+    with pytest.raises(ValueError, match="radius"):
+        metrics.residual_whiteness(np.ones((9, 9)), np.ones((9, 9)), radius=0)
+    with pytest.raises(ValueError, match="denoised: expected finite"):
+        metrics.residual_whiteness(np.ones((9, 9)), np.full((9, 9), np.nan))
+    mask = np.zeros((9, 9), bool)
+    mask[0, 0] = True
+    with pytest.raises(ValueError, match="at least one pixel"):
+        metrics.epi(np.eye(9), np.eye(9), mask=mask)
