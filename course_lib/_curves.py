@@ -148,6 +148,7 @@ def curve_with_errors(
             marker=MARKERS[index % len(MARKERS)],
             markersize=5,
             capsize=3,
+            linestyle=("-", *LINES)[index // len(COLOURS) % (1 + len(LINES))],  # the eighth curve is not the first
         )
     for index, (name, value) in enumerate((references or {}).items()):
         value = check_number(value, f"references[{name!r}]")

@@ -357,6 +357,14 @@ def test_profile_ci_counts_as_no_notebook(notebook, monkeypatch):
     assert not viz.LiveCurves().live
 
 
+def test_no_two_of_many_curves_look_alike():
+    names = [f"method {index}" for index in range(15)]
+    figure = viz.curve_with_errors([0.1, 0.2], {name: [[1, 2]] for name in names}, xlabel="sigma", ylabel="PSNR (dB)")
+    lines = [container[0] for container in figure.axes[0].containers]
+    looks = {(line.get_color(), line.get_marker(), str(line._dash_pattern)) for line in lines}
+    assert len(looks) == len(names)
+
+
 def test_curve_with_errors_shows_mean_and_standard_deviation():
     x = [50, 100, 400]
     values = np.random.default_rng(0).normal(30, 1, (5, 3))
