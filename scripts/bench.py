@@ -14,7 +14,9 @@ import platform
 import re
 from pathlib import Path
 
+from bench_classical import bm3d, filters, nlm
 from bench_lab02 import lab02
+from bench_losses import msssim
 from bench_speed import cohort, imports, training
 from bench_ssim import ssim
 
@@ -22,6 +24,10 @@ ROOT = Path(__file__).resolve().parents[1]
 ITEMS = {
     "imports": ("Import time", imports),
     "ssim": ("SSIM, forward and backward", ssim),
+    "msssim": ("MS-SSIM and SSIM as losses, forward and backward", msssim),
+    "bm3d": ("BM3D beside PyPI's binary", bm3d),
+    "nlm": ("Non-local means beside scikit-image", nlm),
+    "filters": ("Classical filters at their defaults, and tuned", filters),
     "training": ("Training the BrainCDAE", training),
     "cohort": ("Making the synthetic heads", cohort),
     "lab02": ("Minutes until the BrainCDAE of lab 02 beats the best classical filter", lab02),
