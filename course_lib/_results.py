@@ -20,7 +20,7 @@ NOISY = "noisy (not clipped)"
 UNITS = {"PSNR": " (dB)", "SNR": " (dB)"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What `compare` found; the last line of a cell shows it as a table.
 
@@ -71,6 +71,7 @@ class Comparison:
         return self._table().html()
 
     _repr_html_ = html
+    __repr__ = markdown  # a saved notebook keeps this beside the HTML: a table, no dump of tensors
 
     def panel(
         self,
@@ -124,7 +125,7 @@ class Comparison:
         return Table(header, list(zip(names, *columns, strict=True)), frozenset(bold), self.caption)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tuning:
     """What `tune` found: use it as `filters.median(noisy, sigma, **tuning.best)`.
 
@@ -150,6 +151,7 @@ class Tuning:
         return self._table().html()
 
     _repr_html_ = html
+    __repr__ = markdown  # a saved notebook keeps this beside the HTML: a table, no dump of tensors
 
     def _table(self) -> Table:
         digits = decimals([score for _, score, _ in self.tried])
@@ -160,12 +162,16 @@ class Tuning:
         return Table([*self.best, "score", "s / slice"], rows, frozenset({(0, len(self.best))}), self.caption)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sweep:
     """What `sweep` found: one `Comparison` for each noise level."""
 
     levels: tuple[float, ...]
     comparisons: tuple[Comparison, ...]
+
+    def __repr__(self) -> str:
+        levels = ", ".join(map(as_text, self.levels))
+        return f"Sweep of {len(self.comparisons[0].seconds)} methods over sigma {levels}: see .figure() and .values()"
 
     def values(self, method: str, metric: str = "PSNR", region: str | None = None) -> np.ndarray:
         """Means over slices, (repeats, levels): what `viz.curve_with_errors` draws. Names as in `Comparison`."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from course_lib import metrics
+from course_lib._blind_test import blind_test
 from course_lib._checks import Array, check_number
 from course_lib._curves import LiveCurves, curve_with_errors, loss_curves
 from course_lib._figures import (
@@ -32,12 +33,16 @@ from course_lib._figures import (
     show_difference,
     size_note,
 )
+from course_lib._filter_slider import filter_slider
 from course_lib._slider import noise_slider
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["LiveCurves", "curve_with_errors", "figure", "gallery", "loss_curves", "noise_slider", "panel"]
+__all__ = [
+    "LiveCurves", "blind_test", "curve_with_errors", "figure", "filter_slider", "gallery", "loss_curves",
+    "noise_slider", "panel",
+]  # fmt: skip
 
 SSIM_WINDOW = 11  # pixels: smaller images have no SSIM
 

@@ -1,6 +1,7 @@
 """BM3D against the paper written as loops, against PyPI's binary, and against the laws that it must keep."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -161,6 +162,39 @@ def test_wide_images_need_several_strips_and_narrow_ones_one(monkeypatch):
     for strip in (1, 7, 500):
         monkeypatch.setattr(module, "STRIP", strip)
         assert equal_but_for_ties(bm3d(image, 0.1), expected), strip
+
+
+def test_the_number_of_threads_is_as_before_also_with_callers_at_once_and_after_an_error(monkeypatch):
+    from course_lib.classical import bm3d as module
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        images = [picture(seed=seed) for seed in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda image: bm3d(image, 0.1), images))
+        assert torch.get_num_threads() == 3
+        for image, denoised in zip(images, found, strict=True):
+            assert np.array_equal(bm3d(image, 0.1), denoised)
+
+        def broken(*args, **kwargs):
+            assert torch.get_num_threads() == 1
+            raise RuntimeError("broken on purpose")
+
+        monkeypatch.setattr(module, "_match", broken)
+        with pytest.raises(RuntimeError, match="on purpose"):
+            bm3d(images[0], 0.1)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_autocast_does_not_touch_it():
+    image = torch.from_numpy(picture())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = bm3d(image, 0.1)
+    assert inside.dtype == torch.float32
+    assert torch.equal(inside, bm3d(image, 0.1))
 
 
 @pytest.mark.parametrize("shape", [(11, 11), (11, 200), (37, 18), (64, 65), (66, 67)])

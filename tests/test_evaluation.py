@@ -377,6 +377,15 @@ def test_sweep_draws_a_curve_for_each_method(images):
     assert len(found.figure(methods=["b"], region="whole image").axes[0].containers) == 1
 
 
+def test_as_text_results_are_tables_and_no_dump_of_tensors(images):
+    found = evaluation.compare({"a": smooth}, images, noise.gaussian, sigma=0.1, **quiet)
+    assert repr(found) == found.markdown()
+    tuning = evaluation.tune(smooth, {"weight": [0.3, 0.6]}, images, noise.gaussian, sigma=0.1, **quiet)
+    assert repr(tuning) == tuning.markdown()
+    sweep = evaluation.sweep({"a": smooth}, images, noise.gaussian, [0.1, 0.25], **quiet)
+    assert repr(sweep).startswith("Sweep of 1 methods over sigma 0.1, 0.25")
+
+
 def test_panel_shows_every_method_with_its_difference_on_a_grid(images):
     methods = {f"method {k}": partial(scaled, factor=1 - k / 20) for k in range(9)}
     found = evaluation.compare(methods, images, noise.gaussian, sigma=0.1, keep=[1, 3], **quiet)
