@@ -111,7 +111,6 @@ HEAVY = {
     "accelerate",
     "nbgrader",
     "skimage",
-    "scipy",
     "pywt",
     "torchvision",
     "nibabel",
