@@ -2,7 +2,7 @@
 
 Images are tensors (N, C, H, W). L1 and L2 are PyTorch's own: `torch.nn.L1Loss()` and `torch.nn.MSELoss()`.
 Nothing here has parameters to train or anything to save. Unlike `metrics`, a loss does not refuse NaN (`fit` does).
-Under autocast all but the network of PerceptualLoss compute in float32.
+Under autocast all but the network of PerceptualLoss compute in float32. `kl_divergence` is one term of a loss.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from course_lib._ssim import (
     ssim_map,
 )
 
-__all__ = ["Charbonnier", "DSSIMLoss", "MSSSIMLoss", "MixLoss", "PerceptualLoss", "SSIMLoss"]
+__all__ = ["Charbonnier", "DSSIMLoss", "MSSSIMLoss", "MixLoss", "PerceptualLoss", "SSIMLoss", "kl_divergence"]
 
 
 class Charbonnier(nn.Module):
@@ -142,6 +142,21 @@ class MixLoss(nn.Module):
 
     def extra_repr(self) -> str:
         return f"data_range={self.data_range:g}, alpha={self.alpha:g}, scales={self.scales}"
+
+
+def kl_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of N(mean, exp(log_variance)) from N(0, 1), summed over the code: (N, ...) -> (N,).
+
+    `½ Σ (mean² + exp(log_variance) - 1 - log_variance)`, in nats: 0 for N(0, 1) itself, else positive.
+    Raises TypeError/ValueError for what is no pair of floating-point tensors of one shape (N, ...).
+    Source: Kingma & Welling 2014, appendix B; lab 06, `models.vae`.
+    """
+    check_tensors(mean, log_variance, names=("mean", "log_variance"))
+    if mean.ndim < 2:
+        raise ValueError(f"mean and log_variance: expected codes (N, ...), one a row, got {tuple(mean.shape)}")
+    mean, log_variance = precise(mean, log_variance)
+    # expm1 keeps the digits of exp(v) - 1 near the v = 0 of a code that says nothing
+    return ((mean**2 + torch.expm1(log_variance) - log_variance) / 2).flatten(1).sum(1)
 
 
 def _mean_ssim(loss: SSIMLoss | DSSIMLoss, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,8 @@
 """`fit`: the training loop that lab 01 writes by hand, carried to GPUs, mixed precision and several processes.
 
-Also `denoise` (a trained model applied) and, from `profiles`, what this machine can do and how seeds are mixed.
+Also `denoise` (a trained model applied); `THESIS_RECIPE`, how the healthy-brain thesis trained, by MSE or DSSIM, with
+L2 or without: `fit(model, train, validation, **THESIS_RECIPE["MSE + L2"])` (lab 06); and, from `profiles`, what this
+machine can do and how seeds are mixed.
 Accelerate and tqdm are imported when a training starts, not before.
 """
 
@@ -23,9 +25,10 @@ from course_lib._batches import Batches
 from course_lib._checks import check_count
 from course_lib._engine import engine, placed
 from course_lib._fit_checks import check_finite, check_settings
+from course_lib._recipes import THESIS_RECIPE
 from course_lib.profiles import Profile, check_device, fixed_seed, profile, seeded
 
-__all__ = ["History", "Profile", "denoise", "fit", "fixed_seed", "profile", "seeded"]
+__all__ = ["THESIS_RECIPE", "History", "Profile", "denoise", "fit", "fixed_seed", "profile", "seeded"]
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
