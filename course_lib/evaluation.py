@@ -1,5 +1,7 @@
 """Methods side by side: `compare` makes the table, `tune` gives each method its best chance, `sweep` varies the noise.
 
+`paired_tests` asks which differences of a table are more than chance.
+
 A method is a function `f(noisy, sigma)` of a batch (N, 1, H, W) that returns the denoised batch: `filters.gaussian`,
 `bm3d`, or a network, as `lambda noisy, sigma: training.denoise(network, noisy)`. `corrupt` is a noise function,
 `f(image, sigma, generator=...)`, as `noise.gaussian`. Images are float tensors in [0, 1].
@@ -21,10 +23,14 @@ import torch
 
 from course_lib import metrics as measures
 from course_lib._checks import check_count, check_number
+from course_lib._paired import PairedTest, PairedTests, holm, paired_test, paired_tests
 from course_lib._results import NOISY, Comparison, Sweep, Tuning, as_text
 from course_lib._trial import Method, Metric, Trial, check_images, corrupted, denoised, name_of, scored
 
-__all__ = ["METRICS", "NOISY", "Comparison", "Sweep", "Tuning", "compare", "sweep", "tune"]
+__all__ = [
+    "METRICS", "NOISY", "Comparison", "PairedTest", "PairedTests", "Sweep", "Tuning", "compare", "holm", "paired_test",
+    "paired_tests", "sweep", "tune",
+]  # fmt: skip
 
 METRICS: Mapping[str, Metric] = {
     "PSNR": partial(measures.psnr, data_range=1.0),
