@@ -1,13 +1,19 @@
-"""The commands `course data list`, `course data fetch NAME ...` and `course data where [NAME]`."""
+"""The commands `course data list`, `course data fetch NAME ...` and `course data where [NAME]`.
+
+The name `ixi` stands for the volumes of IXI one by one, of as many subjects as are wanted, and the spreadsheet.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from course_lib.data import sources
-from course_lib.data.fetch import DataUnavailable, data_folder, fetch, listing, where
+from course_lib.data.fetch import DataUnavailable, data_folder, fetch, listing, say, where
+
+IXI = "ixi"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +43,12 @@ def _parser() -> argparse.ArgumentParser:
         if name == "fetch":
             command.add_argument("names", nargs="+", metavar="NAME")
             command.add_argument("--quiet", action="store_true", help="no progress bar")
+            command.add_argument(
+                "--subjects",
+                type=int,
+                metavar="N",
+                help="with the name ixi: only the first N subjects, about 8 MB each (default: all 581)",
+            )
         if name == "where":
             command.add_argument("name", nargs="?", metavar="NAME")
     return parser
@@ -52,20 +64,44 @@ def _list(options: argparse.Namespace) -> int:
         print(f"  {row['name']:20} {_size(row['size']):>9}  {state:15}  lab {row['lab']}  {row['what']}")
         if not row["verified"]:
             print(f"  {'':20} {'':>9}  {'':15}          UNVERIFIED: no hash is known")
-    print("\nGet one with: course data fetch NAME")
+    volumes = len(list(_ixi_folder(options).glob("IXI*.nii.gz")))
+    print(f"\nIXI one by one: {volumes} volumes here; get 40 subjects with: course data fetch ixi --subjects 40")
+    print("Get one of the others with: course data fetch NAME")
     return 0
 
 
 def _fetch(options: argparse.Namespace) -> int:
     for name in options.names:  # refuse a wrong name before anything is downloaded
-        sources.find(name)
+        if name != IXI:
+            sources.find(name)
+    if options.subjects is not None and IXI not in options.names:
+        raise ValueError(f"--subjects: expected with the name {IXI}, got {' '.join(options.names)}")
     for name in options.names:
-        print(fetch(name, folder=options.folder, progress=not options.quiet))
+        if name == IXI:
+            print(_fetch_ixi(options))
+        else:
+            print(fetch(name, folder=options.folder, progress=not options.quiet))
     return 0
 
 
+def _fetch_ixi(options: argparse.Namespace) -> Path:
+    from course_lib.data import ixi  # brings torch
+
+    ixi.fetch_volumes(options.subjects, folder=options.folder, progress=not options.quiet)
+    people = ixi.demographics(folder=options.folder, report=False, progress=not options.quiet)
+    say(people.report, not options.quiet)
+    return ixi.volumes_folder(folder=options.folder)
+
+
+def _ixi_folder(options: argparse.Namespace) -> Path:
+    return data_folder(options.folder) / "IXI-T1"  # as ixi.volumes_folder, without torch
+
+
 def _where(options: argparse.Namespace) -> int:
-    print(where(options.name, folder=options.folder) if options.name else data_folder(options.folder))
+    if options.name == IXI:
+        print(_ixi_folder(options))
+    else:
+        print(where(options.name, folder=options.folder) if options.name else data_folder(options.folder))
     return 0
 
 

@@ -74,15 +74,15 @@ def fetch(name: str, *, folder: str | Path | None = None, progress: bool = True)
         if path.is_file() and _matches(path, source):
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path, progress):
+        with locked(path, progress):
             if path.is_file():
                 if _matches(path, source):
                     return path
-                _say(f"{path} has the wrong hash: it is deleted and downloaded again", progress)
+                say(f"{path} has the wrong hash: it is deleted and downloaded again", progress)
                 path.unlink()
             _download(source, path, progress)
     except OSError as error:
-        raise _unavailable(source, path, f"{path.parent} cannot be used: {explain(error)}") from error
+        raise unavailable(source, path, f"{path.parent} cannot be used: {explain(error)}") from error
     return path
 
 
@@ -93,10 +93,10 @@ def _download(source: Source, path: Path, progress: bool) -> None:
             _download_from(url, source, path, progress)
             return
         except DiskFailed as error:
-            raise _unavailable(source, path, str(error)) from error
+            raise unavailable(source, path, str(error)) from error
         except DownloadFailed as error:
             reasons.append(f"{url}: {error}")
-    raise _unavailable(source, path, "; ".join(reasons))
+    raise unavailable(source, path, "; ".join(reasons))
 
 
 def _download_from(url: str, source: Source, path: Path, progress: bool) -> None:
@@ -116,11 +116,11 @@ def _download_from(url: str, source: Source, path: Path, progress: bool) -> None
                     f"wrong hash ({error}); the file is not kept. Either the server has another file now, or "
                     "something on the way (a login page, a proxy) sent its own"
                 ) from error
-            _say(f"{path.name}: wrong hash after going on from an earlier download; starting over", progress)
+            say(f"{path.name}: wrong hash after going on from an earlier download; starting over", progress)
             started_over = True
     if source.hash is None:
         found = _sha256(path)
-        _say(f"UNVERIFIED: no hash of {path.name} is known to compare with. sha256 of what came: {found}", True)
+        say(f"UNVERIFIED: no hash of {path.name} is known to compare with. sha256 of what came: {found}", True)
 
 
 def _retrieve(url: str, source: Source, path: Path, downloader: ResumingDownloader) -> None:
@@ -163,7 +163,7 @@ def _part(path: Path) -> Path:
 
 
 @contextmanager
-def _locked(path: Path, progress: bool) -> Iterator[None]:
+def locked(path: Path, progress: bool) -> Iterator[None]:
     """Hold the lock of one file; says so where another process holds it."""
     from filelock import FileLock, Timeout
 
@@ -171,7 +171,7 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        _say(f"{path.name}: another process is downloading it; waiting", progress)
+        say(f"{path.name}: another process is downloading it; waiting", progress)
         lock.acquire()
     try:
         yield
@@ -179,19 +179,19 @@ def _locked(path: Path, progress: bool) -> Iterator[None]:
         lock.release()
 
 
-def _say(text: str, aloud: bool) -> None:
+def say(text: str, aloud: bool) -> None:
     if aloud:
         print(text, file=sys.stderr, flush=True)
 
 
-def _unavailable(source: Source, path: Path, reason: str) -> DataUnavailable:
+def unavailable(source: Source, path: Path, reason: str, *, command: str | None = None) -> DataUnavailable:
     return DataUnavailable(
         f"{source.name} is not available.\n"
         f"  Wanted: {source.what}, as {path}\n"
         f"  Why not: {reason}\n"
         "  What to do:\n"
         f"  - offline: {source.offline}\n"
-        f"  - try again later: course data fetch {source.name}\n"
+        f"  - try again later: {command or f'course data fetch {source.name}'}\n"
         f"  - by hand: save {source.url} as {path}\n"
         "  - to keep data elsewhere: set the environment variable COURSE_DATA to a folder"
     )
