@@ -1,6 +1,7 @@
 """`without` closes the library's answer under whatever name it is called, and opens it again."""
 
 import traceback
+import warnings
 
 import numpy as np
 import pytest
@@ -78,3 +79,12 @@ def test_names_that_do_not_exist_close_nothing():
     with pytest.raises(TypeError, match="cannot be closed"), without("math.sqrt"):
         pass
     assert np.isfinite(metrics.psnr(A, B, data_range=1))
+
+
+def test_a_warning_inside_does_not_reach_stderr_and_warnings_come_again_after(capsys):
+    with without("course_lib.metrics.mse"):
+        np.log(np.zeros(1))
+        warnings.warn("harmless", RuntimeWarning, stacklevel=1)
+    assert capsys.readouterr().err == ""
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        np.log(np.zeros(1))
