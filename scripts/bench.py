@@ -17,6 +17,7 @@ from pathlib import Path
 from bench_classical import bm3d, filters, nlm
 from bench_lab02 import lab02
 from bench_losses import msssim
+from bench_pipeline import pipeline
 from bench_speed import cohort, imports, training
 from bench_ssim import ssim
 
@@ -28,6 +29,7 @@ ITEMS = {
     "bm3d": ("BM3D beside PyPI's binary", bm3d),
     "nlm": ("Non-local means beside scikit-image", nlm),
     "filters": ("Classical filters at their defaults, and tuned", filters),
+    "pipeline": ("From NIfTI to batch", pipeline),
     "training": ("Training the BrainCDAE", training),
     "cohort": ("Making the synthetic heads", cohort),
     "lab02": ("Minutes until the BrainCDAE of lab 02 beats the best classical filter", lab02),

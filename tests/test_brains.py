@@ -374,7 +374,7 @@ def test_crop_or_pad_small():
         (lambda: make(1, seed=-1), ValueError, "seed: expected"),
         (lambda: make(1, slices=0), ValueError, "slices: expected"),
         (lambda: make(1, slices=500), ValueError, "slices: at most"),
-        (lambda: brains.brain_slices("ixi"), ValueError, "cohort"),
+        (lambda: brains.brain_slices("mri"), ValueError, "cohort"),
         (lambda: brains.brain_slices(subjects=0), ValueError, "subjects: expected"),
         (lambda: brains.brain_slices("colin27", slices=0), ValueError, "slices: expected"),
         (lambda: brains.brain_slices("colin27", slices=170), ValueError, "slices: at most"),

@@ -1,0 +1,68 @@
+"""Intensities of a scanner, which mean nothing by themselves, brought to a common scale: [0, 1], or mean 0 and sd 1.
+
+Each image is scaled by its own numbers alone. Numbers taken over several images must come from the training
+images: those of the test set would leak. Lab 03.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from course_lib._checks import Array, check_image, check_number
+
+#: Percentiles are taken on at most about so many values, evenly spread: exact for a slice, near enough for a volume.
+_SAMPLE = 2**20
+
+
+def unit_range(image: Array, *, low: float = 0.5, high: float = 99.9) -> Array:
+    """Scale to [0, 1] so that the percentiles `low` and `high` become 0 and 1; what lies beyond is clipped.
+
+    A few shining voxels (vessels, spikes) would press everything else towards 0 if the maximum became 1.
+    image: any shape, floating point; numpy or torch, the same comes back. Where the two percentiles fall together
+    (nearly empty images), minimum and maximum take their place. Raises TypeError/ValueError on bad input and for a
+    constant image. Lab 03; for images that are clean already there is `images.rescale`.
+    """
+    check_image(image)
+    low = check_number(low, "low", low=0, high=100)
+    high = check_number(high, "high", low=low, high=100, above=True)
+    step = math.ceil((math.prod(image.shape) / _SAMPLE) ** (1 / max(image.ndim, 1)))
+    sample = image[(slice(None, None, step),) * image.ndim]
+    values = sample.detach().cpu().numpy() if isinstance(sample, torch.Tensor) else sample
+    bottom, top = np.percentile(values, [low, high]).tolist()
+    if not bottom < top:
+        bottom, top = float(image.min()), float(image.max())
+    if not bottom < top:
+        raise ValueError(f"image: expected different values, got {bottom:g} everywhere")
+    if isinstance(image, torch.Tensor):
+        return ((image - bottom) / (top - bottom)).clamp(0, 1)
+    scaled = image - image.dtype.type(bottom)
+    scaled /= image.dtype.type(top - bottom)  # in place: volumes are large
+    return np.clip(scaled, 0, 1, out=scaled)
+
+
+def standardise(image: Array, mask: Array | None = None) -> Array:
+    """Shift and scale to mean 0 and standard deviation 1 (that of a population: divided by the count).
+
+    mask: booleans of the image's shape; mean and deviation are taken where it is True (the brain, say), and the
+    whole image is scaled by them. Numpy or torch, the same comes back. Raises TypeError/ValueError on bad input
+    and where the values are constant. Lab 03.
+    """
+    check_image(image)
+    if mask is not None and (mask.shape != image.shape or mask.dtype not in (bool, torch.bool)):
+        raise ValueError(
+            f"mask: expected booleans of the shape {tuple(image.shape)}, got {mask.dtype} {tuple(mask.shape)}"
+        )
+    values = image if mask is None else image[mask]
+    if math.prod(values.shape) == 0:
+        raise ValueError("mask: expected at least one voxel, got none")
+    if values.min() == values.max():
+        raise ValueError(f"image: expected different values, got {float(values.min()):g} everywhere")
+    # in float64: float32 sums over millions of voxels lose digits
+    if isinstance(image, torch.Tensor):
+        mean, deviation = values.double().mean(), values.double().std(correction=0)
+        return (image - mean.to(image.dtype)) / deviation.to(image.dtype)
+    mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
+    return (image - image.dtype.type(mean)) / image.dtype.type(deviation)

@@ -1,0 +1,207 @@
+"""Slices that wait on the disk until they are asked for: hundreds of heads in the memory of one.
+
+Each volume is read, prepared once, and kept as one file: a record for each slice, so that slice i is one short read.
+Records are read, not memory-mapped: mapped pages count as resident memory once touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from course_lib.data.anatomy import MINIMUM_BRAIN_SHARE, plane_numbers
+from course_lib.data.extraction import brain_mask
+from course_lib.data.fetch import data_folder
+from course_lib.data.intensity import unit_range
+from course_lib.data.planes import PROFILES, crop_or_pad, cut, resample
+from course_lib.data.volumes import Report, Scan, read_volume
+
+#: Part of every file's name: raise it whenever preparation changes, so that no old file is taken for a new one.
+CACHE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to a scan. profile: as in `planes`.   slices: how many, evenly spaced; None: all with brain.
+    pixel_size: mm.   size: (H, W) of the pictures."""
+
+    profile: str
+    slices: int | None
+    pixel_size: float
+    size: tuple[int, int]
+
+    def record(self) -> np.dtype:
+        """One slice on the disk: picture in 16 bits, mask in one bit a pixel, number of its plane in the volume."""
+        height, width = self.size
+        return np.dtype([("image", "<u2", self.size), ("mask", "u1", ((height * width + 7) // 8,)), ("plane", "<i4")])
+
+
+def prepare(scan: Scan, preparation: Preparation) -> np.ndarray:
+    """Records (S,) of the scan's slices with at least 4.5 % brain: found, scaled to [0, 1], resampled, made to fit.
+
+    Intensities are scaled by the percentiles of the whole volume, so that slices keep their relation. Raises
+    ValueError where there is no brain, or too little for so many slices.
+    """
+    brain = brain_mask(scan.data, scan.voxel_size)
+    axis = PROFILES.index(preparation.profile)
+    area = brain.sum(axis=tuple(k for k in range(3) if k != axis))
+    pixels = brain.size // brain.shape[axis]
+    if preparation.slices is None:
+        planes = np.flatnonzero(area >= MINIMUM_BRAIN_SHARE * pixels)
+    else:
+        planes = plane_numbers(area, pixels, preparation.slices)
+    width, height = (side for k, side in enumerate(scan.voxel_size) if k != axis)
+    pictures = cut(unit_range(scan.data), planes, preparation.profile)
+    masks = cut(brain, planes, preparation.profile).astype(np.float32)
+    # (2S, H, W): pictures and masks are resampled alike
+    both = resample(np.concatenate([pictures, masks]), (height, width), preparation.pixel_size)
+    both = crop_or_pad(both, preparation.size)
+    records = np.zeros(len(planes), preparation.record())
+    records["image"] = np.round(both[: len(planes)] * 65535)
+    records["mask"] = np.packbits((both[len(planes) :] > 0.5).reshape(len(planes), -1), axis=1)
+    records["plane"] = planes
+    return records
+
+
+def store(
+    paths: Iterable[Path], preparation: Preparation, *, folder: Path | None = None, progress: bool = True
+) -> tuple[list[Path], list[int], Report]:
+    """Files of records, how many each holds, and the report; what is kept from before is not read again.
+
+    folder: default `slices` in the data folder. A file is known by its path, size and time of change. A volume that
+    cannot be read or holds no brain is left out and reported. Raises OSError where nothing can be written.
+    """
+    from tqdm.auto import tqdm
+
+    folder = data_folder() / "slices" if folder is None else folder
+    folder.mkdir(parents=True, exist_ok=True)
+    files, counts, report = [], [], Report()
+    for path in tqdm(list(paths), desc="volumes", unit="volume", disable=not progress):
+        try:
+            kept = folder / _name(path, preparation)
+            count = _kept_count(kept, preparation)
+            if count is None:
+                records = prepare(read_volume(path), preparation)
+                _write(kept, records)
+                count = len(records)
+        except (ValueError, FileNotFoundError) as error:
+            report.refuse(path, error)
+            continue
+        report.read.append(path)
+        files.append(kept)
+        counts.append(count)
+    return files, counts, report
+
+
+def _name(path: Path, preparation: Preparation) -> str:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    facts = path.stat()
+    key = repr((CACHE_VERSION, str(path.absolute()), facts.st_size, facts.st_mtime_ns, asdict(preparation)))
+    return f"{path.name.partition('.')[0]}_{hashlib.sha256(key.encode()).hexdigest()[:16]}.slices"
+
+
+def _kept_count(kept: Path, preparation: Preparation) -> int | None:
+    """How many whole records a kept file has; None if there is no such file, or it is damaged."""
+    if not kept.is_file():
+        return None
+    count, rest = divmod(kept.stat().st_size, preparation.record().itemsize)
+    if rest or not count or (preparation.slices is not None and count != preparation.slices):
+        warnings.warn(f"damaged cache file {kept}: the volume is prepared again", stacklevel=4)
+        return None
+    return count
+
+
+def _write(kept: Path, records: np.ndarray) -> None:
+    """First beside its place, then moved there, so that no reader sees half a file."""
+    with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".part", delete=False) as file:
+        try:
+            records.tofile(file)
+            file.close()
+            os.replace(file.name, kept)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+class StoredSlices(torch.utils.data.Dataset):
+    """Pictures or masks on the disk that behave like a tensor (N, 1, H, W) where a lab looks at one.
+
+    `stack[i]` is (1, H, W); `stack[2:5]`, `stack[[0, 7]]`, `stack[mask]` are tensors (n, 1, H, W), read now;
+    `stack.subset(rows)` is another stack, not read yet. `training.fit` takes it as a Dataset. It can be pickled
+    for the workers of a DataLoader. part: "image", float32 in [0, 1], or "mask", bool.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], counts: Sequence[int], preparation: Preparation, part: str, *, keep: Any = None
+    ):
+        self.files, self.record, self.part, self.size = list(files), preparation.record(), part, preparation.size
+        volume = np.repeat(np.arange(len(self.files)), counts)
+        inside = np.concatenate([np.arange(count) for count in counts])
+        self._places = np.stack([volume, inside], axis=1)  # (N, 2): which file, which record of it
+        self._keep = keep  # a temporary folder lives as long as what reads from it
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, 1, H, W), as a tensor's."""
+        return (len(self), 1, *self.size)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What reading gives: torch.float32, or torch.bool for masks."""
+        return torch.float32 if self.part == "image" else torch.bool
+
+    def __getitem__(self, index: Any) -> torch.Tensor:
+        if isinstance(index, (int, np.integer)) or (isinstance(index, torch.Tensor) and index.ndim == 0):
+            row = int(index)
+            if not -len(self) <= row < len(self):
+                raise IndexError(f"slice {row} of {len(self)}")
+            return self._read(row)
+        rows = self._rows(index)
+        batch = torch.empty((len(rows), 1, *self.size), dtype=self.dtype)
+        for place, row in enumerate(rows):
+            batch[place] = self._read(row)
+        return batch
+
+    def subset(self, index: Any) -> StoredSlices:
+        """The rows of a slice, a list of numbers or a boolean mask, as a stack that is read when asked."""
+        other = object.__new__(type(self))
+        other.__dict__ |= self.__dict__ | {"_places": self._places[self._rows(index)]}
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a worker must not remove the temporary folder that its parent still reads from
+        return self.__dict__ | {"_keep": None}
+
+    def _rows(self, index: Any) -> np.ndarray:
+        if not isinstance(index, slice):
+            index = np.asarray(index)
+            index = index.astype(np.int64) if index.size == 0 else index
+        return np.arange(len(self))[index]
+
+    def _read(self, row: int) -> torch.Tensor:
+        """(1, H, W)"""
+        volume, inside = self._places[row]
+        field, offset = self.record.fields[self.part]
+        file = self.files[volume]
+        values = np.fromfile(file, np.uint8, field.itemsize, offset=int(inside) * self.record.itemsize + offset)
+        if len(values) < field.itemsize:
+            raise OSError(f"{file}: record {inside} is missing; was the cache cleared meanwhile? Make the slices again")
+        if self.part == "image":
+            picture = values.view("<u2").astype(np.float32)
+            picture *= np.float32(1 / 65535)
+        else:
+            picture = np.unpackbits(values, count=self.size[0] * self.size[1]).astype(bool)
+        return torch.from_numpy(picture.reshape(1, *self.size))
