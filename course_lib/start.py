@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 # Colab builds these to fit its machines; replacing one breaks the others until the runtime restarts.
 NEVER_INSTALLED = ("torch", "torchvision", "numpy")
 # Only what is imported under another name than it is installed under.
-MODULES = {"scikit-image": "skimage"}
+# the module of a package, where it is called otherwise
+MODULES = {
+    "scikit-image": "skimage",
+    "scikit-learn": "sklearn",
+    "python-calamine": "python_calamine",
+    "pywavelets": "pywt",
+}
 BUDGETS = {
     "ci": "meant to take at most 60 seconds: it proves that everything runs, its results mean little",
     "cpu": "meant to take at most 5 minutes on 2 cores and 2 GB of memory",

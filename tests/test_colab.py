@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -209,6 +210,12 @@ def test_requirements_of_a_bare_clone_come_from_pyproject(monkeypatch):
     names = [start._name(requirement) for requirement in start._requirements()]
     assert {"torch", "scikit-image", "nilearn"} <= set(names)
     assert sorted(names) == sorted(start._name(requirement) for requirement in installed)
+
+
+def test_every_requirement_of_the_library_has_a_module_that_is_found(monkeypatch):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    monkeypatch.setattr(start, "_requirements", lambda: project["dependencies"])
+    assert start.missing_requirements() == []
 
 
 def test_nothing_is_missing_here_and_an_invented_library_is(monkeypatch):
