@@ -79,7 +79,7 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return corrected
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PairedTests:
     """What `paired_tests` found; the last line of a cell shows it as a table.
 
@@ -108,6 +108,7 @@ class PairedTests:
         return self._table().html()
 
     _repr_html_ = html
+    __repr__ = markdown  # a saved notebook keeps this beside the HTML
 
     def _table(self) -> Table:
         unit = UNITS.get(self.metric, "")

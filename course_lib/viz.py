@@ -34,6 +34,7 @@ from course_lib._figures import (
     size_note,
 )
 from course_lib._filter_slider import filter_slider
+from course_lib._planes_slider import plane_slider
 from course_lib._slider import noise_slider
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LiveCurves", "blind_test", "curve_with_errors", "figure", "filter_slider", "gallery", "loss_curves",
-    "noise_slider", "panel",
+    "noise_slider", "panel", "plane_slider",
 ]  # fmt: skip
 
 SSIM_WINDOW = 11  # pixels: smaller images have no SSIM

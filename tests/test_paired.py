@@ -215,6 +215,7 @@ def test_the_noisy_image_can_be_the_reference(comparison):
 
 def test_the_table(comparison):
     found = paired_tests(comparison, reference="plain")
+    assert repr(found) == found.markdown()
     lines = found.markdown().splitlines()
     cells = [[cell.strip() for cell in line.replace(r"\|", "/").strip("|").split("|")] for line in lines[:6]]
     header = ["method", "PSNR (dB)", "difference (dB)", "sd", "95 % interval", "t", "p", "p (Holm)", r"d\_z"]
