@@ -742,4 +742,13 @@ def test_importing_starts_nothing():
     )
     result = run([sys.executable, "-c", code])
     assert result.returncode == 0, result.stderr
-    assert training.__all__ == ["THESIS_RECIPE", "History", "Profile", "denoise", "fit", "fixed_seed", "profile", "seeded"]
+    assert training.__all__ == [
+        "THESIS_RECIPE",
+        "History",
+        "Profile",
+        "denoise",
+        "fit",
+        "fixed_seed",
+        "profile",
+        "seeded",
+    ]
