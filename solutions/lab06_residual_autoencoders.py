@@ -757,7 +757,7 @@ viz.noise_slider(test[middle, 0], noise.masking, label="share dropped", maximum=
 #
 # One network is trained twice, with **another seed**: the yardstick for all differences. Outputs are clipped to [0, 1] before scoring; the spoiled images are not.
 #
-# (About three minutes and 1 GB on 2 cores. On a GPU a good half hour: three seeds.)
+# (About three minutes and 1 GB on 2 cores. On a GPU it trains three seeds at full size; how long that takes was not measured yet.)
 
 # %% tags=["experiment"]
 from tqdm.auto import tqdm

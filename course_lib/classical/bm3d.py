@@ -6,7 +6,7 @@ Haar transform across the patches), where a group of like patches has few large 
 filtered patches back and average where they overlap, with more weight for groups that became simple. This is done
 twice: first with a hard threshold, then with the Wiener filter that the first estimate makes possible.
 
-Where it differs from the paper, for simplicity and speed, at no cost in PSNR that we could measure (BENCHMARKS.md):
+Where it differs from the paper, for simplicity and speed (BENCHMARKS.md sets its PSNR beside that of PyPI's bm3d):
 groups always hold 16 patches (the paper drops patches beyond a distance), and the first stage uses the cosine
 transform as the second does (the paper: a biorthogonal wavelet).
 """
@@ -91,8 +91,8 @@ def bm3d(
 def _on_all_cores(function: Callable[[torch.Tensor], torch.Tensor], images: Sequence[torch.Tensor]) -> list:
     """Each image on a thread of its own, as many at once as torch may use; inside, torch uses one.
 
-    Torch's own threads would wait for each other after each of thousands of small steps: on two busy cores a slice
-    that takes one thread 0.3 s was seen to take two threads 13 s.
+    Torch's own threads would wait for each other after each of thousands of small steps, which takes far longer than
+    one thread does as soon as something else runs on the cores.
     """
     with _CORES:  # two callers at once would restore each other's number of threads
         threads = torch.get_num_threads()
