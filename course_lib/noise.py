@@ -18,6 +18,7 @@ import torch
 
 from course_lib._checks import Array, check_count, check_image, check_number
 from course_lib._noise_estimation import estimate_sigma_background, estimate_sigma_local, estimate_sigma_mad
+from course_lib._random import generator_for, normal
 from course_lib._rician import correct_bias, invert_mean, koay_inversion
 from course_lib._stabilisation import stabilise, unstabilise
 
@@ -36,7 +37,7 @@ def gaussian(image: Array, sigma: float, *, generator: Any = None) -> Array:
     """
     check_image(image)
     sigma = check_number(sigma, "sigma", low=0)
-    return image + sigma * _normal(image, _generator(image, generator))
+    return image + sigma * normal(image, generator_for(image, generator))
 
 
 def rician(image: Array, sigma: float, *, generator: Any = None) -> Array:
@@ -49,9 +50,9 @@ def rician(image: Array, sigma: float, *, generator: Any = None) -> Array:
     check_image(image)
     _check_not_negative(image, "rician noise is that of a magnitude image")
     sigma = check_number(sigma, "sigma", low=0)
-    generator = _generator(image, generator)
-    real = image + sigma * _normal(image, generator)
-    imaginary = sigma * _normal(image, generator)
+    generator = generator_for(image, generator)
+    real = image + sigma * normal(image, generator)
+    imaginary = sigma * normal(image, generator)
     return (real**2 + imaginary**2) ** 0.5
 
 
@@ -64,8 +65,8 @@ def complex_gaussian(values: Array, sigma: float, *, generator: Any = None) -> A
     """
     real = _check_complex(values)
     sigma = check_number(sigma, "sigma", low=0)
-    generator = _generator(values, generator)
-    return values + sigma * (_normal(real, generator) + 1j * _normal(real, generator))
+    generator = generator_for(values, generator)
+    return values + sigma * (normal(real, generator) + 1j * normal(real, generator))
 
 
 def rician_from_kspace(image: Array, sigma: float, *, generator: Any = None) -> Array:
@@ -100,7 +101,7 @@ def noncentral_chi(
     """
     real = _check_complex(image)
     coils = check_count(coils, "coils")
-    generator = _generator(image, generator)
+    generator = generator_for(image, generator)
     if sensitivities is None:
         sensitivities = [coils**-0.5] * coils
     else:
@@ -121,7 +122,7 @@ def masking(image: Array, fraction: float, *, generator: Any = None) -> Array:
     """
     check_image(image)
     fraction = check_number(fraction, "fraction", low=0, high=1)
-    dropped = _uniform(image, _generator(image, generator)) < fraction
+    dropped = _uniform(image, generator_for(image, generator)) < fraction
     return _where(dropped, 0.0, image)
 
 
@@ -133,7 +134,7 @@ def salt_and_pepper(image: Array, fraction: float, *, generator: Any = None) -> 
     """
     check_image(image)
     fraction = check_number(fraction, "fraction", low=0, high=1)
-    draw = _uniform(image, _generator(image, generator))
+    draw = _uniform(image, generator_for(image, generator))
     return _where(draw < fraction / 2, 0.0, _where((draw >= fraction / 2) & (draw < fraction), 1.0, image))
 
 
@@ -146,7 +147,7 @@ def poisson(image: Array, peak: float, *, generator: Any = None) -> Array:
     check_image(image)
     _check_not_negative(image, "a count of photons has no negative mean")
     peak = check_number(peak, "peak", low=0, above=True)
-    generator = _generator(image, generator)
+    generator = generator_for(image, generator)
     if isinstance(image, torch.Tensor):
         return torch.poisson(image * peak, generator=generator) / peak
     return (generator.poisson(image * peak) / peak).astype(image.dtype)
@@ -159,31 +160,7 @@ def speckle(image: Array, sigma: float, *, generator: Any = None) -> Array:
     """
     check_image(image)
     sigma = check_number(sigma, "sigma", low=0)
-    return image * (1 + sigma * _normal(image, _generator(image, generator)))
-
-
-def _generator(image: Array, generator: Any) -> Any:
-    """The caller's generator if it fits the image, or a fresh one seeded from the operating system."""
-    if isinstance(image, torch.Tensor):
-        if generator is None:
-            generator = torch.Generator(device=image.device)
-            generator.seed()
-        if not isinstance(generator, torch.Generator):
-            raise TypeError(f"generator: expected a torch.Generator for a tensor, got {type(generator).__name__}")
-        return generator
-    if generator is None:
-        return np.random.default_rng()
-    if not isinstance(generator, np.random.Generator):
-        raise TypeError(
-            f"generator: expected a numpy.random.Generator for a numpy array, got {type(generator).__name__}"
-        )
-    return generator
-
-
-def _normal(image: Array, generator: Any) -> Array:
-    if isinstance(image, torch.Tensor):
-        return torch.randn(image.shape, generator=generator, device=image.device, dtype=image.dtype)
-    return generator.standard_normal(image.shape).astype(image.dtype, copy=False)
+    return image * (1 + sigma * normal(image, generator_for(image, generator)))
 
 
 def _uniform(image: Array, generator: Any) -> Array:
