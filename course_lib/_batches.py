@@ -1,4 +1,4 @@
-"""Clean images in, batches of clean and noisy images out: what `training.fit` feeds on."""
+"""Clean images in, batches of clean images and of what the model is given out: what `training.fit` feeds on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from course_lib._checks import check_image
+from course_lib._fourier import check_complex
 from course_lib.profiles import seeded
 
 
 class Batches:
-    """Images and what happens to each of them; `(indices, *when)` gives the batch (clean, noisy), each (N, C, H, W).
+    """Images and what happens to each of them; `(indices, *when)` gives the batch (clean, *given).
 
+    clean: (N, C, H, W). given: what the model is called with, each (N, ...): the noisy images, or all that `corrupt`
+    returns, as measured k-space and its mask.
     One generator is seeded anew for every image, from (seed, when, index of the image), so that an image's
     noise is the same however the images are batched, split over processes, or resumed.
     """
@@ -23,12 +25,12 @@ class Batches:
         self,
         images: Any,
         name: str,
-        corrupt: Callable[..., torch.Tensor] | None,
+        corrupt: Callable[..., Any] | None,
         transform: Callable[..., torch.Tensor] | None,
         seed: int,
     ):
         if isinstance(images, torch.Tensor):
-            check_image(images, name)
+            check_complex(images, name, real_too=True)
             if images.ndim != 4:
                 raise ValueError(f"{name}: expected images (N, C, H, W), got the shape {tuple(images.shape)}")
             images = images.detach().cpu()
@@ -45,12 +47,15 @@ class Batches:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __call__(self, indices: Sequence[int], *when: int | str) -> tuple[torch.Tensor, torch.Tensor]:
-        pairs = [self.pair(index, *when) for index in indices]
-        return tuple(self._stack(part) for part in zip(*pairs, strict=True))
+    def __call__(self, indices: Sequence[int], *when: int | str) -> tuple[torch.Tensor, ...]:
+        items = [self.item(index, *when) for index in indices]
+        counts = {len(item) - 1 for item in items}
+        if len(counts) > 1:
+            raise ValueError(f"corrupt: expected as many tensors for one image as for another, got {sorted(counts)}")
+        return tuple(self._stack(part) for part in zip(*items, strict=True))
 
-    def pair(self, index: int, *when: int | str) -> tuple[torch.Tensor, torch.Tensor]:
-        """One image, clean and noisy, each (C, H, W)."""
+    def item(self, index: int, *when: int | str) -> tuple[torch.Tensor, ...]:
+        """One image (C, H, W), clean, and what the model is given for it."""
         clean = self._image(index)
         self.generator.manual_seed(seeded(self.seed, *when, index))
         # a function that works in place (`image += noise`) must change neither the data nor the target
@@ -58,7 +63,10 @@ class Batches:
             clean = self._checked("transform", self.transform(clean.clone(), generator=self.generator))
         if self.corrupt is None:
             return clean, clean
-        return clean, self._checked("corrupt", self.corrupt(clean.clone(), generator=self.generator))
+        given = self.corrupt(clean.clone(), generator=self.generator)
+        if isinstance(given, tuple):
+            return clean, *as_parts(given, "corrupt")
+        return clean, self._checked("corrupt", given)
 
     def order(self, epoch: int, batch_size: int) -> list[list[int]]:
         """The batches of one epoch, as lists of indices: every image once, shuffled by (seed, epoch)."""
@@ -69,9 +77,10 @@ class Batches:
         """Refuse images of another precision than the weights: the error inside the model is hard to read."""
         dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
         found = self._image(0).dtype
-        if dtype is not None and found != dtype:
+        wanted = dtype.to_complex() if dtype is not None and found.is_complex else dtype
+        if dtype is not None and found != wanted:
             raise TypeError(
-                f"{self.name}: expected {dtype}, as the model's weights, got {found}: use images.to({dtype})"
+                f"{self.name}: expected {wanted}, as the model's weights, got {found}: use images.to({wanted})"
             )
 
     def _checked(self, name: str, image: Any) -> torch.Tensor:
@@ -87,9 +96,9 @@ class Batches:
                 f"{self.name}: expected each item to be a clean image, a tensor (C, H, W), got"
                 f" {type(image).__name__} (from a labelled Dataset take the images alone)"
             )
-        if image.ndim != 3 or not image.is_floating_point():
+        if image.ndim != 3 or not (image.is_floating_point() or image.is_complex()):
             raise ValueError(
-                f"{self.name}: expected each item to be a float tensor (C, H, W), got"
+                f"{self.name}: expected each item to be a float tensor (C, H, W), or a complex one, got"
                 f" {image.dtype} of the shape {tuple(image.shape)}"
             )
         return image
@@ -102,3 +111,14 @@ class Batches:
                 " crop training images with transform, and others beforehand"
             )
         return torch.stack(list(images))
+
+
+def as_parts(parts: tuple[Any, ...], name: str) -> tuple[torch.Tensor, ...]:
+    """Tensors (C, ..., H, W) of one image, as k-space and its mask; what has no channel axis, (H, W), gets one."""
+    for part in parts:
+        if not isinstance(part, torch.Tensor) or part.ndim < 2:
+            got = tuple(part.shape) if isinstance(part, torch.Tensor) else type(part).__name__
+            raise TypeError(f"{name}: expected it to return a tuple of tensors (C, H, W) or (H, W), got {got}")
+    if not parts:
+        raise TypeError(f"{name}: expected it to return at least one tensor, got an empty tuple")
+    return tuple(part[None] if part.ndim == 2 else part for part in parts)

@@ -66,7 +66,7 @@ def describe(model: nn.Module, pairs: Batches, loss: Callable, device: torch.dev
     Names of functions would not show another noise level in a lambda, so the first image and what becomes of
     it speak for them, by mean and standard deviation.
     """
-    clean, noisy = pairs(range(1), "fingerprint")
+    clean, *given = pairs(range(1), "fingerprint")
     layout = [(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()]
     layout = f"{zlib.crc32(repr(layout).encode()):08x}"
     count = sum(parameter.numel() for parameter in model.parameters())
@@ -76,12 +76,14 @@ def describe(model: nn.Module, pairs: Batches, loss: Callable, device: torch.dev
     return {
         "model": f"{type(model).__name__}, {count} parameters, layout {layout}",
         "first clean image": [*clean.shape, *_moments(clean)],
-        "first noisy image": [*noisy.shape, *_moments(noisy)],
+        "first noisy image": [number for part in given for number in [*part.shape, *_moments(part)]],
         "loss of an example": float(example),
     }
 
 
 def _moments(image: torch.Tensor) -> list[float]:
+    if image.is_complex():
+        return _moments(image.real) + _moments(image.imag)
     return [float(image.double().mean()), float(image.double().std(correction=0))]
 
 

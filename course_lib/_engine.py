@@ -36,7 +36,9 @@ def engine(
         accelerator = Accelerator(cpu=kind == "cpu", mixed_precision=precision)
 
         def place(images: torch.Tensor) -> torch.Tensor:
-            images = images.contiguous(memory_format=layout)
+            # complex numbers and masks meet Fourier transforms before convolutions: those want whole rows
+            convolved = images.is_floating_point() and images.ndim == 4
+            images = images.contiguous(memory_format=layout if convolved else torch.contiguous_format)
             if accelerator.device.type == "cuda":
                 images = images.pin_memory()  # so that the copy runs beside the computation
             return images.to(accelerator.device, non_blocking=True)

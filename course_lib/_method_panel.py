@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 
 def method_panel(
     clean: np.ndarray,
-    noisy: np.ndarray,
-    denoised: Mapping[str, np.ndarray],
+    pictures: Mapping[str, np.ndarray],
     *,
     columns: int = 5,
     difference_range: float | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Clean, noisy, then every method, each (H, W); `viz.panel` is the same for one row of few methods."""
-    columns = min(check_count(columns, "columns"), 2 + len(denoised))
-    pictures = {"noisy": noisy, **denoised}
+    """Clean, then what the methods began with (noisy, zero-filled), then every method, each (H, W).
+
+    `viz.panel` is the same for one row of few methods.
+    """
+    columns = min(check_count(columns, "columns"), 1 + len(pictures))
     differences = {name: image - clean for name, image in pictures.items()}
     if difference_range is None:
-        sizes = np.abs([difference for name, difference in differences.items() if name != "noisy"])
+        sizes = np.abs([*differences.values()][1:])
         # an exact answer differs nowhere: any range shows it white
         difference_range = float(np.quantile(sizes, 0.995) or sizes.max()) or 1.0
     limit = check_number(difference_range, "difference_range", low=0, above=True)
@@ -58,11 +59,8 @@ def method_panel(
     bar = drawn.colorbar(shown, ax=grid, extend=extend, shrink=0.5, aspect=40, fraction=0.02, pad=0.01)
     bar.set_label("difference (data range 1)", fontsize=8)
     bar.ax.tick_params(labelsize=8)
-    foot_note(
-        drawn,
-        "below each image its difference from the clean one; PSNR (dB) and SSIM (Wang 2004):"
-        " noisy as it is, denoised clipped to [0, 1]",
-    )
+    clipped = "noisy as it is, denoised clipped to [0, 1]" if "noisy" in pictures else "magnitudes clipped to [0, 1]"
+    foot_note(drawn, f"below each image its difference from the clean one; PSNR (dB) and SSIM (Wang 2004): {clipped}")
     return drawn
 
 

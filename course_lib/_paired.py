@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from course_lib._checks import check_number
-from course_lib._results import NOISY, UNITS, Comparison
+from course_lib._results import UNITS, Comparison
 from course_lib._tables import Table, decimals, number
 
 
@@ -149,7 +149,7 @@ def paired_tests(
     """Every method of a comparison against one of them, image by image, with Holm's correction over the methods.
 
     comparison: what `compare` found.   reference: the name of a method.   metric, region: as in
-    `Comparison.per_slice`. The noisy image is left out unless it is the reference.
+    `Comparison.per_slice`. The noisy or zero-filled image is left out unless it is the reference.
     groups: the volume (or person) of each slice, (slices,). Slices of one head rise and fall together, so as separate
         pairs they make every p too small; with groups the pairs are the volumes' means.
     confidence: of the intervals; 1 - confidence is where p (Holm) counts as found.
@@ -158,14 +158,15 @@ def paired_tests(
     """
     where = next(iter(comparison.values)) if region is None else region
     values = {name: comparison.per_slice(name, metric, region) for name in comparison.methods}
+    start = comparison.methods[0]
     if reference not in values:
         raise ValueError(f"reference: expected one of {', '.join(map(repr, values))}, got {reference!r}")
     for name, slices in values.items():
-        if name != NOISY or reference == NOISY:
+        if name != start or reference == start:
             _values(slices, f"{metric} of {name!r}")
     if groups is not None:
         values = {name: _group_means(slices, groups) for name, slices in values.items()}
-    others = [name for name in values if name not in (reference, NOISY)]
+    others = [name for name in values if name not in (reference, start)]
     if not others:
         raise ValueError(f"comparison: expected at least one method beside the reference {reference!r}, got none")
     tests = {name: paired_test(values[name], values[reference], confidence=confidence) for name in others}

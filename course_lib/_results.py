@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from course_lib._checks import check_count
 from course_lib._method_panel import method_panel
 from course_lib._tables import Table, decimals, number
 
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NOISY = "noisy (not clipped)"
+ZERO_FILLED = "zero-filled"
 UNITS = {"PSNR": " (dB)", "SNR": " (dB)"}
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """What `compare` found; the last line of a cell shows it as a table.
+    """What `compare` or `compare_reconstructions` found; the last line of a cell shows it as a table.
 
-    values: {region: {metric: {method: array (repeats, slices)}}}; the first method is the noisy image.
+    values: {region: {metric: {method: array (repeats, slices)}}}; the first method is the noisy or zero-filled image.
     seconds: {method: seconds a slice}.   kept: the slices whose pictures are kept.
-    pictures: {"clean", "noisy" and each method: tensor (len(kept), C, H, W)}, not clipped, of the first seed.
+    pictures: {"clean", "noisy" and each method: tensor (len(kept), C, H, W)}, not clipped, of the first seed;
+        reconstructions have no "noisy", and may be complex.
     caption: all that a reader of the table has to know.
     """
 
@@ -40,8 +43,8 @@ class Comparison:
 
     @property
     def methods(self) -> list[str]:
-        """The names of the rows, the noisy image first."""
-        return [NOISY, *self.seconds]
+        """The names of the rows; the first one is the noisy or zero-filled image."""
+        return [*next(iter(next(iter(self.values.values())).values()))]
 
     def per_slice(self, method: str, metric: str = "PSNR", region: str | None = None) -> np.ndarray:
         """One value a slice, (slices,), averaged over the repeats: what a paired test needs.
@@ -80,22 +83,28 @@ class Comparison:
         columns: int = 5,
         difference_range: float | None = None,
         title: str | None = None,
+        frame: int = 0,
     ) -> Figure:
         """One slice under all methods, each with its difference map below, `columns` of them to a row.
 
         image: the number of the slice, one of `kept`; None is the first of them. difference_range: where the maps
         saturate; by default 99.5 % of the methods' pixels fit in. PSNR and SSIM are those of the whole slice.
+        frame: of a film (T, H, W), the one to show. Of complex images the magnitude is shown.
         Raises ValueError for a slice that was not kept. Source: attention U-Net deck, Fig. 4; lab 04.
         """
         image = self.kept[0] if image is None and self.kept else image
         if image not in self.kept:
             raise ValueError(f"image: expected one of the kept slices {list(self.kept)}, got {image!r}")
+        frames = self.pictures["clean"].shape[1]
+        if check_count(frame, "frame", low=0) >= frames:
+            raise ValueError(f"frame: expected a number below {frames}, got {frame}")
         place = self.kept.index(image)
-        shown = {name: pictures[place, 0].cpu().numpy() for name, pictures in self.pictures.items()}
-        clean, noisy = shown.pop("clean"), shown.pop("noisy")
-        return method_panel(
-            clean, noisy, shown, columns=columns, difference_range=difference_range, title=title or f"slice {image}"
-        )
+        shown = {name: pictures[place, frame] for name, pictures in self.pictures.items()}
+        if "noisy" not in shown:  # reconstructions: what is scored is the magnitude
+            shown = {name: picture.abs() for name, picture in shown.items()}
+        shown = {name: picture.cpu().numpy() for name, picture in shown.items()}
+        title = title or f"slice {image}" + (f", frame {frame}" if frames > 1 else "")
+        return method_panel(shown.pop("clean"), shown, columns=columns, difference_range=difference_range, title=title)
 
     def _table(self) -> Table:
         names = self.methods + [name for name in self.published if name not in self.methods]

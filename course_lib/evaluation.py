@@ -1,35 +1,43 @@
 """Methods side by side: `compare` makes the table, `tune` gives each method its best chance, `sweep` varies the noise.
 
-`paired_tests` asks which differences of a table are more than chance.
+`compare_reconstructions` and `tune_reconstruction` do the same for k-space. `paired_tests` asks which differences of a
+table are more than chance.
 
 A method is a function `f(noisy, sigma)` of a batch (N, 1, H, W) that returns the denoised batch: `filters.gaussian`,
 `bm3d`, or a network, as `lambda noisy, sigma: training.denoise(network, noisy)`. `corrupt` is a noise function,
 `f(image, sigma, generator=...)`, as `noise.gaussian`. Images are float tensors in [0, 1].
 
-What is scored: outputs clipped to [0, 1]; the noisy image as it is. The noise of image i depends on (seed, i) alone, so
-every method sees the same noise, whatever it is compared with. The global random state is left alone.
+A reconstruction is a function `f(measured, mask)` of a batch that returns the images: a network, or
+`lambda measured, mask: training.reconstruct(network, measured, mask)`. What is acquired is told by
+`f(image, generator=...) -> (measured, mask)`, as `training.undersampling(4, 0.08)`.
+
+What is scored: outputs clipped to [0, 1], the noisy image as it is; of reconstructions the magnitude, clipped. Noise
+and mask of image i depend on (seed, i) alone, so every method sees the same, whatever it is compared with. The global
+random state is left alone.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 from course_lib import metrics as measures
-from course_lib._checks import check_count, check_number
+from course_lib._checks import check_number
+from course_lib._complex_scores import magnitude
+from course_lib._denoising_trial import DenoisingTrial, check_images, clipped, corrupted
 from course_lib._paired import PairedTest, PairedTests, holm, paired_test, paired_tests
-from course_lib._results import NOISY, Comparison, Sweep, Tuning, as_text
-from course_lib._trial import Method, Metric, Trial, check_images, corrupted, denoised, name_of, scored
+from course_lib._reconstruction_trial import ReconstructionTrial, acquired, check_complex_images, image_of, origin
+from course_lib._results import NOISY, ZERO_FILLED, Comparison, Sweep, Tuning
+from course_lib._trial import Method, Metric, name_of
+from course_lib._tuning import Search
+from course_lib._undersampling import Acquire
 
 __all__ = [
-    "METRICS", "NOISY", "Comparison", "PairedTest", "PairedTests", "Sweep", "Tuning", "compare", "holm", "paired_test",
-    "paired_tests", "sweep", "tune",
+    "METRICS", "NOISY", "ZERO_FILLED", "Comparison", "PairedTest", "PairedTests", "Sweep", "Tuning", "compare",
+    "compare_reconstructions", "holm", "paired_test", "paired_tests", "sweep", "tune", "tune_reconstruction",
 ]  # fmt: skip
 
 METRICS: Mapping[str, Metric] = {
@@ -76,7 +84,7 @@ def compare(
     """
     sigma = check_number(sigma, "sigma", low=0)
     metrics = METRICS if metrics is None else metrics
-    trial = Trial(methods, images, corrupt, metrics, masks, seed, repeats, batch_size)
+    trial = DenoisingTrial(methods, images, corrupt, metrics, masks, seed, repeats, batch_size)
     with _bar(trial.steps, progress) as bar:
         return trial.run(sigma, bar, keep=keep, published=published, lower_is_better=lower_is_better)
 
@@ -105,39 +113,74 @@ def tune(
     """
     images = check_images(images)
     sigma = check_number(sigma, "sigma", low=0)
-    batch_size = check_count(batch_size, "batch_size")
-    grid = {name: _options(values, name) for name, values in grid.items()}
-    if not grid:
-        raise ValueError("grid: expected at least one {parameter: values to try}, got none")
-    function = METRICS.get(score.upper()) if isinstance(score, str) else score
-    if not callable(function):
-        raise ValueError(f"score: expected 'psnr', 'ssim' or a function of prediction and target, got {score!r}")
+    search = Search(grid, _score(score), batch_size)
     noisy = corrupted(images, corrupt, sigma, seed)
-    combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    tried = []
-    steps = len(combinations) * math.ceil(len(images) / batch_size)
-    with _bar(steps, progress) as bar:
-        for parameters in combinations:
-            shown = ", ".join(f"{name}={as_text(value)}" for name, value in parameters.items())
-            bar.set_description(shown, refresh=False)
-            method, name = partial(denoiser, **parameters), name_of(denoiser)
-            scores, seconds = [], 0.0
-            for part, output, spent in denoised(method, name, noisy, sigma, batch_size, warm=bool(tried)):
-                scores.append(scored(function, "score", output.clamp(0, 1), images[part]))
-                seconds += spent
-                bar.update()
-            tried.append((parameters, float(np.concatenate(scores).mean()), seconds / len(images)))
-    tried.sort(key=lambda entry: math.inf if math.isnan(entry[1]) else -entry[1])
-    best = tried[0][0]
-    at_edge = tuple(name for name, values in grid.items() if _is_at_edge(best[name], values))
-    label = score.upper() if isinstance(score, str) else name_of(score)
-    caption = (
-        f"{name_of(denoiser)}: mean {label} over {len(images)} training slices, outputs clipped to [0, 1]."
-        f" Noise: {name_of(corrupt)}, sigma {sigma:g}, seed {seed}."
-    )
-    if at_edge:
-        caption += f" The best value lies at the edge of the grid: try more values of {', '.join(at_edge)}."
-    return Tuning(best, tried, at_edge, caption)
+
+    def told(noisy: torch.Tensor, **parameters: Any) -> torch.Tensor:
+        return denoiser(noisy, sigma, **parameters)
+
+    caption = f"outputs clipped to [0, 1]. Noise: {name_of(corrupt)}, sigma {sigma:g}, seed {seed}."
+    with _bar(search.steps(len(images)), progress) as bar:
+        return search.run(told, name_of(denoiser), images, (noisy,), clipped, _label(score), caption, bar)
+
+
+def compare_reconstructions(
+    methods: Mapping[str, Method],
+    images: torch.Tensor,
+    acquire: Acquire,
+    *,
+    metrics: Mapping[str, Metric] | None = None,
+    masks: Mapping[str, torch.Tensor | None] | None = None,
+    seed: int = 0,
+    repeats: int = 1,
+    keep: Collection[int] | None = None,
+    published: Mapping[str, Mapping[str, float]] | None = None,
+    lower_is_better: Collection[str] = LOWER_IS_BETTER,
+    batch_size: int = 8,
+    progress: bool = True,
+) -> Comparison:
+    """Measure the images' k-space, reconstruct by zero filling and by every method, and score magnitudes.
+
+    methods: {name: f(measured, mask)}, see the module; they get whole batches, and return images, real or complex, of
+        the clean ones' shape, or what has them as `.image` (`classical.sparse.Reconstruction`).
+    images: clean, (N, 1, H, W) or, of 2D+t, (N, T, H, W); real in [0, 1], or complex of such a magnitude.
+    acquire: `f(image, generator=g) -> (measured, mask)` of one image (C, H, W), as `training.undersampling(4, 0.08)`;
+        further parts, as sensitivities, go to the methods too. mask: (H, W), (1, H, W) or (T, H, W).
+    repeats: as many masks and noise realisations, of seeds seed, seed + 1, ...
+    masks: as for `compare`, or one for all frames of a film, (N, 1, H, W); a brain mask belongs here, as the background
+        flatters every method.
+    Everything else is as for `compare`. The first row is zero filling. Raises TypeError/ValueError for bad input, and
+    where a method returns no finite image of the right shape. Source: DLMI lecture (Deep Cascade CNNs); labs 08, 09.
+    """
+    metrics = METRICS if metrics is None else metrics
+    trial = ReconstructionTrial(methods, images, acquire, metrics, masks, seed, repeats, batch_size)
+    with _bar(trial.steps, progress) as bar:
+        return trial.run(bar, keep=keep, published=published, lower_is_better=lower_is_better)
+
+
+def tune_reconstruction(
+    method: Method,
+    grid: Mapping[str, Sequence[Any]],
+    images: torch.Tensor,
+    acquire: Acquire,
+    *,
+    score: str | Metric = "psnr",
+    seed: int = 0,
+    batch_size: int = 8,
+    progress: bool = True,
+) -> Tuning:
+    """`tune` for reconstructions: `method(measured, mask, **parameters)`, as `classical.sparse.fista`.
+
+    Never tune on the test head; see `tune`, `compare_reconstructions` for images and `acquire`. Scored: magnitudes,
+    clipped to [0, 1]. Raises TypeError/ValueError on bad input. Lab 08.
+    """
+    images = check_complex_images(images)
+    search = Search(grid, _score(score), batch_size)
+    given = acquired(images, acquire, seed)
+    caption = f"magnitudes clipped to [0, 1]. {origin(given, acquire, f'seed {seed}')}"
+    with _bar(search.steps(len(images)), progress) as bar:
+        method, name = partial(image_of, method), name_of(method)
+        return search.run(method, name, images, given, magnitude, _label(score), caption, bar)
 
 
 def sweep(
@@ -162,22 +205,20 @@ def sweep(
     if not levels:
         raise ValueError("levels: expected at least one noise level, got none")
     metrics = METRICS if metrics is None else metrics
-    trial = Trial(methods, images, corrupt, metrics, masks, seed, repeats, batch_size)
+    trial = DenoisingTrial(methods, images, corrupt, metrics, masks, seed, repeats, batch_size)
     with _bar(len(levels) * trial.steps, progress) as bar:
         return Sweep(levels, tuple(trial.run(level, bar) for level in levels))
 
 
-def _options(values: Sequence[Any], name: str) -> list[Any]:
-    if isinstance(values, str) or not list(values):
-        raise ValueError(f"grid[{name!r}]: expected a list of at least one value to try, got {values!r}")
-    return list(values)
+def _score(score: str | Metric) -> Metric:
+    function = METRICS.get(score.upper()) if isinstance(score, str) else score
+    if not callable(function):
+        raise ValueError(f"score: expected 'psnr', 'ssim' or a function of prediction and target, got {score!r}")
+    return function
 
 
-def _is_at_edge(best: Any, values: list[Any]) -> bool:
-    """Whether a better number may lie beyond the grid; two values are no range."""
-    if len(values) < 3 or not all(isinstance(value, (int, float, np.number)) for value in values):
-        return False
-    return best in (min(values), max(values))
+def _label(score: str | Metric) -> str:
+    return score.upper() if isinstance(score, str) else name_of(score)
 
 
 def _bar(total: int, progress: bool) -> Any:

@@ -1,8 +1,9 @@
 """`fit`: the training loop that lab 01 writes by hand, carried to GPUs, mixed precision and several processes.
 
-Also `denoise` (a trained model applied); `THESIS_RECIPE`, how the healthy-brain thesis trained, by MSE or DSSIM, with
-L2 or without: `fit(model, train, validation, **THESIS_RECIPE["MSE + L2"])` (lab 06); and, from `profiles`, what this
-machine can do and how seeds are mixed.
+Also a trained model applied: `denoise`, `reconstruct`; for k-space `undersampling`, `squared_error` and `on_magnitude`
+(lab 09); `THESIS_RECIPE`, how the healthy-brain thesis trained, by MSE or DSSIM, with L2 or without:
+`fit(model, train, validation, **THESIS_RECIPE["MSE + L2"])` (lab 06); and, from `profiles`, what this machine can do
+and how seeds are mixed.
 Accelerate and tqdm are imported when a training starts, not before.
 """
 
@@ -21,14 +22,19 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from course_lib import _checkpoint
+from course_lib._apply import denoise, reconstruct
 from course_lib._batches import Batches
-from course_lib._checks import check_count
-from course_lib._engine import engine, placed
+from course_lib._complex_scores import on_magnitude, squared_error
+from course_lib._engine import engine
 from course_lib._fit_checks import check_finite, check_settings
 from course_lib._recipes import THESIS_RECIPE
-from course_lib.profiles import Profile, check_device, fixed_seed, profile, seeded
+from course_lib._undersampling import undersampling
+from course_lib.profiles import Profile, fixed_seed, profile, seeded
 
-__all__ = ["THESIS_RECIPE", "History", "Profile", "denoise", "fit", "fixed_seed", "profile", "seeded"]
+__all__ = [
+    "THESIS_RECIPE", "History", "Profile", "denoise", "fit", "fixed_seed", "on_magnitude", "profile", "reconstruct",
+    "seeded", "squared_error", "undersampling",
+]  # fmt: skip
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -56,7 +62,7 @@ def fit(
     validation: Any = None,
     *,
     loss: Loss,
-    corrupt: Callable[..., torch.Tensor] | None = None,
+    corrupt: Callable[..., torch.Tensor | tuple[torch.Tensor, ...]] | None = None,
     transform: Callable[..., torch.Tensor] | None = None,
     epochs: int,
     batch_size: int = 32,
@@ -77,11 +83,12 @@ def fit(
 ) -> History:
     """Train `model` in place to turn corrupted images back into clean ones; lab 01 builds it.
 
-    train, validation: clean images, a float tensor (N, C, H, W) or a Dataset of float tensors (C, H, W).
+    train, validation: clean images, a float or complex tensor (N, C, H, W) or a Dataset of such tensors (C, H, W).
     loss, metrics: `f(prediction, target)` of a batch (N, C, H, W): its mean, or N numbers, one an image.
         Metrics (a dict by name) are averaged over the validation images.
     corrupt: `corrupt(image, generator=g)` makes the noisy input of one image (C, H, W) on the CPU, as
-        `functools.partial(noise.gaussian, sigma=0.1)` does; None trains a plain autoencoder.
+        `functools.partial(noise.gaussian, sigma=0.1)` does; None trains a plain autoencoder. Where it returns a
+        tuple, as `undersampling(4, 0.08)` does, the model is called with all its parts: `model(measured, mask)`.
     transform: `transform(image, generator=g)`, as a random crop of a clean training image, before `corrupt`.
     optimizer: `f(parameters) -> Optimizer`, in place of Adam(learning_rate, weight_decay), which is L2.
     patience: stop after so many epochs in a row without a validation loss more than `min_delta` below the
@@ -168,8 +175,8 @@ def fit(
                     for step, batch in enumerate(pairs.order(epoch, batch_size)):
                         share = batch[rank::processes]
                         # a process with no image left takes part with weight 0: the others wait for it
-                        clean, noisy = map(place, pairs(share or batch[:1], "train", epoch))
-                        value = _mean(loss, network(noisy), clean)
+                        clean, *given = map(place, pairs(share or batch[:1], "train", epoch))
+                        value = _mean(loss, network(*given), clean)
                         # gradients are averaged over processes: a share counts by its part of the batch
                         accelerator.backward(value * (len(share) * processes / len(batch)))
                         stepper.step()
@@ -218,24 +225,6 @@ def fit(
     return history
 
 
-def denoise(model: nn.Module, images: torch.Tensor, *, batch_size: int = 16, device: str | None = None) -> torch.Tensor:
-    """Apply a trained model to noisy images: eval mode, no gradients, batch after batch. Nothing is clipped.
-
-    images: (N, C, H, W), floating point. Returns what the model makes of them, on the CPU. The model, its
-    device and its training flags are left as they were. device: as in `fit`. Raises TypeError/ValueError on
-    bad input. Lab 01.
-    """
-    check_count(batch_size, "batch_size")
-    batches = Batches(images, "images", None, None, 0)
-    batches.check_model(model)
-    device = check_device(device)
-    indices = range(len(batches))
-    with torch.no_grad(), placed(model, device):
-        model.eval()
-        parts = [indices[start : start + batch_size] for start in indices[::batch_size]]
-        return torch.cat([model(batches(part)[0].to(device)).cpu() for part in parts])
-
-
 def _validate(
     model: nn.Module,
     held_out: Batches,
@@ -251,8 +240,8 @@ def _validate(
     with torch.no_grad():
         for start in range(0, len(mine), batch_size):
             share = mine[start : start + batch_size]
-            clean, noisy = map(place, held_out(share, "validation"))
-            prediction = model(noisy)
+            clean, *given = map(place, held_out(share, "validation"))
+            prediction = model(*given)
             totals += len(share) * torch.stack([_mean(f, prediction, clean).float() for f in functions])
     return (accelerator.reduce(totals, "sum") / len(held_out)).tolist()
 
@@ -267,6 +256,8 @@ def _mean(function: Loss, prediction: torch.Tensor, target: torch.Tensor) -> tor
     if not isinstance(value, torch.Tensor) or value.shape not in ((), target.shape[:1]):
         got = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise ValueError(f"loss and metrics: expected a mean or one number an image ({len(target)}), got {got}")
+    if value.is_complex():
+        raise TypeError("loss and metrics: expected real numbers, got complex ones: see squared_error, on_magnitude")
     return value.mean()
 
 

@@ -749,6 +749,10 @@ def test_importing_starts_nothing():
         "denoise",
         "fit",
         "fixed_seed",
+        "on_magnitude",
         "profile",
+        "reconstruct",
         "seeded",
+        "squared_error",
+        "undersampling",
     ]
