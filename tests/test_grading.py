@@ -1,6 +1,8 @@
 """Build and check, on a tiny course made here: what they derive, what they refuse, and that the proof can fail."""
 
+import copy
 import json
+import re
 import shutil
 import textwrap
 from pathlib import Path
@@ -292,6 +294,7 @@ def test_proven_graders_pass(course, capsys):
     assert "OK   lab90_tiny: solution 3.5 points (+1 by hand), stub 0, 8 wrong answers" in told
     assert "[double] squares: AssertionError: look at negative numbers" in told
     assert "[half] calls_the_library: AnswerFromLibrary" in told
+    assert re.search(r"\d\.\d{3} s  half_test\n", told), "how long the cells of the solution run"
 
 
 def test_the_proof_fails_where_a_grader_is_weak(course, capsys):
@@ -317,6 +320,88 @@ def test_the_proof_fails_where_a_grader_is_weak(course, capsys):
         "solution (after the wrong answers)",
     ):
         assert words in told, f"{words!r} is missing in:\n{told}"
+
+
+@pytest.fixture
+def without_nbgrader(monkeypatch):
+    """Leaves the first half of the proof out. Returns a list that collects what each run in the kernel was given."""
+    runs, grade = [], checking.Kernel.grade
+
+    def instead(root, folder, name, notebook):
+        stub = copy.deepcopy(notebook)
+        for cell in stub.cells:
+            if cell.metadata.get("nbgrader", {}).get("solution"):
+                cell.source = "raise NotImplementedError"
+        return {
+            "solution": {"double_test": 2.5, "half_test": 1.0},
+            "stub": {"double_test": 0.0, "half_test": 0.0},
+        }, stub
+
+    def noting(self, cells, label):
+        runs.append((label, [cell.metadata.get("nbgrader", {}).get("grade_id", "plain") for cell in cells]))
+        return grade(self, cells, label)
+
+    monkeypatch.setattr(checking, "_grade_with_nbgrader", instead)
+    monkeypatch.setattr(checking.Kernel, "grade", noting)
+    return runs
+
+
+def test_a_wrong_answer_runs_only_what_it_can_reach(course, capsys, without_nbgrader):
+    wrong = course / "solutions" / "lab90_tiny.wrong.py"
+    edit(wrong, "    return x + 2\n", "    return eval('x + 2')\n")
+    assert checking.check(course, workers=1) == 0, capsys.readouterr().out
+    everything = ["plain", "double", "double_test", "half", "half_test"]
+    seen = dict(without_nbgrader)
+    assert seen["[double] squares"] == ["plain", "double", "double_test"]
+    assert seen["[half] rounds"] == ["plain", "half", "half_test"]
+    assert seen["[double] adds_two"] == everything, "who knows what `eval` reaches"
+    assert [cells for label, cells in without_nbgrader[-2:]] == [everything, everything], "solution and stub"
+    parts = [cells for label, cells in without_nbgrader if label.startswith("solution (in")]
+    assert parts == [seen["[double] squares"], everything, seen["[half] rounds"]], "the solution, once with each part"
+
+
+def test_what_a_wrong_answer_does_to_other_exercises_is_found(course, capsys, without_nbgrader):
+    lab, wrong = course / "solutions" / "lab90_tiny.py", course / "solutions" / "lab90_tiny.wrong.py"
+    edit(lab, "import numpy as np", "import pickle\n\nimport numpy as np\n\nshared = [3]\nalias = [shared]")
+    edit(lab, 'assert double(2) == 4, "two', 'assert double(shared[0]) == 6 and double(2) == 4, "two')
+    edit(
+        lab,
+        "assert half(3) == 1.5",
+        "assert alias == [[3]] and pickle.dumps(1j) and np.abs(-1) == 1 and half(3) == 1.5",
+    )
+    edit(wrong, "    return x + 2\n", "    shared.append(2)\n    return x + 2\n")  # the same list under another name
+    edit(wrong, "    print(2 * x)\n", "    np.abs = None\n")  # another module: for the rest of the time
+    assert checking.check(course, workers=1) == 1
+    told = capsys.readouterr().out
+    assert "wrong answer [double] squares" not in told and "[double] calls_the_library" not in told
+    assert "wrong answer [double] adds_two: expected 1 points in half_test, got 0" in told
+    assert "wrong answer [double] returns_nothing: expected 1 points in half_test, got 0" in told
+    assert "solution (after the wrong answers): expected 1 points in half_test, got 0" in told
+
+
+def test_a_change_that_nothing_hints_at_leaves_its_mark(course, capsys, without_nbgrader):
+    lab, wrong = course / "solutions" / "lab90_tiny.py", course / "solutions" / "lab90_tiny.wrong.py"
+    edit(lab, "import numpy as np", "import copyreg\nimport pickle\n\nimport numpy as np")
+    edit(lab, "assert half(3) == 1.5", "assert pickle.dumps(1j) and half(3) == 1.5")
+    edit(wrong, "    return x + 2\n", "    copyreg.pickle(complex, None or len)\n    return x + 2\n")
+    assert checking.check(course, workers=1) == 1
+    told = capsys.readouterr().out
+    assert "wrong answer [double]" not in told, "that cell was not run"
+    assert "solution (after the wrong answers): expected 1 points in half_test, got 0" in told
+
+
+def test_a_part_in_which_the_solution_fails_is_no_proof(course, capsys, without_nbgrader, monkeypatch):
+    edit(course / "solutions" / "lab90_tiny.py", "    return x / 2", "    return float(np.divide(x, 2))")
+    monkeypatch.setattr(checking, "cells_to_run", lambda names, optional, answer, wrong: {answer, answer + 1})
+    assert checking.check(course, workers=1) == 1
+    told = capsys.readouterr().out
+    assert "solution (in the cells that grade [half] calls_the_library): expected 1 points in half_test, got 0" in told
+
+
+def test_a_gradebook_is_made_once(tmp_path, course, monkeypatch):
+    assert building.build(course) == 0
+    monkeypatch.setattr("nbgrader.api.get_alembic_version", lambda: pytest.fail("nbgrader has started a program"))
+    assert building.build(course, check=True) == 0
 
 
 def test_a_wrong_answer_that_kills_the_kernel_is_named(course, capsys):

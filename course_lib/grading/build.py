@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
@@ -22,6 +24,7 @@ from traitlets.config.loader import PyFileConfigLoader
 from course_lib.grading import source
 from course_lib.grading.source import Address, SourceError
 
+GRADEBOOK = "gradebook.db"
 TABLE_BEGIN, TABLE_END = "<!-- labs:begin -->", "<!-- labs:end -->"
 
 
@@ -87,13 +90,24 @@ def release(root: Path, folder: Path, solutions: dict[str, str]) -> NbGraderAPI:
         target.parent.mkdir(parents=True)
         target.write_text(text)
     _programs_on_path()
-    api = NbGraderAPI(config=_nbgrader_config(root, folder))
+    config = _nbgrader_config(root, folder)
+    (folder / GRADEBOOK).write_bytes(_empty_gradebook(config.CourseDirectory.course_id))
+    api = NbGraderAPI(config=config)
     api.log.setLevel(logging.ERROR)
     for name in solutions:
         result = api.generate_assignment(name)
         if not result["success"]:
             raise SourceError(f"{name}: nbgrader could not derive the student version:\n{result['log']}")
     return api
+
+
+@functools.cache
+def _empty_gradebook(course: str) -> bytes:
+    """A gradebook without entries, made once a process: for that nbgrader starts a program which takes seconds."""
+    with tempfile.TemporaryDirectory(prefix="course-gradebook-") as folder:
+        path = Path(folder, GRADEBOOK)
+        Gradebook(f"sqlite:///{path}", course).close()
+        return path.read_bytes()
 
 
 def _programs_on_path() -> None:
@@ -107,9 +121,10 @@ def _nbgrader_config(root: Path, folder: Path) -> Config:
     """The course's own nbgrader configuration, moved to a scratch folder."""
     config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
     config.CourseDirectory.root = str(folder)
+    config.Execute.shutdown_kernel = "immediate"  # no reason to wait for its good-bye
     if sys.platform == "linux":
         config.KernelManager.transport, config.KernelManager.ip = "ipc", str(folder / "k")
-    config.CourseDirectory.db_url = f"sqlite:///{folder}/gradebook.db?timeout=60"
+    config.CourseDirectory.db_url = f"sqlite:///{folder}/{GRADEBOOK}?timeout=60"
     return config
 
 

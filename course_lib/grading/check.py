@@ -1,16 +1,17 @@
 """Prove the graders: the solution earns full marks, the stub 0, and every named wrong answer loses just its exercise.
 
 The solution and the released stub go through nbgrader itself, into a gradebook, and their scores are read from it. The
-wrong answers, twenty a lab, share one kernel: its namespace is emptied between two of them, and each cell's score is
-nbgrader's own judgement of the outputs. Solution and stub pass that way too, last of all, and must score the same: so
-the short way is as good as the long one, and no wrong answer left anything behind.
+wrong answers, a hundred a lab, share one kernel: its namespace is emptied between two of them, and each cell's score is
+nbgrader's own judgement of the outputs. Of the lab a wrong answer runs only what it can reach, and what that stands on;
+`_reach.py` says why the rest needs no run. With the same cells the solution must earn full marks, so no answer is
+wrong only because a cell was left out. Solution and stub pass that way too, whole and last of all, and must score the
+same: so the short way is as good as the long one, and no wrong answer left anything behind.
 """
 
 from __future__ import annotations
 
 import copy
 import multiprocessing
-import sys
 import tempfile
 import time
 import warnings
@@ -20,25 +21,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
-from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
-from nbgrader.utils import determine_grade
 from sqlalchemy.exc import SAWarning
 
 from course_lib.grading import source
+from course_lib.grading._kernel import EXPERIMENT, Kernel, Scores
+from course_lib.grading._names import names_of
+from course_lib.grading._reach import cells_to_run, imported
 from course_lib.grading.build import release
 from course_lib.grading.source import Exercise, SourceError, WrongAnswer
 
 LIBRARY_ANSWER = "calls_the_library"
 WRONG_ANSWERS = 3  # of each exercise, beside the one that calls the library
-EXPERIMENT = "experiment"  # the tag of cells that train, draw or play: skipped when grading
-CELL_TIMEOUT = 120
-
-Scores = dict[str, float]  # graded cell -> points earned
 
 
 @dataclass
@@ -52,12 +47,14 @@ class LabReport:
     seconds: float = 0
     problems: list[str] = field(default_factory=list)
     messages: dict[str, str] = field(default_factory=dict)
+    cell_seconds: dict[str, float] = field(default_factory=dict)  # of the solution's cells, in a warm kernel
 
 
 def check(root: Path, labs: list[str] | None = None, *, workers: int = 2, verbose: bool = False) -> int:
     """Check all labs, or the named ones; prints a line a lab and returns the exit code: 0 if all is as it must be.
 
-    root: the repository. workers: labs checked at the same time. verbose: print what each wrong answer is told.
+    root: the repository. workers: labs checked at the same time. verbose: print what each
+    wrong answer is told, and how long each cell runs.
     """
     try:
         names = [path.stem for path in source.lab_sources(root, labs)]
@@ -84,6 +81,8 @@ def check(root: Path, labs: list[str] | None = None, *, workers: int = 2, verbos
         if verbose:
             for wrong, message in report.messages.items():
                 print(f"     {wrong}: {message}")
+            for cell, seconds in report.cell_seconds.items():
+                print(f"     {seconds:6.3f} s  {cell}")
     return 1 if any(report.problems for report in reports) else 0
 
 
@@ -115,21 +114,55 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
         report.problems += _differences("solution (nbgrader)", full, by_nbgrader["solution"])
         report.problems += _differences("released stub (nbgrader)", none, by_nbgrader["stub"])
 
-        with closing(_Kernel(Path(folder))) as kernel:
+        lab, stub = _Lab(notebook), _Lab(stub)
+        with closing(Kernel(Path(folder))) as kernel:
             for wrong in wrong_answers:
-                expected = dict(full)
-                if f"{wrong.exercise}_test" in expected:
-                    expected[f"{wrong.exercise}_test"] = 0.0
-                label = f"[{wrong.exercise}] {wrong.name}"
-                scores, errors = kernel.grade(_with_answer(notebook, wrong), label)
-                message = errors.get(f"{wrong.exercise}_test", "")
-                report.messages[label] = message
-                report.problems += _differences(f"wrong answer {label}", expected, scores, errors)
-                report.problems += _poor_message(label, wrong, message)
-            report.problems += _differences(
-                "solution (after the wrong answers)", full, *kernel.grade(notebook, "solution")
-            )
-            report.problems += _differences("stub (after the wrong answers)", none, *kernel.grade(stub, "stub"))
+                if wrong.exercise in lab.ids:
+                    _grade_wrong_answer(kernel, lab, wrong, full, report)
+            report.problems += _differences("solution (after the wrong answers)", full, *kernel.grade(lab.cells, "it"))
+            report.cell_seconds = dict(zip(lab.titles, kernel.seconds.values(), strict=False))
+            report.problems += _differences("stub (after the wrong answers)", none, *kernel.grade(stub.cells, "it"))
+
+
+class _Lab:
+    """The cells of a lab that are run when grading: all code but the experiments."""
+
+    def __init__(self, notebook: NotebookNode):
+        code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+        self.cells = [cell for cell in code if EXPERIMENT not in cell.metadata.get("tags", [])]
+        self.ids = [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in self.cells]
+        self.titles = [name or cell.source.split("\n")[0] for name, cell in zip(self.ids, self.cells, strict=True)]
+        self.modules = imported(names_of(cell.source) for cell in self.cells)
+        self.names = [names_of(cell.source, self.modules) for cell in self.cells]
+        self.proved: set[frozenset[int]] = set()  # cells with which the solution earned full marks
+
+    def cells_for(self, wrong: WrongAnswer) -> frozenset[int]:
+        """The numbers of the cells by which a wrong answer is graded: its test among them, in any case."""
+        optional = [name not in ("", f"{wrong.exercise}_test") for name in self.ids]
+        answer = self.ids.index(wrong.exercise)
+        return frozenset(cells_to_run(self.names, optional, answer, names_of(wrong.code, self.modules)))
+
+    def part(self, numbers: frozenset[int], wrong: WrongAnswer | None = None) -> list[NotebookNode]:
+        chosen = [copy.deepcopy(self.cells[number]) for number in sorted(numbers)]
+        for cell in chosen:
+            if wrong and cell.metadata.get("nbgrader", {}).get("grade_id") == wrong.exercise:
+                cell.source = wrong.code
+        return chosen
+
+
+def _grade_wrong_answer(kernel: Kernel, lab: _Lab, wrong: WrongAnswer, full: Scores, report: LabReport) -> None:
+    label, test = f"[{wrong.exercise}] {wrong.name}", f"{wrong.exercise}_test"
+    numbers = lab.cells_for(wrong)
+    expected = {name: full[name] for number in sorted(numbers) if (name := lab.ids[number]) in full}
+    if numbers not in lab.proved:
+        who = f"solution (in the cells that grade {label})"
+        report.problems += _differences(who, expected, *kernel.grade(lab.part(numbers), who))
+        lab.proved.add(numbers)
+    scores, errors = kernel.grade(lab.part(numbers, wrong), label)
+    message = errors.get(test, "")
+    report.messages[label] = message
+    report.problems += _differences(f"wrong answer {label}", expected | {test: 0.0}, scores, errors)
+    report.problems += _poor_message(label, wrong, message)
 
 
 def _missing_wrong_answers(exercises: list[Exercise], wrong_answers: list[WrongAnswer]) -> list[str]:
@@ -165,14 +198,6 @@ def _poor_message(label: str, wrong: WrongAnswer, message: str) -> list[str]:
     return []
 
 
-def _with_answer(notebook: NotebookNode, wrong: WrongAnswer) -> NotebookNode:
-    changed = copy.deepcopy(notebook)
-    for cell in changed.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade_id") == wrong.exercise:
-            cell.source = wrong.code
-    return changed
-
-
 def _grade_with_nbgrader(
     root: Path, folder: Path, name: str, notebook: NotebookNode
 ) -> tuple[dict[str, Scores], NotebookNode]:
@@ -195,41 +220,3 @@ def _grade_with_nbgrader(
             automatic = [grade for grade in grades if grade.cell.cell_type == "code"]
             scores[student] = {grade.name: grade.auto_score or 0.0 for grade in automatic}
     return scores, stub
-
-
-class _Kernel:
-    """One Jupyter kernel that grades notebook after notebook, its namespace emptied in between."""
-
-    def __init__(self, folder: Path):
-        # sockets in a file of our own, where the system has them: no open port, no warning about one
-        channels = {"transport": "ipc", "ip": str(folder / "kernel")} if sys.platform == "linux" else {}
-        # nbclient notices a kernel that dies only through an asynchronous manager; a blocking one waits for ever
-        self.manager = AsyncKernelManager(kernel_name="python3", **channels)
-        run_sync(self.manager.start_kernel)(cwd=str(folder))
-
-    def grade(self, notebook: NotebookNode, label: str) -> tuple[Scores, dict[str, str]]:
-        """Run all but the experiments; returns the points of each test cell and, where one failed, its error."""
-        notebook = copy.deepcopy(notebook)
-        notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
-        client = NotebookClient(
-            notebook, km=self.manager, allow_errors=True, timeout=CELL_TIMEOUT, skip_cells_with_tag=EXPERIMENT
-        )
-        try:
-            client.execute(reset_kc=True)
-        except DeadKernelError:
-            raise SourceError(f"the kernel died while it graded {label}: run that by hand to see where") from None
-        finally:
-            if client.kc is not None:
-                client.kc.stop_channels()
-        scores, errors = {}, {}
-        for cell in notebook.cells:
-            meta = cell.metadata.get("nbgrader")
-            if cell.cell_type == "code" and meta and meta["grade"]:
-                scores[meta["grade_id"]] = determine_grade(cell)[0]
-                for output in cell.outputs:
-                    if output.output_type == "error":
-                        errors[meta["grade_id"]] = f"{output.ename}: {output.evalue}"
-        return scores, errors
-
-    def close(self) -> None:
-        run_sync(self.manager.shutdown_kernel)(now=True)

@@ -1,0 +1,81 @@
+"""One Jupyter kernel that grades notebook after notebook."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from nbgrader.utils import determine_grade
+
+from course_lib.grading.source import SourceError
+
+EXPERIMENT = "experiment"  # the tag of cells that train, draw or play: skipped when grading
+CELL_TIMEOUT = 120
+# Frees the names and what they held. What is left are modules: `freeze` spares the next collection the search through
+# them, which would take longer than most labs.
+EMPTY = "%reset -f\n__import__('gc').freeze()"
+# a failing test shows its last line only, and nobody asks for earlier cells
+OPTIONS = ["--InteractiveShell.xmode=Minimal", "--HistoryManager.enabled=False"]
+
+Scores = dict[str, float]  # graded cell -> points earned
+
+
+class Kernel:
+    """A kernel whose namespace is emptied before each notebook. `seconds`: how long the cells of the last one ran."""
+
+    def __init__(self, folder: Path):
+        # sockets in a file of our own, where the system has them: no open port, no warning about one
+        channels = {"transport": "ipc", "ip": str(folder / "kernel")} if sys.platform == "linux" else {}
+        # nbclient notices a kernel that dies only through an asynchronous manager; a blocking one waits for ever
+        self.manager = AsyncKernelManager(kernel_name="python3", **channels)
+        run_sync(self.manager.start_kernel)(cwd=str(folder), extra_arguments=OPTIONS)
+        self.client = NotebookClient(
+            nbformat.v4.new_notebook(),
+            km=self.manager,
+            allow_errors=True,
+            timeout=CELL_TIMEOUT,
+            skip_cells_with_tag=EXPERIMENT,
+            on_cell_execute=self._starts,
+            on_cell_executed=self._ends,
+        )
+        self.seconds: dict[int, float] = {}
+
+    def grade(self, cells: list[NotebookNode], label: str) -> tuple[Scores, dict[str, str]]:
+        """Run all but the experiments; returns the points of each test cell and, where one failed, its error."""
+        empty = nbformat.v4.new_code_cell(EMPTY)
+        self.client.nb = nbformat.v4.new_notebook(cells=[*copy.deepcopy(cells), empty])
+        self.seconds = {}
+        try:
+            self.client.execute()  # keeps the connection
+        except DeadKernelError:
+            raise SourceError(f"the kernel died while it graded {label}: run that by hand to see where") from None
+        except CellTimeoutError:
+            raise SourceError(f"a cell took more than {CELL_TIMEOUT} s while it graded {label}") from None
+        scores, errors = {}, {}
+        for cell in self.client.nb.cells:
+            meta = cell.metadata.get("nbgrader")
+            if cell.cell_type == "code" and meta and meta["grade"]:
+                scores[meta["grade_id"]] = determine_grade(cell)[0]
+                for output in cell.outputs:
+                    if output.output_type == "error":
+                        errors[meta["grade_id"]] = f"{output.ename}: {output.evalue}"
+        return scores, errors
+
+    def _starts(self, cell: NotebookNode, cell_index: int) -> None:
+        self.seconds[cell_index] = -time.perf_counter()
+
+    def _ends(self, cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
+        self.seconds[cell_index] += time.perf_counter()
+
+    def close(self) -> None:
+        if self.client.kc is not None:
+            self.client.kc.stop_channels()
+        run_sync(self.manager.shutdown_kernel)(now=True)
