@@ -1,0 +1,121 @@
+"""ResNet-18 as an encoder of grey images: torchvision's network and weights, its first convolution adapted."""
+
+from __future__ import annotations
+
+import urllib.request
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+RESNET_WIDTHS = (64, 64, 128, 256, 512)  # of the image at 1/2, 1/4, 1/8, 1/16, 1/32
+PRETRAINED = (False, True, "if available")
+SIZE = "45 MB"
+
+
+class ResNetEncoder(nn.Module):
+    """torchvision's ResNet-18 without its classifier: features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image.
+
+    channels, pretrained: as in `AttentionUNet`. `init` says which weights these are. `stages`: names of its parts.
+    """
+
+    def __init__(self, channels: int, pretrained: bool | str):
+        from torchvision.models import resnet18
+
+        super().__init__()
+        state = imagenet_weights(pretrained)
+        if state is not None and channels != 1:
+            raise ValueError(f"pretrained: expected channels=1, for the weights are adapted to grey, got {channels}")
+        self.init = "random" if state is None else "imagenet"
+        net = resnet18()
+        self.conv1, self.bn1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False), net.bn1
+        nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+        if state is not None:
+            _load(net, state)
+            weight, bias = grey_weights(net.conv1.weight.detach())
+            self.conv1.weight = nn.Parameter(weight)
+            # BN takes the mean away at once, so this is where the constant belongs
+            self.bn1.running_mean -= bias
+        self.maxpool = net.maxpool
+        self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
+        self.stages = {"conv1": (self.conv1, self.bn1)} | {
+            f"layer{n}": (getattr(self, f"layer{n}"),) for n in (1, 2, 3, 4)
+        }
+
+    def first(self, image: torch.Tensor) -> torch.Tensor:
+        """conv-BN-ReLU: (N, channels, H, W) -> (N, 64, H/2, W/2), what ImageNet taught about edges."""
+        return torch.relu(self.bn1(self.conv1(image)))
+
+    def forward(self, image: torch.Tensor, fine: torch.Tensor) -> list[torch.Tensor]:
+        large = self.first(image)
+        levels = [large + fine, self.layer1(self.maxpool(large))]
+        for layer in (self.layer2, self.layer3, self.layer4):
+            levels.append(layer(levels[-1]))
+        return levels
+
+
+def grey_weights(
+    weight: torch.Tensor,
+    mean: tuple[float, ...] = IMAGENET_MEAN,
+    deviation: tuple[float, ...] = IMAGENET_DEVIATION,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The convolution of normalised RGB images as one of grey images in [0, 1]: weight (O, 1, k, k) and bias (O,).
+
+    weight: (O, 3, k, k), of a convolution that expects (x_c - mean_c) / deviation_c. For a grey image all x_c are x, so
+    Σ_c W_c * (x - m_c) / s_c = (Σ_c W_c / s_c) * x - Σ_c m_c / s_c · (sum of W_c): the normalisation is folded in.
+    The same everywhere but at the border: zeros around it are the mean colour there, and black here, as around a head.
+    ValueError for a weight of another shape. Lab 14.
+    """
+    if weight.ndim != 4 or weight.shape[1] != len(mean) or len(mean) != len(deviation):
+        raise ValueError(f"weight: expected (O, {len(mean)}, k, k), a channel for each mean, got {tuple(weight.shape)}")
+    m, s = (torch.tensor(values, dtype=weight.dtype, device=weight.device) for values in (mean, deviation))
+    scaled = weight / s[:, None, None]
+    bias = -(scaled.sum((2, 3)) * m).sum(1)  # (O, 3, k, k) -> (O, 3) -> (O,)
+    return scaled.sum(1, keepdim=True), bias
+
+
+def imagenet_weights(pretrained: bool | str) -> dict[str, torch.Tensor] | None:
+    """torchvision's weights of ResNet-18, None for random ones; errors and warnings as `AttentionUNet` says."""
+    if not any(pretrained is choice or pretrained == choice == "if available" for choice in PRETRAINED):
+        raise ValueError(f"pretrained: expected False, True or 'if available', got {pretrained!r}")
+    if pretrained is False:
+        return None
+    from torchvision.models import ResNet18_Weights
+
+    chosen = ResNet18_Weights.IMAGENET1K_V1
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(chosen.url).name
+    try:
+        if not path.is_file():
+            # torchvision would wait without end for a network that swallows everything
+            urllib.request.urlopen(urllib.request.Request(chosen.url, method="HEAD"), timeout=10).close()
+            print(f"{path.name} ({SIZE}) is not here: torchvision downloads it into {path.parent}", flush=True)
+        return chosen.get_state_dict(progress=True, check_hash=True, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises one of many, by where a file was cut
+        reason = f"{type(error).__name__}: {error}"
+        if path.is_file():
+            raise ValueError(f"{path} cannot be read (cut short?); delete it and load it anew. {reason}") from error
+        if pretrained == "if available":
+            warnings.warn(
+                f"the ImageNet weights of ResNet-18 ({path.name}) are not here and could not be downloaded; the encoder"
+                ' starts at random, and the model says so: init is "random"',
+                stacklevel=4,
+            )
+            return None
+        raise FileNotFoundError(
+            f"the ImageNet weights of ResNet-18, {path.name} ({SIZE}), are not in {path.parent} and could not be"
+            f" downloaded. {reason}. You can"
+            f"\n- put the file there by hand, from {chosen.url} (the variable TORCH_HOME moves the folder), or"
+            '\n- take pretrained="if available" or False, which trains from scratch: label the result "random"'
+        ) from error
+
+
+def _load(net: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error)[:300]  # it would name all 102 tensors
+        raise ValueError(
+            f"the weights are not those of ResNet-18; delete the file and load it anew: {reason}"
+        ) from error

@@ -1,0 +1,198 @@
+"""UNet-DCTD-A, the attention U-Net of the course, and its small sister; each part can be left out (lab 14).
+
+An encoder that may know ImageNet, dilated convolutions where the image is smallest, a decoder that looks at what it
+adds (scSE), and a way across at full resolution: the image is unshuffled, 2×2 pixels into 4 channels, so that nothing
+is lost at half the size, and the head's 4 channels are shuffled back. Source: attention U-Net deck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_lib._checks import check_count
+from course_lib._resnet import IMAGENET_DEVIATION, IMAGENET_MEAN, RESNET_WIDTHS, ResNetEncoder, grey_weights
+from course_lib.images import pad_to_multiple
+from course_lib.models.attention import AttentionGate, ConcurrentSE
+from course_lib.models.autoencoders import check_batch
+
+__all__ = [
+    "IMAGENET_DEVIATION", "IMAGENET_MEAN", "AttentionUNet", "DecoderBlock", "ResidualBlock", "freeze", "grey_weights",
+    "unfreeze",
+]  # fmt: skip
+ATTENTIONS = ("scse", "gate", None)
+
+
+class AttentionUNet(nn.Module):
+    """Encoder, dilated bottleneck, decoder with attention, all added to the noisy image.
+
+    Input and output: (N, channels, H, W), floating point, any H and W (padded inside to multiples of 32, small: 8, and
+    cropped again). The output is linear: clip it to [0, 1] before scoring. The head starts at 0, so that with
+    `residual` the network starts as the identity.
+    encoder: "resnet18": torchvision's, features 64, 64, 128, 256, 512 at 1/2 to 1/32 of the image;
+        17,067,464 parameters.
+        "small": residual blocks without normalisation, `width` times 1, 2, 3 at 1/2, 1/4, 1/8; trains on a CPU in
+        minutes; 1,939,656 parameters.
+    pretrained: of ResNet-18. True: ImageNet weights, from torchvision's file in the cache of torch.hub
+        (resnet18-f37072fd.pth, 45 MB; downloaded if it is not there, and its hash compared then); FileNotFoundError
+        says what to do without file and network. "if available": then a warning and random weights. `model.init` is
+        "imagenet" or "random": print it beside every result. One channel gives the features that its RGB copy,
+        normalised as ImageNet was, gives torchvision's network (see `grey_weights`).
+    dilations: a residual block for each in the bottleneck; (1, 1, 1) has as many parameters and sees less, () none.
+    attention: "scse" (after each block of the decoder), "gate" (on what comes across) or None; `reduction`: of cSE.
+    residual: False: what is learned is the output, not what is added to the input.
+    In training ResNet-18's BN needs more than one value a channel: more than one image, or more than 32 pixels a side.
+    Raises TypeError/ValueError on bad input.
+    Source: attention U-Net deck (UNet-DCTD-A); He et al. 2016; Roy et al. 2018; Oktay et al. 2018; lab 14.
+    """
+
+    def __init__(
+        self,
+        channels: int = 1,
+        *,
+        encoder: str = "resnet18",
+        pretrained: bool | str = False,
+        width: int = 48,
+        dilations: Sequence[int] = (1, 2, 4),
+        attention: str | None = "scse",
+        reduction: int = 8,
+        residual: bool = True,
+    ):
+        super().__init__()
+        if encoder not in ("resnet18", "small"):
+            raise ValueError(f"encoder: expected 'resnet18' or 'small', got {encoder!r}")
+        if encoder == "small" and pretrained is not False:
+            raise ValueError(
+                f"pretrained: expected False for the small encoder, which has no weights, got {pretrained!r}"
+            )
+        self.channels, self.residual = check_count(channels, "channels"), residual
+        rates = [check_count(rate, "dilations") for rate in dilations]
+        small, w = encoder == "small", check_count(width, "width")
+        widths = (w, 2 * w, 3 * w) if small else RESNET_WIDTHS
+        self.multiple = 2 ** len(widths)  # small: 8, ResNet-18: 32
+
+        self.stem = nn.Conv2d(4 * channels, widths[0], 3, padding=1)
+        self.encoder = _SmallEncoder(widths) if small else ResNetEncoder(channels, pretrained)
+        # a ResNet's 512 features would cost 2.4 million weights a convolution: a quarter of them is dilated
+        hidden = widths[-1] if small else widths[-1] // 4
+        self.bottleneck = nn.Sequential(*[ResidualBlock(widths[-1], rate, hidden) for rate in rates])
+        levels = range(len(widths) - 2, -1, -1)
+        blocks = {0: 2 if small else 1}
+        self.decoder = nn.ModuleList(
+            [DecoderBlock(widths[n + 1], widths[n], attention, reduction, blocks=blocks.get(n, 1)) for n in levels]
+        )
+        self.head = nn.Conv2d(widths[0], 4 * channels, 3, padding=1)
+        nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
+        self.init = "random" if small else self.encoder.init
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        height, width = check_batch(image, self.channels)
+        padded = pad_to_multiple(image, self.multiple)
+        fine = self.stem(F.pixel_unshuffle(padded, 2))  # (N, C, H, W) -> (N, 4·C, H/2, W/2) -> (N, w, H/2, W/2)
+        *across, x = self.encoder(padded, fine)  # from H/2 to H/32 (small: H/8)
+        x = self.bottleneck(x)
+        for block, level in zip(self.decoder, reversed(across), strict=True):
+            x = block(x, level)  # (N, 2·w, H/4, W/4), (N, w, H/2, W/2) -> (N, w, H/2, W/2), and so on
+        x = F.pixel_shuffle(self.head(x + fine), 2)  # (N, w, H/2, W/2) -> (N, 4·C, H/2, W/2) -> (N, C, H, W)
+        x = x[..., :height, :width]
+        return image + x if self.residual else x
+
+    def stages(self) -> dict[str, tuple[nn.Module, ...]]:
+        """The parts that `freeze` knows, by name, from the image on; "encoder" stands for all of the encoder."""
+        parts = dict(self.encoder.stages)
+        encoder = tuple(module for modules in parts.values() for module in modules)
+        rest = {"bottleneck": (self.bottleneck,), "decoder": (self.decoder,), "head": (self.head,)}
+        return {"stem": (self.stem,)} | parts | {"encoder": encoder} | rest
+
+    def train(self, mode: bool = True) -> AttentionUNet:
+        """As every module's, but BN that is frozen keeps its averages: it stays in eval mode."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+                module.eval()
+        return self
+
+
+def freeze(model: AttentionUNet, *stages: str) -> None:
+    """Let these stages learn no more; default "encoder". What BN has averaged in them stays too.
+
+    stages: names out of `model.stages()`, as "conv1", "layer1" (ResNet-18), "encoder", "decoder". The usual way of
+    transfer: freeze the encoder, train the rest, unfreeze, train all at a smaller rate. ValueError for an unknown name.
+    An optimiser passes over what is frozen. Source: attention U-Net deck ("transfer learning"); lab 14.
+    """
+    _set(model, stages, learns=False)
+
+
+def unfreeze(model: AttentionUNet, *stages: str) -> None:
+    """Let these stages learn (again); default "encoder". See `freeze`."""
+    _set(model, stages, learns=True)
+
+
+def _set(model: AttentionUNet, stages: tuple[str, ...], learns: bool) -> None:
+    known = model.stages()
+    unknown = [name for name in stages if name not in known]
+    if unknown:
+        raise ValueError(f"stages: expected names out of {', '.join(known)}, got {', '.join(map(repr, unknown))}")
+    for name in stages or ("encoder",):
+        for module in known[name]:
+            module.requires_grad_(learns)
+    model.train(model.training)
+
+
+class ResidualBlock(nn.Module):
+    """`x + conv(ReLU(conv(x)))`, 3×3, both dilated, no normalisation: (N, features, H, W), the same shape.
+
+    The second convolution starts at 0, so that the block starts as the identity: that is what makes it train without
+    BN. hidden: features between the two; default `features`. Source: He et al. 2016; Zhang et al. 2019; lab 14.
+    """
+
+    def __init__(self, features: int, dilation: int = 1, hidden: int | None = None):
+        super().__init__()
+        hidden = features if hidden is None else hidden
+        self.conv1 = nn.Conv2d(features, hidden, 3, padding=dilation, dilation=dilation)
+        self.conv2 = nn.Conv2d(hidden, features, 3, padding=dilation, dilation=dilation)
+        nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.conv2(torch.relu(self.conv1(x)))
+
+
+class DecoderBlock(nn.Module):
+    """One level up: double, add what comes across, residual blocks, attention.
+
+    (N, below, H, W) and (N, here, 2·H, 2·W) -> (N, here, 2·H, 2·W). attention: as in `AttentionUNet`. Lab 14.
+    """
+
+    def __init__(self, below: int, here: int, attention: str | None = "scse", reduction: int = 8, *, blocks: int = 1):
+        super().__init__()
+        if attention not in ATTENTIONS:
+            raise ValueError(f"attention: expected 'scse', 'gate' or None, got {attention!r}")
+        self.doubled = nn.ConvTranspose2d(below, here, 2, stride=2)
+        self.gate = AttentionGate(here, below) if attention == "gate" else None
+        self.blocks = nn.Sequential(*[ResidualBlock(here) for _ in range(blocks)])
+        self.attention = ConcurrentSE(here, reduction) if attention == "scse" else nn.Identity()
+
+    def forward(self, x: torch.Tensor, across: torch.Tensor) -> torch.Tensor:
+        if self.gate is not None:
+            across = self.gate(across, x)
+        return self.attention(self.blocks(self.doubled(x) + across))
+
+
+class _SmallEncoder(nn.Module):
+    """Two residual blocks at 1/2 and at 1/4 of the image, 2×2 convolutions of stride 2 between; nothing at 1/8."""
+
+    def __init__(self, widths: Sequence[int]):
+        super().__init__()
+        a, b, c = widths
+        self.level1 = nn.Sequential(ResidualBlock(a), ResidualBlock(a))
+        self.level2 = nn.Sequential(nn.Conv2d(a, b, 2, stride=2), ResidualBlock(b), ResidualBlock(b))
+        self.level3 = nn.Conv2d(b, c, 2, stride=2)
+        self.stages = {name: (getattr(self, name),) for name in ("level1", "level2", "level3")}
+
+    def forward(self, image: torch.Tensor, fine: torch.Tensor) -> list[torch.Tensor]:
+        large = self.level1(fine)
+        small = self.level2(large)
+        return [large, small, self.level3(small)]
