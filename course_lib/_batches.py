@@ -56,8 +56,8 @@ class Batches:
 
     def item(self, index: int, *when: int | str) -> tuple[torch.Tensor, ...]:
         """One image (C, H, W), clean, and what the model is given for it."""
-        clean = self._image(index)
         self.generator.manual_seed(seeded(self.seed, *when, index))
+        clean = self._image(index, self.generator)
         # a function that works in place (`image += noise`) must change neither the data nor the target
         if self.transform is not None:
             clean = self._checked("transform", self.transform(clean.clone(), generator=self.generator))
@@ -89,8 +89,11 @@ class Batches:
             raise TypeError(f"{name}: expected it to return a tensor (C, H, W), got {got}")
         return image
 
-    def _image(self, index: int) -> torch.Tensor:
-        image = self.images[index]
+    def _image(self, index: int, generator: torch.Generator | None = None) -> torch.Tensor:
+        if generator is not None and hasattr(self.images, "draw"):
+            image = self.images.draw(index, generator=generator)
+        else:
+            image = self.images[index]
         if not isinstance(image, torch.Tensor):
             raise TypeError(
                 f"{self.name}: expected each item to be a clean image, a tensor (C, H, W), got"

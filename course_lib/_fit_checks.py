@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from course_lib._checks import check_count, check_number
+from course_lib._schedules import SCHEDULES
 
 
 def check_finite(which: str, value: float, epoch: int, step: int, rate: float) -> None:
@@ -42,3 +43,14 @@ def check_settings(
         raise ValueError(
             "optimizer: learning_rate and weight_decay belong to the default Adam; give yours to it itself"
         )
+
+
+def check_options(schedule: Any, plateau: Any, ema: Any, clip_norm: Any) -> None:
+    if schedule is not None and schedule not in SCHEDULES:
+        raise ValueError(f"schedule: expected {' or '.join(map(repr, SCHEDULES))} or None, got {schedule!r}")
+    if schedule is not None and plateau is not None:
+        raise ValueError("schedule and plateau: expected one of them; both set the learning rate")
+    if ema is not None and check_number(ema, "ema", low=0, high=1) == 1:
+        raise ValueError("ema: expected a decay below 1 (at 1 the first weights would stay for ever), got 1")
+    if clip_norm is not None:
+        check_number(clip_norm, "clip_norm", low=0, above=True)

@@ -1,9 +1,10 @@
 """`fit`: the training loop that lab 01 writes by hand, carried to GPUs, mixed precision and several processes.
 
-Also a trained model applied: `denoise`, `reconstruct`; for k-space `undersampling`, `squared_error` and `on_magnitude`
-(lab 09); `THESIS_RECIPE`, how the healthy-brain thesis trained, by MSE or DSSIM, with L2 or without:
-`fit(model, train, validation, **THESIS_RECIPE["MSE + L2"])` (lab 06); and, from `profiles`, what this machine can do
-and how seeds are mixed.
+Also `noising`, its `corrupt` at one noise level or blind; a trained model applied: `denoise`, `reconstruct`; for
+k-space `undersampling`, `squared_error` and `on_magnitude` (lab 09); `THESIS_RECIPE`, how the healthy-brain thesis
+trained, by MSE or DSSIM, with L2 or without: `fit(model, train, validation, **THESIS_RECIPE["MSE + L2"])` (lab 06);
+`ATTENTION_RECIPE`, how the attention U-Net is trained here, and its `attention_loss` (lab 14); and, from `profiles`,
+what this machine can do and how seeds are mixed.
 Accelerate and tqdm are imported when a training starts, not before.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,20 +25,23 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from course_lib import _checkpoint
 from course_lib._apply import denoise, reconstruct
+from course_lib._attention_recipe import ATTENTION_RECIPE, attention_loss
+from course_lib._average import WeightAverage
 from course_lib._batches import Batches
 from course_lib._complex_scores import on_magnitude, squared_error
 from course_lib._engine import engine
-from course_lib._fit_checks import check_finite, check_settings
+from course_lib._fit_checks import check_finite, check_options, check_settings
+from course_lib._noising import noising
 from course_lib._recipes import THESIS_RECIPE
+from course_lib._schedules import rates
 from course_lib._undersampling import undersampling
+from course_lib._validation import Loss, best_epoch, mean_of, validate
 from course_lib.profiles import Profile, fixed_seed, profile, seeded
 
 __all__ = [
-    "THESIS_RECIPE", "History", "Profile", "denoise", "fit", "fixed_seed", "on_magnitude", "profile", "reconstruct",
-    "seeded", "squared_error", "undersampling",
+    "ATTENTION_RECIPE", "THESIS_RECIPE", "History", "Profile", "attention_loss", "denoise", "fit", "fixed_seed",
+    "noising", "on_magnitude", "profile", "reconstruct", "seeded", "squared_error", "undersampling",
 ]  # fmt: skip
-
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass
@@ -45,7 +50,7 @@ class History:
 
     train_loss: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)  # empty without validation images
-    learning_rate: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)  # in the first batch of each epoch
     seconds: list[float] = field(default_factory=list)
     metrics: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int | None = None
@@ -72,6 +77,9 @@ def fit(
     patience: int | None = None,
     min_delta: float = 0.0,
     plateau: Mapping[str, Any] | None = None,
+    schedule: str | None = None,
+    ema: float | None = None,
+    clip_norm: float | None = None,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     mixed_precision: str | None = None,
@@ -84,6 +92,8 @@ def fit(
     """Train `model` in place to turn corrupted images back into clean ones; lab 01 builds it.
 
     train, validation: clean images, a float or complex tensor (N, C, H, W) or a Dataset of such tensors (C, H, W).
+        One with `draw(index, generator=g)`, as `data.mixture.Mixture`, is asked anew each epoch (in validation: always
+        the same).
     loss, metrics: `f(prediction, target)` of a batch (N, C, H, W): its mean, or N numbers, one an image.
         Metrics (a dict by name) are averaged over the validation images.
     corrupt: `corrupt(image, generator=g)` makes the noisy input of one image (C, H, W) on the CPU, as
@@ -96,9 +106,15 @@ def fit(
         last weights.
     plateau: arguments of ReduceLROnPlateau, as dict(factor=0.2, patience=4); it follows the validation loss.
         (PyTorch reduces after patience + 1 bad epochs, Keras after patience.)
+    schedule: in place of plateau: "cosine" (half a cosine from the learning rate to almost 0) or "one cycle" (up from
+        1/25 of it in the first 30 % of all batches, then down to almost 0), from batch to batch, over all `epochs`.
+    ema: decay of an exponential moving average of the weights, as 0.998 (in the first steps (1 + step) / (10 + step),
+        if that is less). Validation sees the average, best weights are its, and the model holds it at the end; the
+        training loss and `on_epoch` see the weights in training.
+    clip_norm: gradients whose norm, over all parameters, is larger are scaled down to it.
     checkpoint: a file written after each epoch. If it exists, fit continues from it, on the CPU to the same
         weights bit for bit as without the interruption; a finished run returns at once; more epochs prolong
-        it. All processes must see the file.
+        it, but not with a schedule, which ends where it was told to. All processes must see the file.
     mixed_precision: "no", "bf16" or "fp16"; None: on CUDA the one that the GPU has units for, elsewhere "no".
     channels_last: memory layout; None: on for models with 2D convolutions (on 2 CPU cores small CNNs trained
         1.1 to 1.5 times as fast).
@@ -114,9 +130,11 @@ def fit(
     of a model repeatable.
 
     Raises TypeError/ValueError for bad input or a checkpoint of another run, FloatingPointError where the
-    loss is NaN or infinite. Source: Vincent 2008 (denoising autoencoder).
+    loss is NaN or infinite. Source: Vincent 2008 (denoising autoencoder); Polyak and Juditsky 1992 (averaged
+    weights); Pascanu et al. 2013 (clipped norms); schedules: Loshchilov and Hutter 2017, Smith and Topin 2019.
     """
     check_settings(epochs, batch_size, learning_rate, weight_decay, optimizer, patience, min_delta)
+    check_options(schedule, plateau, ema, clip_norm)
     metrics = dict(metrics or {})
     if validation is None and (patience is not None or plateau is not None or metrics):
         raise ValueError("patience, plateau and metrics need validation images, but validation is None")
@@ -138,9 +156,12 @@ def fit(
         else:
             updates = optimizer(model.parameters())
         scheduler = None if plateau is None else ReduceLROnPlateau(updates, **plateau)
+        rate_at = rates(updates, schedule, epochs * steps)
+        average = None if ema is None else WeightAverage(model, ema)
         network, stepper = accelerator.prepare(model, updates)
 
         parts = {"model": model, "optimizer": updates, "scheduler": scheduler, "scaler": accelerator.scaler}
+        parts["average"] = average
         parts = {name: part for name, part in parts.items() if part is not None}
         if checkpoint is not None:
             settings = {
@@ -149,12 +170,16 @@ def fit(
                 "optimizer": f"{type(updates).__name__} {updates.defaults}",
                 "patience and min_delta": [patience, min_delta],
                 "plateau": None if plateau is None else repr(sorted(plateau.items())),
+                # a file from before there were these holds none of them: None
+                "schedule": None if schedule is None else f"{schedule} over {epochs} epochs",
+                "ema": ema,
+                "clip_norm": clip_norm,
                 "metrics": list(metrics),
                 "mixed_precision": accelerator.mixed_precision,
                 "training images": len(pairs),
                 "validation images": None if held_out is None else len(held_out),
             }
-            fingerprint = _checkpoint.describe(model, pairs, partial(_mean, loss), accelerator.device) | settings
+            fingerprint = _checkpoint.describe(model, pairs, partial(mean_of, loss), accelerator.device) | settings
             saved = _checkpoint.load(Path(checkpoint), fingerprint, epochs)
             if saved is not None:
                 history, best = History(**saved["history"]), saved["best"]
@@ -168,19 +193,23 @@ def fit(
                 if history.stopped_early:
                     break
                 bar.set_description(f"epoch {epoch + 1}/{epochs}")
-                started, rate = time.perf_counter(), updates.param_groups[0]["lr"]
+                started, first_rate = time.perf_counter(), rate_at(epoch * steps)
                 total, seen = 0.0, 0
                 model.train()
                 with fixed_seed(seed, "model", epoch, rank):
                     for step, batch in enumerate(pairs.order(epoch, batch_size)):
-                        share = batch[rank::processes]
+                        rate, share = rate_at(epoch * steps + step), batch[rank::processes]
                         # a process with no image left takes part with weight 0: the others wait for it
                         clean, *given = map(place, pairs(share or batch[:1], "train", epoch))
-                        value = _mean(loss, network(*given), clean)
+                        value = mean_of(loss, network(*given), clean)
                         # gradients are averaged over processes: a share counts by its part of the batch
                         accelerator.backward(value * (len(share) * processes / len(batch)))
+                        if clip_norm is not None:
+                            accelerator.clip_grad_norm_(model.parameters(), clip_norm)
                         stepper.step()
                         stepper.zero_grad()
+                        if average is not None:
+                            average.update(model)
                         total, seen = total + value.detach() * len(share), seen + len(share)
                         bar.update()
                         if step % look_every == 0 or step == steps - 1:
@@ -188,28 +217,30 @@ def fit(
                             check_finite("training", running, epoch, step, rate)
                             shown["loss"] = f"{running:.4g}"
                             bar.set_postfix(shown, refresh=False)
-                for buffer in model.buffers():
-                    broadcast(buffer)  # BatchNorm statistics
+                for buffer in [*model.buffers(), *(average.values.values() if average is not None else ())]:
+                    broadcast(buffer)  # BatchNorm statistics, and their average
                 history.train_loss.append(accelerator.reduce(total, "sum").item() / len(pairs))
 
                 if held_out is not None:
                     functions = [loss, *metrics.values()]
-                    with fixed_seed(seed, "validation", rank):
-                        means = _validate(model, held_out, functions, batch_size, accelerator, place)
+                    showing = nullcontext() if average is None else average.shown(model)
+                    with showing, fixed_seed(seed, "validation", rank):
+                        means = validate(model, held_out, functions, batch_size, accelerator, place)
                     check_finite("validation", means[0], epoch, steps - 1, rate)
                     history.validation_loss.append(means[0])
                     for name, number in zip(metrics, means[1:], strict=True):
                         history.metrics[name].append(number)
-                    history.best_epoch = _best_epoch(history.validation_loss, min_delta)
+                    history.best_epoch = best_epoch(history.validation_loss, min_delta)
                     if patience is not None:
                         if history.best_epoch == epoch + 1:
-                            best = {name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}
+                            seen_now = model.state_dict() if average is None else average.values
+                            best = {name: tensor.cpu().clone() for name, tensor in seen_now.items()}
                         history.stopped_early = epoch + 1 - history.best_epoch >= patience
                     if scheduler is not None:
                         scheduler.step(means[0])
                     shown["validation"] = f"{means[0]:.4g}"
                     bar.set_postfix(shown)
-                history.learning_rate.append(rate)
+                history.learning_rate.append(first_rate)
                 history.seconds.append(time.perf_counter() - started)
 
                 if checkpoint is not None:
@@ -220,51 +251,8 @@ def fit(
                     accelerator.wait_for_everyone()
                 if on_epoch is not None and main:
                     on_epoch(history)
+        if best is None and average is not None:
+            best = average.values
         if best is not None:
             model.load_state_dict(best)
     return history
-
-
-def _validate(
-    model: nn.Module,
-    held_out: Batches,
-    functions: list[Loss],
-    batch_size: int,
-    accelerator: Any,
-    place: Callable,
-) -> list[float]:
-    """The mean of each function over the validation images, whose noise is the same every time."""
-    totals = torch.zeros(len(functions), device=accelerator.device)
-    mine = range(accelerator.process_index, len(held_out), accelerator.num_processes)
-    model.eval()
-    with torch.no_grad():
-        for start in range(0, len(mine), batch_size):
-            share = mine[start : start + batch_size]
-            clean, *given = map(place, held_out(share, "validation"))
-            prediction = model(*given)
-            totals += len(share) * torch.stack([_mean(f, prediction, clean).float() for f in functions])
-    return (accelerator.reduce(totals, "sum") / len(held_out)).tolist()
-
-
-def _mean(function: Loss, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    if prediction.shape != target.shape:
-        raise ValueError(
-            f"model: expected its output to have the shape of the clean images, {tuple(target.shape)},"
-            f" got {tuple(prediction.shape)}"
-        )
-    value = function(prediction, target)
-    if not isinstance(value, torch.Tensor) or value.shape not in ((), target.shape[:1]):
-        got = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
-        raise ValueError(f"loss and metrics: expected a mean or one number an image ({len(target)}), got {got}")
-    if value.is_complex():
-        raise TypeError("loss and metrics: expected real numbers, got complex ones: see squared_error, on_magnitude")
-    return value.mean()
-
-
-def _best_epoch(losses: list[float], min_delta: float) -> int:
-    """The last epoch, counted from 1, that came more than min_delta below the best one before it."""
-    best = 0
-    for index, value in enumerate(losses):
-        if value < losses[best] - min_delta:
-            best = index
-    return best + 1

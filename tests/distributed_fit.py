@@ -1,7 +1,7 @@
 """One training for processes of its own, see test_training.py: `distributed_fit.py KIND OUTPUT [CHECKPOINT]`.
 
-KIND: "plain" (as many processes as torchrun starts), "killed" (kills itself in the middle of epoch 3) or
-"whole" (the same training, left alone).
+KIND: "plain" (as many processes as torchrun starts), "averaged" (the same with a schedule, clipped gradients and
+averaged weights), "killed" (kills itself in the middle of epoch 3) or "whole" (the same training, left alone).
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ def images(count: int, seed: int) -> torch.Tensor:
     return torch.rand(count, 1, 9, 7, generator=torch.Generator().manual_seed(seed))
 
 
-def plain_run(normalised: bool = False, progress: bool = False) -> dict:
+AVERAGED = dict(schedule="one cycle", ema=0.8, clip_norm=0.05)
+
+
+def plain_run(normalised: bool = False, progress: bool = False, **options: object) -> dict:
     """11 images in batches of 5: two processes share them 3 and 2, and the last batch, one image, 1 and 0."""
     with fixed_seed(3):
         model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1))
@@ -45,6 +48,7 @@ def plain_run(normalised: bool = False, progress: bool = False) -> dict:
         seed=5,
         progress=progress,
         device="cpu",
+        **options,
     )
     return {"weights": model.state_dict(), "history": history.as_dict()}
 
@@ -88,6 +92,10 @@ def main(kind: str, output: str, checkpoint: str = "") -> None:
         for name, tensor in first["weights"].items():
             assert torch.equal(tensor, result["weights"][name]), name
         torch.save(result | {"normalised": normalised}, f"{output}.{os.environ.get('RANK', '0')}")
+        return
+    if kind == "averaged":
+        result = plain_run(**AVERAGED) | {"normalised": plain_run(normalised=True, **AVERAGED)}
+        torch.save(result, f"{output}.{os.environ.get('RANK', '0')}")
         return
     # 18 images an epoch and one for the fingerprint: the 42nd call stands in the middle of the third epoch
     torch.save(resumable_run(checkpoint, 42 if kind == "killed" else None), output)

@@ -743,12 +743,15 @@ def test_importing_starts_nothing():
     result = run([sys.executable, "-c", code])
     assert result.returncode == 0, result.stderr
     assert training.__all__ == [
+        "ATTENTION_RECIPE",
         "THESIS_RECIPE",
         "History",
         "Profile",
+        "attention_loss",
         "denoise",
         "fit",
         "fixed_seed",
+        "noising",
         "on_magnitude",
         "profile",
         "reconstruct",
