@@ -45,6 +45,14 @@ def _parser() -> argparse.ArgumentParser:
 
     add("doctor", _doctor, "say what works on this machine, and what to do about what does not")
     add("data", None, "list, fetch or locate data: course data list | fetch NAME | where")
+    evaluate = add("evaluate", _evaluate, "rank saved models on hidden noise, beside BM3D: tables and pictures")
+    evaluate.add_argument("models", nargs="+", metavar="MODEL", help="a .safetensors file, or a folder of them")
+    evaluate.add_argument("--noise", choices=("gaussian", "rician", "both"), default="both", help="default: both")
+    evaluate.add_argument("--seed", type=int, metavar="N", help="of the noise; default: drawn anew, and told")
+    evaluate.add_argument("--slices", type=int, default=24, metavar="N", help="of each head (default 24)")
+    evaluate.add_argument("--images", default="colin27", help="colin27 (default), ixi, or a folder of NIfTI files")
+    evaluate.add_argument("--no-bm3d", action="store_true", help="leave out BM3D, which takes most of the time")
+    evaluate.add_argument("--out", default="evaluation", metavar="FOLDER", help="of the results (default evaluation)")
     build = add("build", _build, "derive the notebooks and tables from the lab sources")
     build.add_argument("--check", action="store_true", help="write nothing; fail on any difference")
     build.add_argument("labs", nargs="*", metavar="LAB", help="such as lab01; default: all, and the tables")
@@ -63,6 +71,31 @@ def _doctor(given: argparse.Namespace) -> int:
     findings = doctor.checkup()
     doctor.report(findings)
     return int(any(finding.level == "FAIL" for finding in findings))
+
+
+def _evaluate(given: argparse.Namespace) -> int:
+    if Path(given.out).exists() and not Path(given.out).is_dir():
+        raise ValueError(f"--out: expected a folder, got the file {given.out}")
+    from course_lib import leaderboard
+    from course_lib.data.fetch import DataUnavailable
+
+    try:
+        board = leaderboard.evaluate(
+            given.models,
+            noises=("gaussian", "rician") if given.noise == "both" else (given.noise,),
+            images=given.images,
+            slices=given.slices,
+            seed=given.seed,
+            baselines=not given.no_bm3d,
+        )
+    except (FileNotFoundError, DataUnavailable) as error:
+        raise ValueError(error) from error
+    for name, reason in board.refused.items():
+        print(f"refused: {name}: {reason}", file=sys.stderr)
+    if board.cards:
+        print(board.markdown())
+        print("\nwritten:", *board.write(given.out))
+    return int(bool(board.refused))
 
 
 def _build(given: argparse.Namespace) -> int:

@@ -117,6 +117,7 @@ HEAVY = {
     "nilearn",
     "IPython",
     "ipywidgets",
+    "safetensors",
 }
 
 
@@ -167,7 +168,7 @@ def _tops(path: Path) -> set[str]:
 
 GROUND = {"noise", "metrics", "kspace"}
 MIDDLE = {"losses", "classical", "models", "data"}
-TOP = {"training", "evaluation", "viz"}
+TOP = {"training", "evaluation", "viz", "leaderboard"}
 SCIENCE = GROUND | MIDDLE | TOP
 
 

@@ -41,10 +41,14 @@ def test_its_first_example_measures_the_noise_that_it_adds():
 
 
 def test_its_second_example_prints_the_table_that_it_promises():
-    (table,) = BLOCKS[1:]
-    rows = [line for line in _printed(table).splitlines() if line.startswith("|")]
+    rows = [line for line in _printed(BLOCKS[1]).splitlines() if line.startswith("|")]
     psnr = {row.split("|")[1].strip(): float(re.search(r"[\d.]+", row.split("|")[2])[0]) for row in rows[2:]}
     assert psnr["noisy (not clipped)"] < psnr["NLM"] < psnr["BM3D"] < psnr["BM3D, stabilised"]
+
+
+def test_its_third_example_reconstructs_better_than_zeros():
+    zeros, variation = (float(number) for number in re.findall(r": +([\d.]+) dB", _printed(BLOCKS[2])))
+    assert len(BLOCKS) == 3 and zeros + 1 < variation
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", OWN_TEXT))))
