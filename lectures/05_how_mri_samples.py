@@ -110,7 +110,7 @@ print("how far k-space is from symmetric: " + ", ".join(f"{name}: {value:.2f}" f
 # - **How close?** Lines $\Delta k$ apart show a field of view of $1 / \Delta k$. What lies outside folds in from the other side.
 # - **How far?** Lines out to $k_{max}$ resolve pixels of $1 / (2 k_{max})$.
 #
-# Half of the lines can be saved in both ways: every second line, or the inner half. The first one has an exact formula: for an even number of columns, R times too few lines give the **mean of R copies**, each moved on by $W / R$. (With the zero frequency among the lines. Other lines give the copies a phase.)
+# Half of the lines can be saved in both ways: every second line, or the inner half. The first one has an exact formula: if R divides the number of columns, every R-th line gives the **mean of R copies**, each moved on by $W / R$. (With the zero frequency among the lines. Other lines give the copies a phase.)
 
 # %%
 even = head[:, 1:]  # 180 columns: can be divided by 2 and by 4
@@ -131,15 +131,15 @@ viz.gallery(
 # %% [markdown]
 # ## 4. Order or chance?
 #
-# Left-out lines smear each pixel in the same way: by the **point spread function**, the zero-filled image of one bright pixel. Four patterns, each with a quarter of the measurements. (Lustig, Donoho and Pauly 2007.)
+# Left-out lines smear each pixel in the same way: by the **point spread function**, the zero-filled image of one bright pixel. Four patterns, each with a quarter of the measurements; all but the first measure the whole middle. (Lustig, Donoho and Pauly 2007.)
 
 # %%
 generator = np.random.default_rng(3)
 patterns = {
     "regular lines": kspace.cartesian_mask((height, width), 4, 0.0, kind="regular", generator=generator),
     "random lines": kspace.cartesian_mask((height, width), 4, 0.08, generator=generator),
-    "variable density": kspace.cartesian_mask((height, width), 4, 0.08, kind="variable_density", generator=generator),
-    "random points": kspace.cartesian_mask((height, width), 4, 0.02, kind="variable_density", points=True, generator=generator),
+    "variable density lines": kspace.cartesian_mask((height, width), 4, 0.08, kind="variable_density", generator=generator),
+    "variable density points": kspace.cartesian_mask((height, width), 4, 0.02, kind="variable_density", points=True, generator=generator),
 }
 lobes = {name: 100 * kspace.incoherence(mask) for name, mask in patterns.items()}
 figure = viz.figure(8.5, 7.4, title="Largest side lobe, in % of the peak: " + ", ".join(f"{name} {value:.0f}" for name, value in lobes.items()))
@@ -150,13 +150,14 @@ for (above, middle_row, below), (name, mask) in zip(grid.T, patterns.items(), st
     spread = np.abs(kspace.point_spread(mask))
     middle_row.plot(np.arange(width) - width // 2, 20 * np.log10(np.maximum(spread.max(0) / spread.max(), 1e-3)), linewidth=1)
     middle_row.set(ylim=(-45, 2), box_aspect=height / width)
+    middle_row.set_xlabel("columns away", fontsize=8)
     middle_row.tick_params(labelsize=7, labelleft=middle_row is grid[1, 0])
     picture = kspace.zero_filled(kspace.undersample(head, mask))
     below.imshow(np.abs(picture), cmap="gray", vmin=0, vmax=1)
     below.set_xlabel(f"zero-filled: {psnr(picture):.1f} dB", fontsize=8)
     for axes in (above, below):
         axes.set(xticks=[], yticks=[])
-grid[1, 0].set_ylabel("point spread (dB)", fontsize=8)
+grid[1, 0].set_ylabel("point spread (dB of its peak)", fontsize=8)
 figure
 
 # %% [markdown]

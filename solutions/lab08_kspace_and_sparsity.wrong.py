@@ -120,6 +120,20 @@ def fft2c(image):
     return np.fft.fftshift(np.fft.fft2(image, norm="ortho"), axes=(-2, -1))
 
 
+# %% [fft2c] divides_by_the_root_of_the_whole_stack
+# Makes it orthonormal by hand, with image.size: that counts the pixels of all images of a stack.
+def fft2c(image):
+    corner = np.fft.ifftshift(image, axes=(-2, -1))
+    return np.fft.fftshift(np.fft.fft2(corner), axes=(-2, -1)) / np.sqrt(image.size)
+
+
+# %% [fft2c] chessboard_for_the_shifts
+# Signs in place of shifts, before and after: a trick for even sizes (up to a sign), wrong for odd ones.
+def fft2c(image):
+    signs = (-1.0) ** np.add.outer(np.arange(image.shape[-2]), np.arange(image.shape[-1]))
+    return signs * np.fft.fft2(image * signs, norm="ortho")
+
+
 # %% [line_mask] calls_the_library
 # Calls the function that the exercise builds.
 def line_mask(width, acceleration, center_fraction, generator):
@@ -320,6 +334,80 @@ def line_mask(width, acceleration, center_fraction, generator):
     return mask
 
 
+# %% [line_mask] cuts_off_the_middle_only
+# int() for the middle, where 2.8 columns are three.
+def line_mask(width, acceleration, center_fraction, generator):
+    total, centre = round(width / acceleration), int(width * center_fraction)
+    first = (width - centre + 1) // 2
+    mask = np.zeros(width, dtype=bool)
+    mask[first : first + centre] = True
+    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
+    return mask
+
+
+# %% [line_mask] rounds_the_middle_up
+# Takes one more column into the middle, so as to be safe.
+def line_mask(width, acceleration, center_fraction, generator):
+    total, centre = round(width / acceleration), int(np.ceil(width * center_fraction))
+    first = (width - centre + 1) // 2
+    mask = np.zeros(width, dtype=bool)
+    mask[first : first + centre] = True
+    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
+    return mask
+
+
+# %% [line_mask] half_on_each_side
+# Draws as many lines left of the middle as right of it: each is equally likely, but they are not drawn freely.
+def line_mask(width, acceleration, center_fraction, generator):
+    total, centre = round(width / acceleration), round(width * center_fraction)
+    first = (width - centre + 1) // 2
+    mask = np.zeros(width, dtype=bool)
+    mask[first : first + centre] = True
+    left = (total - centre) // 2
+    mask[generator.choice(first, left, replace=False)] = True
+    mask[first + centre + generator.choice(width - first - centre, total - centre - left, replace=False)] = True
+    return mask
+
+
+# %% [line_mask] lines_in_mirrored_pairs
+# Draws on the left, and mirrors: the very lines that tell the same if there is no phase.
+def line_mask(width, acceleration, center_fraction, generator):
+    total, centre = round(width / acceleration), round(width * center_fraction)
+    first = (width - centre + 1) // 2
+    mask = np.zeros(width, dtype=bool)
+    mask[first : first + centre] = True
+    outer = np.flatnonzero(~mask)
+    chosen = generator.choice(len(outer) // 2, (total - centre) // 2, replace=False)
+    mask[outer[chosen]] = mask[outer[-1 - chosen]] = True
+    mask[generator.choice(np.flatnonzero(~mask), total - mask.sum(), replace=False)] = True
+    return mask
+
+
+# %% [line_mask] one_in_each_part
+# Cuts the outer columns into parts, and draws one from each: no large gaps, but the lines are not free.
+def line_mask(width, acceleration, center_fraction, generator):
+    total, centre = round(width / acceleration), round(width * center_fraction)
+    first = (width - centre + 1) // 2
+    mask = np.zeros(width, dtype=bool)
+    mask[first : first + centre] = True
+    for part in np.array_split(np.flatnonzero(~mask), total - centre):
+        mask[generator.choice(part)] = True
+    return mask
+
+
+# %% [line_mask] another_generator
+# Draws from Python's own random module, so that a seed does not help.
+def line_mask(width, acceleration, center_fraction, generator):
+    import random
+
+    total, centre = round(width / acceleration), round(width * center_fraction)
+    first = (width - centre + 1) // 2
+    mask = np.zeros(width, dtype=bool)
+    mask[first : first + centre] = True
+    mask[random.sample(np.flatnonzero(~mask).tolist(), total - centre)] = True
+    return mask
+
+
 # %% [zero_filled] calls_the_library
 # Calls the functions that the exercise builds.
 def zero_filled(image, mask):
@@ -435,6 +523,37 @@ def zero_filled(image, mask):
     return measured, kspace.ifft2c(measured)
 
 
+# %% [zero_filled] the_librarys_data_consistency
+# Lets the library's layer put the data into an empty image.
+def zero_filled(image, mask):
+    data, everywhere = torch.from_numpy(kspace.fft2c(image) * mask), np.broadcast_to(mask, image.shape).copy()
+    layer = kspace.DataConsistency()
+    picture = layer(torch.zeros_like(data)[None, None], data[None, None], torch.from_numpy(everywhere))[0, 0]
+    return data.numpy(), picture.numpy()
+
+
+# %% [zero_filled] fills_by_symmetry
+# Fills the gaps with the conjugate of the value on the other side: right for an image without a phase only.
+def zero_filled(image, mask):
+    measured = np.where(mask, kspace.fft2c(image), 0)
+    mirrored = np.conj(np.roll(measured[::-1, ::-1], [1 - size % 2 for size in image.shape], (0, 1)))
+    return measured, kspace.ifft2c(np.where(np.broadcast_to(mask, image.shape), measured, mirrored))
+
+
+# %% [zero_filled] mask_shifted_once_more
+# Moves the mask into the corner, for a k-space that has its zero frequency in the middle already.
+def zero_filled(image, mask):
+    measured = np.where(np.fft.ifftshift(mask), kspace.fft2c(image), 0)
+    return measured, kspace.ifft2c(measured)
+
+
+# %% [zero_filled] back_by_plain_numpy
+# Goes back with numpy's ifft2, that takes k-space for uncentred, and divides by the number of pixels.
+def zero_filled(image, mask):
+    measured = np.where(mask, kspace.fft2c(image), 0)
+    return measured, np.fft.ifft2(measured)
+
+
 # %% [soft_threshold] calls_the_library
 # Calls the function that the exercise builds.
 def soft_threshold(values, threshold):
@@ -545,6 +664,42 @@ def soft_threshold(values, threshold):
     magnitude = np.abs(values)
     values *= np.maximum(magnitude - threshold, 0) / np.where(magnitude > 0, magnitude, 1)
     return values
+
+
+# %% [soft_threshold] ratio_without_care
+# 1 − threshold / magnitude: 0 / 0 for a zero with threshold 0 (infinite, and so harmless, for any other threshold).
+def soft_threshold(values, threshold):
+    return values * np.maximum(1 - threshold / np.abs(values), 0)
+
+
+# %% [soft_threshold] one_threshold_only
+# Asks whether the threshold is 0: right for a number, but an array of thresholds has no answer to that.
+def soft_threshold(values, threshold):
+    if threshold == 0:
+        return values.copy()
+    magnitude = np.abs(values)
+    return values * (np.maximum(magnitude - threshold, 0) / np.where(magnitude > 0, magnitude, 1))
+
+
+# %% [soft_threshold] garrote
+# Shrinks by threshold² / magnitude: large values are left nearly alone. Another threshold, the garrote.
+def soft_threshold(values, threshold):
+    magnitude = np.abs(values)
+    return values * np.maximum(1 - (threshold / np.where(magnitude > 0, magnitude, 1)) ** 2, 0)
+
+
+# %% [soft_threshold] adds_the_parts
+# Takes |real| + |imaginary| for the magnitude.
+def soft_threshold(values, threshold):
+    magnitude = np.abs(np.real(values)) + np.abs(np.imag(values))
+    return values * (np.maximum(magnitude - threshold, 0) / np.where(magnitude > 0, magnitude, 1))
+
+
+# %% [soft_threshold] phase_by_arctan
+# The angle by arctan of imaginary / real part: right in the right half plane only.
+def soft_threshold(values, threshold):
+    angle = np.arctan(np.imag(values) / np.where(np.real(values) == 0, 1e-30, np.real(values)))
+    return np.maximum(np.abs(values) - threshold, 0) * np.exp(1j * angle)
 
 
 # %% [ista] calls_the_library
@@ -775,6 +930,59 @@ def ista(measured, mask, threshold, iterations, analyse, synthesise):
     return image
 
 
+# %% [ista] takes_zeros_for_gaps
+# Asks the data, not the mask, what was measured: a measured 0 counts as a gap.
+def ista(measured, mask, threshold, iterations, analyse, synthesise):
+    image = kspace.ifft2c(measured)
+    for _ in range(iterations):
+        image = kspace.ifft2c(np.where(measured != 0, measured, kspace.fft2c(image)))
+        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
+    return image
+
+
+# %% [ista] both_steps_from_the_old_image
+# Computes both steps from the same image, and adds them.
+def ista(measured, mask, threshold, iterations, analyse, synthesise):
+    image = kspace.ifft2c(measured)
+    for _ in range(iterations):
+        step = kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
+        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft")) - step
+    return image
+
+
+# %% [ista] mask_turned_round
+# Puts the data (zeros) where nothing was measured, and keeps its own image where something was.
+def ista(measured, mask, threshold, iterations, analyse, synthesise):
+    image = kspace.ifft2c(measured)
+    for _ in range(iterations):
+        image = kspace.ifft2c(np.where(mask, kspace.fft2c(image), measured))
+        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
+    return image
+
+
+# %% [ista] stops_early
+# Stops as soon as the image hardly moves: fewer rounds than asked for.
+def ista(measured, mask, threshold, iterations, analyse, synthesise):
+    image = kspace.ifft2c(measured)
+    for _ in range(iterations):
+        before = image
+        image = kspace.ifft2c(np.where(mask, measured, kspace.fft2c(image)))
+        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
+        if np.linalg.norm(image - before) < 0.05 * np.linalg.norm(before):
+            break
+    return image
+
+
+# %% [ista] mean_threshold_for_all_bands
+# Makes one number of an array of thresholds: their mean.
+def ista(measured, mask, threshold, iterations, analyse, synthesise):
+    image = kspace.ifft2c(measured)
+    for _ in range(iterations):
+        image = kspace.ifft2c(np.where(mask, measured, kspace.fft2c(image)))
+        image = synthesise(pywt.threshold(analyse(image), float(np.mean(threshold)), mode="soft"))
+    return image
+
+
 # %% [fista] calls_the_library
 # Calls the library's FISTA, which knows its own step only.
 def fista(step, start, iterations):
@@ -968,3 +1176,63 @@ def fista(step, start, iterations):
         t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
         point = start + (t_before - 1) / t * (start - before)
     return start
+
+
+# %% [fista] momentum_with_a_ceiling
+# Lets the factor grow to 0.9 only, as in an optimiser: the same for the first thirty rounds.
+def fista(step, start, iterations):
+    image, point, t = start, start, 1.0
+    for _ in range(iterations):
+        before, image = image, step(point)
+        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
+        point = image + min((t_before - 1) / t, 0.9) * (image - before)
+    return image
+
+
+# %% [fista] restarts
+# Sets t back to 1 where the move turns against the step: often a good idea (O'Donoghue and Candès 2015), but not this algorithm.
+def fista(step, start, iterations):
+    image, point, t = start, start, 1.0
+    for _ in range(iterations):
+        before, image = image, step(point)
+        if np.vdot(point - image, image - before).real > 0:
+            t = 1.0
+        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
+        point = image + (t_before - 1) / t * (image - before)
+    return image
+
+
+# %% [fista] moves_the_image_along
+# += on the point, which is the same array as the image: both are moved.
+def fista(step, start, iterations):
+    image, point, t = start, start, 1.0
+    for _ in range(iterations):
+        before, image = image, step(point)
+        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
+        point = image
+        point += (t_before - 1) / t * (image - before)
+    return image
+
+
+# %% [fista] starts_with_t_0
+# t starts at 0: a first move backwards, and every factor one round late.
+def fista(step, start, iterations):
+    image, point, t = start, start, 0.0
+    for _ in range(iterations):
+        before, image = image, step(point)
+        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
+        point = image + (t_before - 1) / t * (image - before)
+    return image
+
+
+# %% [fista] keeps_the_best
+# Returns the image after the smallest move, not the last one.
+def fista(step, start, iterations):
+    image, point, t, best, smallest = start, start, 1.0, start, np.inf
+    for _ in range(iterations):
+        before, image = image, step(point)
+        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
+        if np.abs(image - point).max() < smallest:
+            best, smallest = image, np.abs(image - point).max()
+        point = image + (t_before - 1) / t * (image - before)
+    return best
