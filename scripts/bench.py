@@ -18,6 +18,7 @@ from bench_classical import bm3d, filters, nlm
 from bench_lab02 import lab02
 from bench_losses import msssim
 from bench_pipeline import pipeline
+from bench_reconstruction import consistency, reconstruction
 from bench_speed import cohort, imports, training
 from bench_ssim import ssim
 
@@ -32,6 +33,8 @@ ITEMS = {
     "pipeline": ("From NIfTI to batch", pipeline),
     "training": ("Training the BrainCDAE", training),
     "cohort": ("Making the synthetic heads", cohort),
+    "reconstruction": ("Compressed sensing beside sigpy", reconstruction),
+    "consistency": ("Data consistency beside MONAI, and the deep cascade", consistency),
     "lab02": ("Minutes until the BrainCDAE of lab 02 beats the best classical filter", lab02),
 }
 HEADER = """\

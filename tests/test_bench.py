@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ["imports", "ssim", "msssim", "bm3d", "nlm", "filters", "pipeline", "training", "cohort", "lab02"]
+NAMES = [
+    "imports", "ssim", "msssim", "bm3d", "nlm", "filters", "pipeline", "training", "cohort", "reconstruction",
+    "consistency", "lab02",
+]  # fmt: skip
 
 
 def _bench(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
