@@ -21,6 +21,7 @@ import numpy as np
 from course_lib import metrics
 from course_lib._blind_test import blind_test
 from course_lib._checks import Array, check_number
+from course_lib._consistency_slider import consistency_slider
 from course_lib._curves import LiveCurves, curve_with_errors, loss_curves
 from course_lib._figures import (
     colour_bar,
@@ -34,15 +35,19 @@ from course_lib._figures import (
     size_note,
 )
 from course_lib._filter_slider import filter_slider
+from course_lib._level_slider import level_slider
 from course_lib._planes_slider import plane_slider
+from course_lib._receptive_slider import receptive_field_slider
+from course_lib._sampling_slider import sampling_slider
 from course_lib._slider import noise_slider
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "LiveCurves", "blind_test", "curve_with_errors", "figure", "filter_slider", "gallery", "loss_curves",
-    "noise_slider", "panel", "plane_slider",
+    "LiveCurves", "blind_test", "consistency_slider", "curve_with_errors", "figure", "filter_slider", "gallery",
+    "level_slider", "loss_curves", "noise_slider", "panel", "plane_slider",
+    "receptive_field_slider", "sampling_slider",
 ]  # fmt: skip
 
 SSIM_WINDOW = 11  # pixels: smaller images have no SSIM
@@ -107,7 +112,8 @@ def panel(
         note = f"largest {largest:+.2g}, mean {difference.mean():+.1g}"
         shown = show_difference(axes, difference, heading, note, limit)
     colour_bar(drawn, shown, maps, data_range, saturated=bool(np.abs(differences).max() > limit))
-    scored = f"PSNR and SSIM (Wang 2004): noisy as it is, denoised clipped to [0, {data_range:g}]"
+    later = "denoised" if titles is None else "the others"
+    scored = f"PSNR and SSIM (Wang 2004): {names[1]} as it is, {later} clipped to [0, {data_range:g}]"
     foot_note(drawn, scored)
     return drawn
 
