@@ -15,7 +15,6 @@
 # `course build` writes the set-up cell here
 
 # %%
-
 import numpy as np
 import torch
 from torch import nn
@@ -35,7 +34,7 @@ seeded = lambda seed: torch.Generator().manual_seed(seed)
 # *Transfer learning*: train on task A, where images are many; go on from there on task B, where they are few. It works where the first layers of B need what the first layers of A have learned: edges, lines, spots, at all orientations. Yosinski et al. (2014) showed that early layers are general, late ones special.
 #
 # The deck's encoder is a ResNet-18 with ImageNet's weights: 1.3 million photographs, a thousand classes. They are a download of 45 MB; without it the model says so, and every result carries `init: random`. So that this lecture runs anywhere, we do the experiment in small:
-# task A is *denoising photographs* (those inside scikit-image), task B *denoising brains*, of which we have **four slices**. (About half a minute on 2 cores.)
+# task A is *denoising photographs* (those inside scikit-image), task B *denoising brains*, of which we have **four slices**. Two things to know before you compare: the transferred networks had their steps on photographs before, and go on at a smaller learning rate (0.001, not 0.005), as one does, so that they do not forget at once. One seed each. (About half a minute on 2 cores.)
 
 # %%
 sigma, steps = 0.1, profile.pick(ci=4, cpu=500, gpu=4000)
@@ -109,11 +108,11 @@ print(f"unfrozen again:  {count(unet, learning=True):,} learn")
 #
 # ## 2. One channel or three
 #
-# ImageNet's first layer expects red, green and blue, each normalised: `(x − mean) / deviation`. A grey image x could be copied three times. That costs three times the work for nothing; since convolution is linear, one channel can do the same: **sum** the weights over the colours, each divided by its deviation.
+# ImageNet's first layer expects red, green and blue, each normalised: `(x − mean) / deviation`. A grey image x could be copied three times. That costs three times the work in the first layer, for nothing; since convolution is linear, one channel can do the same: **sum** the weights over the colours, each divided by its deviation.
 #
 # $$ \sum_c w_c * \frac{x - m_c}{d_c} = \Big(\sum_c \frac{w_c}{d_c}\Big) * x \;-\; \sum_c \frac{m_c}{d_c} \sum w_c $$
 #
-# The last term is a bias. We check it, with random weights in place of ImageNet's, and with three mistakes that one finds in public code:
+# The last term is a bias. We check it, with random weights in place of ImageNet's, and with three mistakes that are easily made:
 
 # %%
 weight = torch.randn(8, 3, 7, 7, generator=seeded(0))
@@ -187,7 +186,7 @@ figure
 #
 # ## 4. Attention
 #
-# A convolution does the same everywhere, to every image. **Attention** multiplies its features by numbers between 0 and 1 that are computed from the features themselves. Squeeze and excitation has two forms, and scSE has both (Hu et al. 2018; Roy et al. 2018):
+# A convolution does the same everywhere, to every image. **Attention** multiplies the features by numbers that are computed from the features themselves: a **gate** between 0 and 1 (in scSE the sum of two gates). Squeeze and excitation has two forms, and scSE has both (Hu et al. 2018; Roy et al. 2018):
 #
 # | | squeeze over | answers | question |
 # |---|---|---|---|

@@ -87,25 +87,43 @@ generator, calls = torch.Generator().manual_seed(1), []
 kernel = torch.randn(1, 1, 3, 3, generator=generator, requires_grad=True)
 
 
-def scripted(images):
+class Scripted(nn.Module):
     """A network of one convolution; it writes down what it was shown."""
-    calls.append(images)
-    return nn.functional.conv2d(images, kernel, padding=1)
+
+    def forward(self, images):
+        calls.append(images)
+        return nn.functional.conv2d(images, kernel, padding=1)
+
+
+class Fifth(nn.Module):
+    """Answers with a fifth of what it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(0.2))
+
+    def forward(self, images):
+        return self.factor * images
+
+
+scripted, fifth = Scripted(), Fifth()
 
 
 with without("course_lib.models.dncnn.DnCNN"):
-    answer = residual_step(lambda images: 0.2 * images, torch.tensor([[[[0.5, 0.9]]]]), torch.tensor([[[[0.4, 1.0]]]]))
+    answer = residual_step(fifth, torch.tensor([[[[0.5, 0.9]]]]), torch.tensor([[[[0.4, 1.0]]]]))
     assert isinstance(answer, (tuple, list)) and len(answer) == 2, f"return two things, the denoised images and the loss; got {type(answer).__name__}"
-    got = [round(float(value), 4) for value in torch.as_tensor(answer[0]).flatten()]
+    got = [round(float(value), 4) for value in torch.as_tensor(answer[0]).detach().flatten()]
     assert got != [0.1, 0.18], f"got {got}: that is the network's answer, the noise. The denoised image is what is left when you take it away from the noisy one"
     assert got == [0.4, 0.72] or len(got) != 2, f"the example should give the denoised image [0.4, 0.72], got {got}: noisy − answer, once"
-    assert np.shape(answer[1]) == (), f"the loss should be one number, got the shape {tuple(np.shape(answer[1]))}"
+    assert torch.as_tensor(answer[1]).shape == (), f"the loss should be one number, got the shape {tuple(torch.as_tensor(answer[1]).shape)}: first the images, then the loss"
     assert abs(float(answer[1]) - 0.0392) < 1e-5, f"the example should give the loss 0.0392, got {float(answer[1]):.4f}: the mean of (answer − (noisy − clean))². The network learns the noise, with its sign"
     clean = 2 * torch.rand(3, 1, 5, 7, generator=generator)  # above 1, too: nothing is to be clipped
     noisy = clean + 0.5 * torch.randn(3, 1, 5, 7, generator=generator)
     copies = noisy.clone(), clean.clone()
     denoised, loss = residual_step(scripted, noisy, clean)
 assert torch.equal(noisy, copies[0]) and torch.equal(clean, copies[1]), "your answer changed its input: nothing in place"
+assert scripted.training and fifth.training, "your answer called network.eval(): whoever trains decides on the mode, and BN would learn nothing"
+assert fifth.factor.grad is None and kernel.grad is None, "your answer called backward(): return the loss, the training loop does the rest"
 assert len(calls) == 1, f"ask the network once, it was asked {len(calls)} times: with BN each time moves its running mean"
 assert torch.equal(calls[0], noisy), "the network should see the noisy images, and nothing else: at test time there are no clean ones"
 with torch.enable_grad():
@@ -118,10 +136,14 @@ expected = sum((r - (y - x)) ** 2 for r, y, x in zip(residual.detach().flatten()
 value = float(torch.as_tensor(loss).detach())
 assert abs(value - expected) < 1e-4 * expected, f"3 images of 5×7: expected the loss {expected:.4f}, got {value:.4f}: squares, and the mean over all 105 pixels"
 assert isinstance(loss, torch.Tensor) and loss.requires_grad, "the loss has no gradient: no .item(), float(), detach() or no_grad()"
-slope = torch.autograd.grad(((residual - (noisy - clean)) ** 2).mean(), kernel)[0]
+slope = torch.autograd.grad(((residual - (noisy - clean)) ** 2).mean(), kernel, retain_graph=True)[0]
 found = torch.autograd.grad(loss, kernel, retain_graph=True, allow_unused=True)[0]
 assert found is not None and torch.allclose(found, slope, rtol=1e-3, atol=1e-5), "the loss is right, but its gradient for the network is not: detach nothing"
 assert denoised.requires_grad, "the denoised images have no gradient: a loss on the image, such as SSIM, needs it. No detach() or no_grad()"
+probe = torch.randn(denoised.shape, generator=generator)
+slope = torch.autograd.grad((residual * probe).sum(), kernel)[0]
+found = torch.autograd.grad((denoised * probe).sum(), kernel, allow_unused=True)[0]
+assert found is not None and torch.allclose(found, -slope, rtol=1e-3, atol=1e-4), "the denoised images are right, but their gradient for the network is not: detach nothing"
 print("residual_step: right")
 
 # %% [markdown]
@@ -130,7 +152,7 @@ print("residual_step: right")
 #
 # ## Exercise 2: a dilated filter, by hand ({{points dilated_filter}})
 #
-# **Goal.** `dilated_filter(image, kernel, dilation)` of two numpy arrays, `(H, W)` and `(a, b)` with a and b odd, returns the filtered image, `(H, W)` too. It is what deep learning calls a convolution (nothing is turned round):
+# **Goal.** `dilated_filter(image, kernel, dilation)` of two numpy arrays, `(H, W)` and `(a, b)` with a and b odd, of whole numbers or of fractions, returns the filtered image, `(H, W)` too. It is what deep learning calls a convolution (nothing is turned round):
 #
 # $$ \text{out}[y, x] = \sum_{i,j} \text{kernel}[i, j] \cdot \text{image}\!\left[\,y + d\,(i - \tfrac{a-1}{2}),\; x + d\,(j - \tfrac{b-1}{2})\right] $$
 #
@@ -163,7 +185,7 @@ from course_lib.exercise import without
 
 class NoConvolution(TorchFunctionMode):
     def __torch_function__(self, function, types, arguments=(), keywords=None):
-        assert not getattr(function, "__name__", "").startswith("conv"), "torch's convolution is closed here: write the sum yourself"
+        assert "conv" not in getattr(function, "__name__", ""), "torch's convolution is closed here: write the sum yourself"
         return function(*arguments, **(keywords or {}))
 
 
@@ -176,14 +198,18 @@ cases = {
     "11×9, kernel 5×3, dilation 2": (rng.normal(size=(11, 9)), rng.normal(size=(5, 3)), 2),
     "7×12, kernel 1×5, dilation 2": (rng.normal(size=(7, 12)), rng.normal(size=(1, 5)), 2),
     "5×6, kernel 3×3, dilation 7": (rng.normal(size=(5, 6)), rng.normal(size=(3, 3)), 7),
+    "an image of whole numbers": (rng.integers(0, 255, (6, 7)), rng.normal(size=(3, 3)), 2),
 }
 copies = {name: (image.copy(), kernel.copy(), dilation) for name, (image, kernel, dilation) in cases.items()}
 with without(
-    "torch.nn.modules.conv.Conv2d", "torch.nn.modules.conv._ConvNd", "scipy.ndimage.correlate", "scipy.ndimage.convolve", "scipy.signal.correlate2d", "scipy.signal.convolve2d", "scipy.signal.correlate", "scipy.signal.convolve",
-    "scipy.signal.fftconvolve",
+    "torch.nn.modules.conv.Conv2d", "torch.nn.modules.conv._ConvNd", "scipy.ndimage.correlate", "scipy.ndimage.convolve", "scipy.ndimage.correlate1d", "scipy.ndimage.convolve1d", "scipy.signal.correlate2d", "scipy.signal.convolve2d", "scipy.signal.correlate", "scipy.signal.convolve",
+    "scipy.signal.fftconvolve", "scipy.signal.oaconvolve",
 ), NoConvolution():  # fmt: skip
     for name, case in copies.items():
-        answers[name] = np.array(dilated_filter(*case))
+        try:
+            answers[name] = np.array(dilated_filter(*case))
+        except (TypeError, RuntimeError) as error:  # numpy and torch refuse to add fractions to whole numbers
+            raise AssertionError(f"{name}: {error}. The sum of weights times greys is a fraction: begin with np.zeros(image.shape)") from None
 
 
 # only now is it computed by hand, so that the answer cannot lean on it
@@ -205,14 +231,14 @@ for name, case in cases.items():
         f"{name}: expected the size of the image, {image.shape}, got {got.shape}: pad with d·(side − 1)/2 = {dilation * (kernel.shape[0] - 1) // 2} rows and {dilation * (kernel.shape[1] - 1) // 2} columns of zeros, on both sides"
     )
     inside = (slice(dilation * (kernel.shape[0] // 2), image.shape[0] - dilation * (kernel.shape[0] // 2)), slice(dilation * (kernel.shape[1] // 2), image.shape[1] - dilation * (kernel.shape[1] // 2)))
-    if expected[inside].size and np.allclose(got[inside], expected[inside]):
+    if expected[inside].size and np.allclose(got[inside], expected[inside], rtol=1e-4, atol=1e-4):
         place = tuple(int(i) for i in np.unravel_index(np.abs(got - expected).argmax(), got.shape))
-        assert np.allclose(got, expected), (
+        assert np.allclose(got, expected, rtol=1e-4, atol=1e-4), (
             f"{name}: right in the middle, but at {place}, near the border, expected {expected[place]:.3f}, got {got[place]:.3f}: everything outside counts as 0, and the image itself is not moved"
         )
-    if np.allclose(got, filter_by_hand(image, kernel[::-1, ::-1], dilation)):
-        assert np.allclose(got, expected), f"{name}: you turned the kernel round. Mathematicians do; networks do not: kernel[0, 0] belongs to the pixel up and left"
-    assert np.allclose(got, expected), f"{name}: differs from the sum by hand by up to {np.abs(got - expected).max():.3f}: two neighbouring weights lie {dilation} pixels apart, and the middle weight belongs to the pixel itself"
+    if np.allclose(got, filter_by_hand(image, kernel[::-1, ::-1], dilation), rtol=1e-4, atol=1e-4):
+        assert np.allclose(got, expected, rtol=1e-4, atol=1e-4), f"{name}: you turned the kernel round. Mathematicians do; networks do not: kernel[0, 0] belongs to the pixel up and left"
+    assert np.allclose(got, expected, rtol=1e-4, atol=1e-4), f"{name}: differs from the sum by hand by up to {np.abs(got - expected).max():.3f}: two neighbouring weights lie {dilation} pixels apart, and the middle weight belongs to the pixel itself"
 del filter_by_hand
 print("dilated_filter: right")
 
@@ -221,9 +247,9 @@ print("dilated_filter: right")
 #
 # **Goal.** `receptive_field(kernels, dilations, strides)` takes three lists of whole numbers, one number for each layer, from the image on. It returns the side of the receptive field of one number of the last layer, in pixels of the image.
 #
-# **Steps.** A pixel sees itself: 1. Each layer adds `(k − 1)·d` of **its own** pixels. Where a layer before had the stride s, one of these pixels is worth s pixels of the image.
+# **Steps.** A pixel sees itself: 1. Each layer adds `(k − 1)·d` pixels of **what it is given**. Where a layer before had the stride s, one of these is worth s pixels of the image; several strides multiply.
 #
-# **Example.** Two layers of 3×3: 5. One layer of 3×3 with dilation 4: 9. A 3×3 layer with stride 2, and another 3×3 layer: 1 + 2 + 2·2 = 7.
+# **Example.** Two layers of 3×3: 5. One layer of 3×3 with dilation 4: 9. A 3×3 layer with stride 2, and another 3×3 layer: 1 + 2 + 2·2 = 7. Three empty lists: 1.
 #
 # **Hint.** The stride of a layer counts for the layers **after** it, not for itself. Pooling of 2×2 is a layer with k = 2 and s = 2.
 
@@ -260,7 +286,10 @@ with without(
     "course_lib._receptive_field.receptive_field_formula", "course_lib._receptive_field.receptive_field", "course_lib._receptive_field.footprint",
 ):  # fmt: skip
     for name, lists in cases.items():
-        answers[name] = receptive_field(*map(list, lists))
+        try:
+            answers[name] = receptive_field(*map(list, lists))
+        except IndexError as error:
+            raise AssertionError(f"{name}: {error}. Without a layer a pixel sees itself: start with 1, not with the first layer") from None
 
 
 def side_by_walking(kernels, dilations, strides):
@@ -373,7 +402,7 @@ def by_hand(x, convolutions, norms, rates, training_mode):
 generator, tests = torch.Generator().manual_seed(4), []
 with without("course_lib.models.dncnn.DnCNN"), torch.random.fork_rng():
     torch.manual_seed(0)
-    for rates, width, batch_norm, size in [([1, 2, 1], 4, True, (9, 12)), ([1, 2, 3, 1], 3, False, (11, 8)), ([2, 1, 4, 3, 1], 3, True, (10, 13)), ([1, 1], 5, True, (6, 7)), ([3, 1], 2, False, (7, 5))]:
+    for rates, width, batch_norm, size in [([1, 2, 1], 4, True, (9, 12)), ([1, 2, 3, 2], 3, False, (11, 8)), ([2, 1, 4, 3, 3], 3, True, (10, 13)), ([1, 1], 5, True, (6, 7)), ([3, 2], 2, False, (7, 5))]:
         where = f"NoiseNet({rates}, {width}, {batch_norm})"
         network, middle = NoiseNet(rates, width, batch_norm), len(rates) - 2
         convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
@@ -383,6 +412,8 @@ with without("course_lib.models.dncnn.DnCNN"), torch.random.fork_rng():
         wanted = [(width, 1, 3, 3), (width,), (1, width, 3, 3), (1,), *[(width, width, 3, 3)] * middle, *[(width,)] * (2 * middle if batch_norm else middle)]
         shapes = [tuple(parameter.shape) for parameter in network.parameters()]
         assert sorted(shapes) == sorted(wanted), f"{where}: the parameters should have the shapes {sorted(wanted)}, got {sorted(shapes)}: look at channels, and at the bias (none where BN follows)"
+        assert all(parameter.requires_grad for parameter in network.parameters()), f"{where}: some of the parameters do not learn: leave requires_grad as it is"
+        assert all(norm.running_var is not None for norm in norms), f"{where}: BN should keep a running mean and variance: leave track_running_stats as it is"
         inputs = [layer.in_channels for layer in convolutions]
         assert inputs[0] == 1, f"{where}: make the layers in the order in which they run: the first convolution should have one input channel, got {inputs}"
         with torch.no_grad():
@@ -392,7 +423,7 @@ with without("course_lib.models.dncnn.DnCNN"), torch.random.fork_rng():
             for norm in norms:
                 norm.running_var.copy_(norm.running_var.abs() + 0.3)
         for training_mode in (False, True):
-            x = torch.randn(2, 1, *size, generator=generator).requires_grad_()
+            x = (4 * torch.randn(2, 1, *size, generator=generator)).requires_grad_()  # large: ReLU has no upper end
             answer = by_hand(x, convolutions, norms, rates, training_mode)
             slopes = torch.autograd.grad(answer.sin().sum(), [x, *network.parameters()])
             tests.append((where, copy.deepcopy(network).train(training_mode), x.detach(), answer.detach(), slopes))
@@ -543,10 +574,10 @@ for name, pair in cases.items():
     answer, (d, auc) = answers[name], d_and_auc(*pair)
     assert np.shape(answer) == (2,), f"return two numbers, (d′, AUC); got {answer!r}"
     assert all(map(np.array_equal, copies[name], pair)), f"{name}: your answer changed its input: no sorting in place"
-    assert abs(answer[0] - d) < 1e-6 * max(1, abs(d)), (
-        f"{name}: expected d′ = {d:.4f}, got {answer[0]:.4f}: present − absent; below it the root of the mean of **both** variances (ddof=1), each counted once, however many scores"
+    assert abs(answer[0] - d) < 1e-4 * max(1, abs(d)), (
+        f"{name}: expected d′ = {d:.5f}, got {answer[0]:.5f}: present − absent; below it the root of the mean of **both** variances (ddof=1), each counted once, however many scores"
     )
-    assert abs(answer[1] - auc) < 1e-9, f"{name}: d′ is right, but expected AUC = {auc:.4f}, got {answer[1]:.4f}: the share of all pairs in which `present` is higher, equal ones counted half"
+    assert abs(answer[1] - auc) < 1e-6, f"{name}: d′ is right, but expected AUC = {auc:.5f}, got {answer[1]:.5f}: the share of all pairs in which `present` is higher, equal ones counted half"
 del d_and_auc
 print("detectability: right")
 
@@ -624,7 +655,7 @@ axes.legend(fontsize=8)
 figure
 
 # %% [markdown]
-# Now the lecture's table. The published rows are Sori et al.'s, on 547 images of 180×180 pixels, not ours. Noisy images are not clipped, outputs are clipped to [0, 1]. (A few seconds.)
+# Now the lecture's table. The published rows are Sori et al.'s, not ours: trained on 547 images of 180×180 pixels (the row CNN DAE: 235 images of 64×64). Noisy images are not clipped, outputs are clipped to [0, 1]. (A few seconds.)
 
 # %% tags=["experiment"]
 from IPython.display import display
@@ -688,32 +719,32 @@ figure
 #
 # - **Residual against direct.** The direct network must carry every grey through its layers, and it has learned to do so for greys that it has seen. The air beside the leg is darker than nearly all of the chest. The residual network does not carry greys at all: the image goes around it, and noise looks alike on every
 #   grey. So residual learning bought more than speed here: it bought *safety* where the test differs from the training. That is what this experiment shows, for one chest and one leg; trained on many people, or much longer, the direct network would see all greys, and the gap would shrink.
-# - **BN.** Compare its gain with the distance between two seeds, and notice that it has another sign on the chest than on the leg. BN carries the statistics of the training patches along; for denoising many have dropped it since.
-# - **BM3D.** It needs no training and has never seen a chest, and on a CPU it wins clearly: a leg is smooth, BM3D looks for similar patches in a wide neighbourhood, and our small network saw one chest for some seconds. In Sori's table, with hours of training on 547 images, DnCNN wins by 1.1 and 1.6 dB (published).
+# - **BN.** Compare its gain with the distance between two seeds, on the chest (the curves) and on the leg (the table). On our computer it had another sign on the one than on the other. BN carries the statistics of the training patches along; for denoising many have dropped it since.
+# - **BM3D.** It needs no training and has never seen a chest, and on a CPU it wins clearly: a leg is smooth, BM3D looks for similar patches in a wide neighbourhood, and our small network saw one chest for some seconds. In Sori's table, trained on 547 images, DnCNN wins by 1.1 and 1.6 dB (published).
 # - **What cannot be compared:** our decibels with the published ones. Other pictures, other sizes of networks, other SSIM perhaps.
 #
 # ## What does a larger view buy?
 #
 # Seven layers see 15×15 pixels, or 33×33 with dilation, with the same number of weights. Does the rest of the view help? For our synthetic texture we can **compute** what any view could give. Its spectrum is known, 1/f³, so its covariance is, too; and for a Gaussian
-# texture no method is better than the best linear filter. Of all filters with a window of so many pixels we take the best one, and ask for its error. No network with that receptive field can do better, however long it trains. (It knows nothing of the mean grey, so its weights must sum to 1.)
+# texture no method is better than the best linear filter. Of all filters with a window of so many pixels we take the best one, and ask for its error. No network with that receptive field can do better on such a texture, however long it trains. (All our pictures have the same mean grey, which a network will learn; so the filter is told it, too. It
+# pulls what it sees towards that grey, the more the stronger the noise is. The pictures are a little less than Gaussian: each is given the same mean and spread, and clipped to [0, 1].)
 
 # %% tags=["experiment"]
 def best_psnr(side, sigmas, beta=3.0, size=128, deviation=0.1):
-    """PSNR of the best filter with a window of side×side pixels on 1/f^beta texture, far from the border: one number for each sigma."""
+    """PSNR of the best filter with a window of side×side pixels on 1/f^beta texture of known mean, far from the border: one number for each sigma."""
     frequency = np.hypot(np.fft.fftfreq(2 * size)[:, None], np.fft.fftfreq(2 * size))
     frequency[0, 0] = np.inf
     covariance = np.fft.ifft2(frequency**-beta).real  # (2·size, 2·size), by distance
     near, overlap = np.arange(1 - size, size), size - np.abs(np.arange(1 - size, size))
     mean_of_all = (np.outer(overlap, overlap) * covariance[np.ix_(near, near)]).sum() / size**4
-    covariance *= deviation**2 / (covariance[0, 0] - mean_of_all)  # what is seen in a picture of this size
+    covariance -= mean_of_all  # around the mean of a picture of this size, which is known
+    covariance *= deviation**2 / covariance[0, 0]
     rows, columns = np.mgrid[:side, :side].reshape(2, -1)
     between = covariance[rows[:, None] - rows, columns[:, None] - columns]
     middle, found = between[side * side // 2], []
     for sigma in sigmas:
-        system = np.ones((side**2 + 1, side**2 + 1))
-        system[:-1, :-1], system[-1, -1] = between + sigma**2 * np.eye(side**2), 0
-        weights = np.linalg.solve(system, np.append(middle, 1))[:-1]
-        found.append(-10 * np.log10(covariance[0, 0] - 2 * weights @ middle + weights @ between @ weights + sigma**2 * weights @ weights))
+        weights = np.linalg.solve(between + sigma**2 * np.eye(side**2), middle)  # Wiener's filter
+        found.append(-10 * np.log10(covariance[0, 0] - weights @ middle))
     return found
 
 
@@ -777,15 +808,15 @@ figure
 
 # %% [markdown]
 # What do you see? Compare chains with equally many weights, and keep the distance between seeds in mind. On our computer 1-2-4-1 gained 1.5 dB over 1-1-1-1, with the same 4,945 weights, and beat the seven plain layers, too. But seven layers with dilation gained nothing over seven without. Three things are mixed in each point: what the view
-# *allows* (the curve); what the training *reached* (all points lie below the curve, the wider the view the further: 600 steps are few, and more is to be learned); and, in the column of the whole image, the **border**: a dilated chain reaches over it earlier, and finds zeros there. That is why we score 16 pixels away from it, and print both.
+# *allows* (the curve); what the training *reached* (all points lie below the curve, and with equally many layers the wider the view the further: 0.9 dB for 1-1-1-1, 2.3 dB for 1-2-3-4-3-2-1; 600 steps are few, and more is to be learned); and, in the column of the whole image, the **border**: a dilated chain reaches over it earlier, and finds zeros there. That is why we score 16 pixels away from it, and print both.
 #
 # So dilation is no gift. It buys a view at no cost in weights. Whether the view is worth something depends on the noise and on the texture: anatomy has longer lines than this texture, and BM3D, which compares patches far apart, lives from that.
 #
 # ## Does denoising erase microcalcifications?
 #
-# Small bright spots in a cluster are often the first sign of breast cancer. Our pictures are **synthetic** (no person, no anatomy), but they have what no real picture has: the truth about where each spot is and how high, and the same picture without any.
+# Small bright spots in a cluster can be the first sign of breast cancer. Our pictures are **synthetic** (no person, no anatomy), but they have what no real picture has: the truth about where each spot is and how high, and the same picture without any.
 #
-# Each spot is 0.4 mm wide (two pixels), 0.12 to 0.2 high, at sigma 25/255. We denoise pictures with and without spots, each with its own noise, and let the matched filter score all known places. Three networks: one that was trained with spots in its pictures, one that has never seen a spot, and a dilated one that has. (About half a minute.)
+# Each spot is 0.4 mm wide at half its height (two pixels), and 0.12 to 0.2 high: 1.2 to 2 times the noise, whose sigma is 25/255. We denoise pictures with and without spots, each with its own noise, and let the matched filter score all known places. Three networks: one that was trained with spots in its pictures, one that has never seen a spot, and a dilated one that has. (About half a minute.)
 
 # %% tags=["experiment"]
 from course_lib import detection
@@ -842,7 +873,7 @@ figure.supxlabel("48×48 pixels of one picture; grey from the darkest to the bri
 figure
 
 # %% [markdown]
-# Twelve decibels more, and the spots are **harder** to find than in the noise? Yes, for this observer. The network that minimises the squared error asks: how likely is a spot here? There are few, and a bright pixel is mostly noise. So it pulls each one down: the cost is a few pixels out of 16,384.
+# Look at d′ and AUC. On our computer the network won twelve decibels, and the spots were **harder** to find than in the noise. Yes, for this observer. The network that minimises the squared error asks: how likely is a spot here? There are few, and a bright pixel is mostly noise. So it pulls each one down: the cost is a few pixels out of 16,384.
 # Compare the network that knows spots with the one that has never seen any, and with the standard error of the AUC. To have spots in the training pictures is not enough: the *loss* does not care.
 #
 # In the noisy picture the matched filter is nearly the best that anybody can do, and **no** method that sees only the noisy picture can add information. Can it at least be got back? Our observer stayed the same, but denoising has changed the shape of the spots, and the noise is no longer white. So let the observer learn: from other phantoms, treated

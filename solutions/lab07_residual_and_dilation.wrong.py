@@ -111,6 +111,45 @@ def residual_step(network, noisy, clean):
     return noisy - residual, ((residual - (noisy - clean)) ** 2).mean().item()
 
 
+# %% [residual_step] image_cut_from_the_network
+# Makes a new leaf of the image: it asks for a gradient, but none reaches the network.
+def residual_step(network, noisy, clean):
+    residual = network(noisy)
+    loss = ((residual - (noisy - clean)) ** 2).mean()
+    return (noisy - residual).detach().requires_grad_(), loss
+
+
+# %% [residual_step] switches_to_evaluation
+# Denoising is evaluation, it thinks; BN would stand still during training.
+def residual_step(network, noisy, clean):
+    network.eval()
+    residual = network(noisy)
+    return noisy - residual, ((residual - (noisy - clean)) ** 2).mean()
+
+
+# %% [residual_step] goes_backward
+# Does a part of the training loop, too: the loop would add the same gradient once more.
+def residual_step(network, noisy, clean):
+    residual = network(noisy)
+    loss = ((residual - (noisy - clean)) ** 2).mean()
+    loss.backward(retain_graph=True)
+    return noisy - residual, loss
+
+
+# %% [residual_step] square_of_the_mean
+# Squares after the mean: noise of mean 0 costs nothing.
+def residual_step(network, noisy, clean):
+    residual = network(noisy)
+    return noisy - residual, (residual - (noisy - clean)).mean() ** 2
+
+
+# %% [residual_step] loss_first
+# The two results in the other order.
+def residual_step(network, noisy, clean):
+    residual = network(noisy)
+    return ((residual - (noisy - clean)) ** 2).mean(), noisy - residual
+
+
 # %% [dilated_filter] calls_the_library
 # Lets PyTorch's layer do it.
 def dilated_filter(image, kernel, dilation):
@@ -243,6 +282,55 @@ def dilated_filter(image, kernel, dilation):
     return result
 
 
+# %% [dilated_filter] whole_numbers_stay_whole
+# Adds up in an array of the image's own kind: an image of whole numbers has no room for fractions.
+def dilated_filter(image, kernel, dilation):
+    (height, width), (rows, columns) = image.shape, kernel.shape
+    padded = np.pad(image, [(dilation * (rows - 1) // 2,) * 2, (dilation * (columns - 1) // 2,) * 2])
+    result = np.zeros_like(image)
+    for i, j in np.ndindex(rows, columns):
+        result += kernel[i, j] * padded[dilation * i : dilation * i + height, dilation * j : dilation * j + width]
+    return result
+
+
+# %% [dilated_filter] negative_indices
+# Looks for the lower end only above: image[-1] is the last row, no error and no zero.
+def dilated_filter(image, kernel, dilation):
+    (height, width), (rows, columns) = image.shape, kernel.shape
+    result = np.zeros(image.shape)
+    for y, x, i, j in np.ndindex(height, width, rows, columns):
+        v, u = y + dilation * (i - rows // 2), x + dilation * (j - columns // 2)
+        if -height <= v < height and -width <= u < width:
+            result[y, x] += kernel[i, j] * image[v, u]
+    return result
+
+
+# %% [dilated_filter] filters_again_and_again
+# Takes dilation for a number of passes: the view grows, but no pixel is left out.
+def dilated_filter(image, kernel, dilation):
+    (height, width), (rows, columns) = image.shape, kernel.shape
+    for _ in range(dilation):
+        padded, image = np.pad(image, [(rows // 2,) * 2, (columns // 2,) * 2]), np.zeros((height, width))
+        for i, j in np.ndindex(rows, columns):
+            image += kernel[i, j] * padded[i : i + height, j : j + width]
+    return image
+
+
+# %% [dilated_filter] row_by_row_with_scipy
+# Lets SciPy's filter for lines do the sum.
+def dilated_filter(image, kernel, dilation):
+    from scipy import ndimage
+
+    height, reach = len(image), dilation * (len(kernel) // 2)
+    result = np.zeros(image.shape)
+    for i, line in enumerate(kernel):
+        spread = np.zeros(dilation * (len(line) - 1) + 1)
+        spread[::dilation] = line
+        filtered = np.pad(ndimage.correlate1d(image, spread, axis=1, mode="constant"), [(reach, reach), (0, 0)])
+        result += filtered[dilation * i : dilation * i + height]
+    return result
+
+
 # %% [receptive_field] calls_the_library
 # Uses the function that the exercise builds.
 def receptive_field(kernels, dilations, strides):
@@ -355,6 +443,44 @@ def receptive_field(kernels, dilations, strides):
         side += 2 * dilation * step
         step *= stride
     return side
+
+
+# %% [receptive_field] starts_with_the_first_layer
+# Right for every chain but the empty one: a pixel sees itself.
+def receptive_field(kernels, dilations, strides):
+    side, step = 1 + (kernels[0] - 1) * dilations[0], strides[0]
+    for kernel, dilation, stride in list(zip(kernels, dilations, strides, strict=True))[1:]:
+        side += (kernel - 1) * dilation * step
+        step *= stride
+    return side
+
+
+# %% [receptive_field] strides_after
+# Walks from the wrong end: counts the strides after a layer, not before it.
+def receptive_field(kernels, dilations, strides):
+    side, step = 1, 1
+    for kernel, dilation, stride in zip(kernels[::-1], dilations[::-1], strides[::-1], strict=True):
+        side += (kernel - 1) * dilation * step
+        step *= stride
+    return side
+
+
+# %% [receptive_field] neighbours_that_do_not_overlap
+# Walks back from the output, and forgets that windows overlap: s pixels for each, where it is s for each step.
+def receptive_field(kernels, dilations, strides):
+    side = 1
+    for kernel, dilation, stride in zip(kernels[::-1], dilations[::-1], strides[::-1], strict=True):
+        side = side * stride + (kernel - 1) * dilation
+    return side
+
+
+# %% [receptive_field] pixels_that_are_seen
+# Counts pixels that are seen, not the side: leaves out the gaps of dilated filters.
+def receptive_field(kernels, dilations, strides):
+    seen = {0}
+    for kernel, dilation, stride in zip(kernels[::-1], dilations[::-1], strides[::-1], strict=True):
+        seen = {place * stride + dilation * i for place in seen for i in range(kernel)}
+    return len(seen)
 
 
 # %% [NoiseNet] calls_the_library
@@ -601,6 +727,57 @@ class NoiseNet(nn.Module):
         return self.layers(noisy)
 
 
+# %% [NoiseNet] last_layer_without_dilation
+# Takes the last layer for a plain one: its dilation is forgotten, which 1-2-3-4-3-2-1 would never show.
+class NoiseNet(nn.Module):
+    def __init__(self, dilations, width, batch_norm):
+        super().__init__()
+        layers = [nn.Conv2d(1, width, 3, padding=dilations[0], dilation=dilations[0]), nn.ReLU()]
+        for rate in dilations[1:-1]:
+            layers.append(nn.Conv2d(width, width, 3, padding=rate, dilation=rate, bias=not batch_norm))
+            layers += [nn.BatchNorm2d(width), nn.ReLU()] if batch_norm else [nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 3, padding=1))
+
+    def forward(self, noisy):
+        return self.layers(noisy)
+
+
+# %% [NoiseNet] relu_with_an_upper_end
+# ReLU6, as in networks for telephones: strong features are cut off.
+class NoiseNet(nn.Module):
+    def __init__(self, dilations, width, batch_norm):
+        super().__init__()
+        layers, last = [], len(dilations) - 1
+        for number, rate in enumerate(dilations):
+            normalised = batch_norm and 0 < number < last
+            inputs, outputs = (1 if number == 0 else width), (1 if number == last else width)
+            layers.append(nn.Conv2d(inputs, outputs, 3, padding=rate, dilation=rate, bias=not normalised))
+            layers += [nn.BatchNorm2d(width)] if normalised else []
+            layers += [nn.ReLU6()] if number < last else []
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, noisy):
+        return self.layers(noisy)
+
+
+# %% [NoiseNet] bn_without_a_memory
+# Normalises by the batch at test time, too: the answer for an image depends on its neighbours.
+class NoiseNet(nn.Module):
+    def __init__(self, dilations, width, batch_norm):
+        super().__init__()
+        layers, last = [], len(dilations) - 1
+        for number, rate in enumerate(dilations):
+            normalised = batch_norm and 0 < number < last
+            inputs, outputs = (1 if number == 0 else width), (1 if number == last else width)
+            layers.append(nn.Conv2d(inputs, outputs, 3, padding=rate, dilation=rate, bias=not normalised))
+            layers += [nn.BatchNorm2d(width, track_running_stats=False)] if normalised else []
+            layers += [nn.ReLU()] if number < last else []
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, noisy):
+        return self.layers(noisy)
+
+
 # %% [spot_heights] calls_the_library
 # Filters the whole image with the library's filter, and reads off.
 def spot_heights(image, template, positions):
@@ -703,6 +880,30 @@ def spot_heights(image, template, positions):
     return np.array([(template * patch).sum() / (template**2).sum() for patch in patches])
 
 
+# %% [spot_heights] never_negative
+# A spot has a height, it thinks: but then empty places score above 0 on average.
+def spot_heights(image, template, positions):
+    centred, reach = template - template.mean(), len(template) // 2
+    patches = [image[row - reach : row + reach + 1, column - reach : column + reach + 1] for row, column in positions]
+    return np.array([max(0, (centred * patch).sum() / (centred**2).sum()) for patch in patches])
+
+
+# %% [spot_heights] mean_out_of_the_patch_only
+# Takes the mean out of the patch: above that is the same, but below the template still has its own.
+def spot_heights(image, template, positions):
+    reach = len(template) // 2
+    patches = [image[row - reach : row + reach + 1, column - reach : column + reach + 1] for row, column in positions]
+    return np.array([(template * (patch - patch.mean())).sum() / (template**2).sum() for patch in patches])
+
+
+# %% [spot_heights] transposed
+# Rows and columns of the template exchanged: a round spot would not show it.
+def spot_heights(image, template, positions):
+    centred, reach = (template - template.mean()).T, len(template) // 2
+    patches = [image[row - reach : row + reach + 1, column - reach : column + reach + 1] for row, column in positions]
+    return np.array([(centred * patch).sum() / (centred**2).sum() for patch in patches])
+
+
 # %% [detectability] calls_the_library
 # Uses the function that the exercise builds.
 def detectability(present, absent):
@@ -802,3 +1003,36 @@ def detectability(present, absent):
     d = (present.mean() - absent.mean()) / np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)
     auc = ((present[:, None] > absent) + (present[:, None] == absent) / 2).mean()
     return d, max(auc, 1 - auc)
+
+
+# %% [detectability] ties_count_whole
+# Equal scores count for the spot.
+def detectability(present, absent):
+    spread = np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)
+    return (present.mean() - absent.mean()) / spread, (present[:, None] >= absent).mean()
+
+
+# %% [detectability] pairs_in_order
+# Compares the first with the first, the second with the second: a few of all n·m pairs.
+def detectability(present, absent):
+    spread = np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)
+    n = min(len(present), len(absent))
+    auc = ((present[:n] > absent[:n]) + (present[:n] == absent[:n]) / 2).mean()
+    return (present.mean() - absent.mean()) / spread, auc
+
+
+# %% [detectability] divided_by_the_variance
+# Forgets the root: d' would change with the unit of the scores.
+def detectability(present, absent):
+    auc = ((present[:, None] > absent) + (present[:, None] == absent) / 2).mean()
+    return (present.mean() - absent.mean()) / ((present.var(ddof=1) + absent.var(ddof=1)) / 2), auc
+
+
+# %% [detectability] a_hundred_thresholds
+# The area under a ROC of a hundred equidistant thresholds: near the AUC, and only near.
+def detectability(present, absent):
+    d = (present.mean() - absent.mean()) / np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)
+    scores = np.concatenate([present, absent])
+    thresholds = np.linspace(scores.max(), scores.min(), 100)[:, None]
+    hits, alarms = ((heap >= thresholds).mean(1) for heap in (present, absent))
+    return d, (np.diff(alarms) * (hits[1:] + hits[:-1]) / 2).sum()
