@@ -287,6 +287,38 @@ class ScSE(nn.Module):
         return x * c + x * s
 
 
+# %% [ScSE] hidden_rounded
+# Rounds channels / reduction to the nearest, where the goal says //.
+class ScSE(nn.Module):
+    def __init__(self, channels, reduction):
+        super().__init__()
+        hidden = max(round(channels / reduction), 1)
+        self.squeeze, self.excite = nn.Conv2d(channels, hidden, 1), nn.Conv2d(hidden, channels, 1)
+        self.where = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, x):
+        mean = x.mean((2, 3), keepdim=True)
+        c = torch.sigmoid(self.excite(torch.relu(self.squeeze(mean))))
+        s = torch.sigmoid(self.where(x))
+        return x * c + x * s
+
+
+# %% [ScSE] input_of_the_gate_detached
+# The gate c does not pass a gradient to x.
+class ScSE(nn.Module):
+    def __init__(self, channels, reduction):
+        super().__init__()
+        hidden = max(channels // reduction, 1)
+        self.squeeze, self.excite = nn.Conv2d(channels, hidden, 1), nn.Conv2d(hidden, channels, 1)
+        self.where = nn.Conv2d(channels, 1, 1)
+
+    def forward(self, x):
+        mean = x.detach().mean((2, 3), keepdim=True)
+        c = torch.sigmoid(self.excite(torch.relu(self.squeeze(mean))))
+        s = torch.sigmoid(self.where(x))
+        return x * c + x * s
+
+
 # %% [grey_first_layer] calls_the_library
 # Calls the function that the exercise builds.
 def grey_first_layer(weight, mean, deviation):
@@ -377,6 +409,20 @@ def grey_first_layer(weight, mean, deviation):
 def grey_first_layer(weight, mean, deviation):
     weight /= deviation[:, None, None]
     return weight.sum(1, keepdim=True), -(weight * mean[:, None, None]).sum((1, 2, 3))
+
+
+# %% [grey_first_layer] constants_of_imagenet
+# Takes MEAN and DEVIATION from outside, and not its arguments.
+def grey_first_layer(weight, mean, deviation):
+    scaled = weight / DEVIATION[:, None, None]
+    return scaled.sum(1, keepdim=True), -(scaled * MEAN[:, None, None]).sum((1, 2, 3))
+
+
+# %% [grey_first_layer] means_averaged
+# One mean brightness for all colours.
+def grey_first_layer(weight, mean, deviation):
+    scaled = weight / deviation[:, None, None]
+    return scaled.sum(1, keepdim=True), -scaled.sum((1, 2, 3)) * mean.mean()
 
 
 # %% [denoise_any_size] calls_the_library
@@ -503,6 +549,42 @@ def denoise_any_size(network, image, multiple):
     height, width = image.shape[-2:]
     padded = nn.functional.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")
     return image + torch.cat([network(one[None]) for one in padded])[..., :height, :width]
+
+
+# %% [denoise_any_size] without_gradient
+# Asks under no_grad, as one does when a network is tested: it can never be trained in this frame.
+def denoise_any_size(network, image, multiple):
+    height, width = image.shape[-2:]
+    padded = nn.functional.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+    with torch.no_grad():
+        change = network(padded)
+    return image + change[..., :height, :width]
+
+
+# %% [denoise_any_size] image_detached
+# Detaches what the network sees: no gradient passes through it to what stands before.
+def denoise_any_size(network, image, multiple):
+    height, width = image.shape[-2:]
+    padded = nn.functional.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+    return image + network(padded.detach())[..., :height, :width]
+
+
+# %% [denoise_any_size] reflects
+# Mirrors at the edge: a deeper padding than the image is high, and it crashes.
+def denoise_any_size(network, image, multiple):
+    height, width = image.shape[-2:]
+    padded = nn.functional.pad(image, (0, -width % multiple, 0, -height % multiple), mode="reflect")
+    return image + network(padded)[..., :height, :width]
+
+
+# %% [denoise_any_size] through_numpy
+# Pads in numpy: the gradient for the image ends there.
+def denoise_any_size(network, image, multiple):
+    height, width = image.shape[-2:]
+    padded = torch.from_numpy(
+        np.pad(image.detach().numpy(), ((0, 0), (0, 0), (0, -height % multiple), (0, -width % multiple)), mode="edge")
+    )
+    return image + network(padded)[..., :height, :width]
 
 
 # %% [DecoderStep] calls_the_library
@@ -789,6 +871,82 @@ class DecoderStep(nn.Module):
         return self.attention(u + self.conv2(torch.relu(self.conv1(u))))
 
 
+# %% [DecoderStep] change_from_a_detached_sum
+# F is computed from u without its gradient: the parts below learn past it.
+class DecoderStep(nn.Module):
+    def __init__(self, below, here, attention):
+        super().__init__()
+        self.doubled = nn.ConvTranspose2d(below, here, 2, stride=2)
+        self.conv1, self.conv2 = nn.Conv2d(here, here, 3, padding=1), nn.Conv2d(here, here, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)
+        self.attention = attention
+
+    def forward(self, x, across):
+        u = self.doubled(x) + across
+        return self.attention(u + self.conv2(torch.relu(self.conv1(u.detach()))))
+
+
+# %% [DecoderStep] skip_detached_inside
+# u.detach() + F(u): the short way for the gradient is closed, and F starts at 0.
+class DecoderStep(nn.Module):
+    def __init__(self, below, here, attention):
+        super().__init__()
+        self.doubled = nn.ConvTranspose2d(below, here, 2, stride=2)
+        self.conv1, self.conv2 = nn.Conv2d(here, here, 3, padding=1), nn.Conv2d(here, here, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)
+        self.attention = attention
+
+    def forward(self, x, across):
+        u = self.doubled(x) + across
+        return self.attention(u.detach() + self.conv2(torch.relu(self.conv1(u))))
+
+
+# %% [DecoderStep] change_of_what_comes_from_below
+# F sees only what was doubled.
+class DecoderStep(nn.Module):
+    def __init__(self, below, here, attention):
+        super().__init__()
+        self.doubled = nn.ConvTranspose2d(below, here, 2, stride=2)
+        self.conv1, self.conv2 = nn.Conv2d(here, here, 3, padding=1), nn.Conv2d(here, here, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)
+        self.attention = attention
+
+    def forward(self, x, across):
+        u = self.doubled(x) + across
+        return self.attention(u + self.conv2(torch.relu(self.conv1(self.doubled(x)))))
+
+
+# %% [DecoderStep] both_at_zero
+# Sets both convolutions to 0: then neither ever learns.
+class DecoderStep(nn.Module):
+    def __init__(self, below, here, attention):
+        super().__init__()
+        self.doubled = nn.ConvTranspose2d(below, here, 2, stride=2)
+        self.conv1, self.conv2 = nn.Conv2d(here, here, 3, padding=1), nn.Conv2d(here, here, 3, padding=1)
+        for layer in (self.conv1, self.conv2):
+            nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+        self.attention = attention
+
+    def forward(self, x, across):
+        u = self.doubled(x) + across
+        return self.attention(u + self.conv2(torch.relu(self.conv1(u))))
+
+
+# %% [DecoderStep] only_weight_at_zero
+# Sets the weight to 0, and forgets the bias.
+class DecoderStep(nn.Module):
+    def __init__(self, below, here, attention):
+        super().__init__()
+        self.doubled = nn.ConvTranspose2d(below, here, 2, stride=2)
+        self.conv1, self.conv2 = nn.Conv2d(here, here, 3, padding=1), nn.Conv2d(here, here, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        self.attention = attention
+
+    def forward(self, x, across):
+        u = self.doubled(x) + across
+        return self.attention(u + self.conv2(torch.relu(self.conv1(u))))
+
+
 # %% [perceptual_loss] calls_the_library
 # Calls the loss that the exercise builds.
 def perceptual_loss(prediction, target, stages):
@@ -957,6 +1115,34 @@ def perceptual_loss(prediction, target, stages):
         x, y = stage(x), stage(y)
         total = total + ((x - y) ** 2).mean()
         x = x.detach()
+    return total
+
+
+# %% [perceptual_loss] prediction_clipped
+# Clips the prediction first: beyond [0, 1] it gets no gradient, and stays there.
+def perceptual_loss(prediction, target, stages):
+    prediction = prediction.clamp(0, 1)
+    x, y = (
+        (image.expand(-1, 3, -1, -1) - MEAN[:, None, None]) / DEVIATION[:, None, None] for image in (prediction, target)
+    )
+    total = 0
+    for stage in stages:
+        x, y = stage(x), stage(y)
+        total = total + ((x - y) ** 2).mean()
+    return total
+
+
+# %% [perceptual_loss] colours_reversed
+# Blue, green, red: the order of another library.
+def perceptual_loss(prediction, target, stages):
+    x, y = (
+        (image.expand(-1, 3, -1, -1) - MEAN.flip(0)[:, None, None]) / DEVIATION.flip(0)[:, None, None]
+        for image in (prediction, target)
+    )
+    total = 0
+    for stage in stages:
+        x, y = stage(x), stage(y)
+        total = total + ((x - y) ** 2).mean()
     return total
 
 
@@ -1150,5 +1336,41 @@ def noise_sweep(denoise, images, levels, seed):
         images += level * pattern
         answer = denoise(images).clamp(0, 1)
         error = ((answer - clean) ** 2).mean((1, 2, 3))
+        scores.append(-10 * torch.log10(error).numpy())
+    return np.stack(scores)
+
+
+# %% [noise_sweep] transposed
+# One row an image: (N, levels).
+def noise_sweep(denoise, images, levels, seed):
+    pattern = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
+    scores = []
+    for level in levels:
+        answer = denoise(images + level * pattern).clamp(0, 1)
+        error = ((answer - images) ** 2).mean((1, 2, 3))
+        scores.append(-10 * torch.log10(error).numpy())
+    return np.stack(scores, axis=1)
+
+
+# %% [noise_sweep] uniform_of_the_right_deviation
+# Uniform noise, scaled to the deviation 1.
+def noise_sweep(denoise, images, levels, seed):
+    pattern = (torch.rand(images.shape, generator=torch.Generator().manual_seed(seed)) - 0.5) * 12**0.5
+    scores = []
+    for level in levels:
+        answer = denoise(images + level * pattern).clamp(0, 1)
+        error = ((answer - images) ** 2).mean((1, 2, 3))
+        scores.append(-10 * torch.log10(error).numpy())
+    return np.stack(scores)
+
+
+# %% [noise_sweep] clipped_to_the_range_of_the_images
+# Clips the answer to the values that the clean images have: it has seen the truth.
+def noise_sweep(denoise, images, levels, seed):
+    pattern = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
+    scores = []
+    for level in levels:
+        answer = denoise(images + level * pattern).clamp(float(images.min()), float(images.max()))
+        error = ((answer - images) ** 2).mean((1, 2, 3))
         scores.append(-10 * torch.log10(error).numpy())
     return np.stack(scores)
