@@ -8,6 +8,7 @@ import torch
 
 from course_lib import noise
 from course_lib._checks import check_number
+from course_lib._random import generator_for
 
 Corrupt = Callable[..., torch.Tensor]
 KINDS = {"gaussian": noise.gaussian, "rician": noise.rician}
@@ -43,9 +44,7 @@ def noising(kind: str, sigma: float | tuple[float, float]) -> Corrupt:
         if not isinstance(image, torch.Tensor) or image.ndim not in (3, 4):
             got = tuple(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
             raise ValueError(f"image: expected a tensor (C, H, W) or (N, C, H, W), got {got}")
-        if generator is None:
-            generator = torch.Generator(device=image.device)
-            generator.seed()
+        generator = generator_for(image, generator)
         if not blind:
             return KINDS[kind](image, low, generator=generator)
         if image.ndim == 4:

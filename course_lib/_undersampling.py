@@ -8,6 +8,7 @@ import torch
 
 from course_lib import kspace
 from course_lib._checks import check_number
+from course_lib._random import generator_for
 
 Acquire = Callable[..., tuple[torch.Tensor, ...]]
 
@@ -37,9 +38,7 @@ def undersampling(
         if not isinstance(image, torch.Tensor) or image.ndim not in (3, 4):
             got = tuple(image.shape) if isinstance(image, torch.Tensor) else type(image).__name__
             raise ValueError(f"image: expected a tensor (C, H, W) or (N, C, H, W), got {got}")
-        if generator is None:
-            generator = torch.Generator(device=image.device)
-            generator.seed()
+        generator = generator_for(image, generator)
         if image.ndim == 4:
             each = [acquire(one, generator=generator) for one in image]
             return tuple(torch.stack(part) for part in zip(*each, strict=True))
