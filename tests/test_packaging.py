@@ -84,9 +84,11 @@ def test_wheel_holds_the_library_and_its_samples_and_is_small(tmp_path):
     assert result.returncode == 0, result.stderr
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert wheel.stat().st_size < 13e6, "Colab and Binder download this: 12 MB of samples at most"
+    assert wheel.stat().st_size < 13e6, "Colab and Binder download this: 12 MB of samples and models at most"
     samples = {path.name for path in (ROOT / "course_lib/data/samples").iterdir() if path.is_file()}
     assert samples and {f"course_lib/data/samples/{name}" for name in samples} <= set(names)
+    models = {path.name for path in (ROOT / "course_lib/models/trained").glob("*.safetensors")}
+    assert models and {f"course_lib/models/trained/{name}" for name in models} <= set(names)
     assert not [name for name in names if name.endswith(".ipynb")]
     assert {name.split("/")[0] for name in names} == {"course_lib", "course_lib-0.1.0.dist-info"}
     assert any(name.endswith("entry_points.txt") for name in names)
@@ -201,13 +203,19 @@ def test_the_middle_does_not_lean_on_the_top(name):
     assert not _own(_modules()[name]) & TOP
 
 
+#: What compares the arrays that answers give.
+COMPARE_VALUES = {f"course_lib.grading.{name}" for name in ("classroom._plain", "classroom.values", "_values_proof")}
+
+
 @pytest.mark.parametrize("name", [name for name in _modules() if _layer(name) == "grading"])
 def test_grading_imports_none_of_the_science(name):
     assert not _own(_modules()[name]) & SCIENCE
-    assert not _tops(_modules()[name]) & {"torch", "torchvision", "numpy", "scipy", "skimage"}
+    heavy = {"torch", "torchvision", "numpy", "scipy", "skimage"} - ({"numpy"} if name in COMPARE_VALUES else set())
+    assert not _tops(_modules()[name]) & heavy
 
 
-@pytest.mark.parametrize("name", [name for name in _modules() if _layer(name) not in {"grading", "cli"}])
+# the command line and the doctor look at everything
+@pytest.mark.parametrize("name", [name for name in _modules() if _layer(name) not in {"grading", "cli", "doctor"}])
 def test_the_science_never_imports_grading(name):
     assert "grading" not in _own(_modules()[name])
     assert not _tops(_modules()[name]) & {"nbgrader", "jupytext", "nbformat", "nbconvert"}

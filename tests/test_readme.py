@@ -48,7 +48,12 @@ def test_its_second_example_prints_the_table_that_it_promises():
 
 def test_its_third_example_reconstructs_better_than_zeros():
     zeros, variation = (float(number) for number in re.findall(r": +([\d.]+) dB", _printed(BLOCKS[2])))
-    assert len(BLOCKS) == 3 and zeros + 1 < variation
+    assert zeros + 1 < variation
+
+
+def test_its_fourth_example_denoises_with_a_network_that_comes_along():
+    noisy, network = (float(number) for number in re.findall(r": +([\d.]+) dB", _printed(BLOCKS[3])))
+    assert len(BLOCKS) == 4 and noisy + 10 < network
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", OWN_TEXT))))
