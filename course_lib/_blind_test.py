@@ -11,7 +11,8 @@ import numpy as np
 
 from course_lib import metrics
 from course_lib._checks import Array, check_count, check_number
-from course_lib._figures import colour_bar, foot_note, image_grid, in_notebook, picture, png, show, show_difference
+from course_lib._figures import colour_bar, foot_note, image_grid, picture, png, show, show_difference
+from course_lib._widgets import box, shown_picture, widgets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,11 +64,8 @@ def blind_test(
         figure.supxlabel(f"Answers: {solution}", fontsize=7, color="0.35", rotation=180)
         return figure
 
-    if not (in_notebook() if live is None else live):
-        return static()
-    try:
-        import ipywidgets
-    except ImportError:
+    ipywidgets = widgets(live)
+    if ipywidgets is None:
         return static()
 
     menus = [
@@ -78,8 +76,7 @@ def blind_test(
     ]
     button = ipywidgets.Button(description="Reveal", tooltip="Count the right guesses and name the pictures")
     # rendered here and sent as a PNG: needs no further extension in JupyterLab, Colab or VS Code
-    natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
-    shown = ipywidgets.Image(value=png(drawn(revealed=False)), format="png", layout=natural_size)
+    shown = shown_picture(png(drawn(revealed=False)))
     verdict = ipywidgets.HTML(value="Choose a method for each letter, then reveal.")
 
     def reveal(_: Any) -> None:
@@ -98,13 +95,8 @@ def blind_test(
 
     button.on_click(reveal)
 
-    class BlindTest(ipywidgets.VBox):
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            # a saved notebook on paper or on a web page has no kernel: a picture stands in for the widget
-            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
-
     wrap = ipywidgets.Layout(flex_flow="row wrap")
-    return BlindTest([shown, ipywidgets.Box(menus, layout=wrap), button, verdict])
+    return box([shown, ipywidgets.Box(menus, layout=wrap), button, verdict], static)
 
 
 def _draw(

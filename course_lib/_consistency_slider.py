@@ -16,13 +16,13 @@ from course_lib._figures import (
     colour_bar,
     foot_note,
     image_grid,
-    in_notebook,
     picture,
     png,
     show,
     show_difference,
     size_note,
 )
+from course_lib._widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,16 +100,13 @@ def consistency_slider(
     def static() -> Figure:
         return _static(clean, guessed, where, mixed(sigma), sigma, data_range, title)
 
-    if not (in_notebook() if live is None else live):
-        return static()
-    try:
-        import ipywidgets
-    except ImportError:
+    ipywidgets = widgets(live)
+    if ipywidgets is None:
         return static()
 
     first = STRENGTHS[int(np.argmin([_distance(value, strength) for value in STRENGTHS]))]
     draw = _drawing(clean, guessed, mixed, data_range, title)
-    wide = ipywidgets.Layout(width="480px", max_width="95%")
+    wide = ipywidgets.Layout(**WIDE)
     options = [(name_of(value), value) for value in STRENGTHS]
     trust = ipywidgets.SelectionSlider(options=options, value=first, description="λ", layout=wide)
     level = ipywidgets.FloatSlider(
@@ -121,18 +118,11 @@ def consistency_slider(
         readout_format=".3f",
         layout=wide,
     )
-    natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
-    # rendered here and sent as a PNG: needs no further extension in JupyterLab, Colab or VS Code
-    shown = ipywidgets.Image(value=draw(first, sigma), format="png", layout=natural_size)
+    shown = shown_picture(draw(first, sigma))
     for control in (trust, level):
         control.observe(lambda _: setattr(shown, "value", draw(trust.value, level.value)), names="value")
 
-    class ConsistencySlider(ipywidgets.VBox):
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            # a saved notebook on paper or on a web page has no kernel: a picture stands in for the widget
-            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
-
-    return ConsistencySlider([trust, level, shown])
+    return box([trust, level, shown], static)
 
 
 def name_of(strength: float) -> str:

@@ -10,17 +10,8 @@ import torch
 
 from course_lib import metrics, noise
 from course_lib._checks import Array, check_number
-from course_lib._figures import (
-    colour_bar,
-    foot_note,
-    image_grid,
-    in_notebook,
-    picture,
-    png,
-    show,
-    show_difference,
-    size_note,
-)
+from course_lib._figures import colour_bar, foot_note, image_grid, picture, png, show, show_difference, size_note
+from course_lib._widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,15 +72,12 @@ def filter_slider(
     def static() -> Figure:
         return _static(next(iter(filters)), clean, pictures, sigma, largest_strength, data_range, title)
 
-    if not (in_notebook() if live is None else live):
-        return static()
-    try:
-        import ipywidgets
-    except ImportError:
+    ipywidgets = widgets(live)
+    if ipywidgets is None:
         return static()
 
     draw = _drawing(clean, pictures, data_range, title)
-    wide = ipywidgets.Layout(width="480px", max_width="95%")
+    wide = ipywidgets.Layout(**WIDE)
 
     def slider(name: str, value: float, largest: float) -> Any:
         return ipywidgets.FloatSlider(
@@ -105,19 +93,12 @@ def filter_slider(
 
     level, force = slider("sigma", sigma, largest_sigma), slider("strength", strength, largest_strength)
     menu = ipywidgets.Dropdown(options=list(filters), description="filter", layout=wide)
-    natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
-    # rendered here and sent as a PNG: needs no further extension in JupyterLab, Colab or VS Code
-    shown = ipywidgets.Image(value=draw(menu.value, sigma, strength), format="png", layout=natural_size)
+    shown = shown_picture(draw(menu.value, sigma, strength))
     controls = [level, force] if len(filters) == 1 else [menu, level, force]
     for control in controls:
         control.observe(lambda _: setattr(shown, "value", draw(menu.value, level.value, force.value)), names="value")
 
-    class FilterSlider(ipywidgets.VBox):
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            # a saved notebook on paper or on a web page has no kernel: a picture stands in for the widget
-            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
-
-    return FilterSlider([*controls, shown])
+    return box([*controls, shown], static)
 
 
 def _static(

@@ -11,7 +11,8 @@ import torch
 
 from course_lib import metrics, noise
 from course_lib._checks import Array, check_number
-from course_lib._figures import figure, foot_note, in_notebook, picture, png, show
+from course_lib._figures import figure, foot_note, picture, png, show
+from course_lib._widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,11 +95,8 @@ def level_slider(
         shown = sorted({0, start, len(levels) - 1})[:STATIC_LEVELS]
         return _drawn(*parts, shown)[0]
 
-    if not (in_notebook() if live is None else live):
-        return static()
-    try:
-        import ipywidgets
-    except ImportError:
+    ipywidgets = widgets(live)
+    if ipywidgets is None:
         return static()
 
     drawn, move = _drawn(*parts, [start])
@@ -106,11 +104,9 @@ def level_slider(
         options=[(f"{level:g}", index) for index, level in enumerate(levels)],
         value=start,
         description="sigma",
-        layout=ipywidgets.Layout(width="480px", max_width="95%"),
+        layout=ipywidgets.Layout(**WIDE),
     )
-    natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
-    # rendered here and sent as a PNG: needs no further extension in JupyterLab, Colab or VS Code
-    shown = ipywidgets.Image(value=png(drawn), format="png", layout=natural_size)
+    shown = shown_picture(png(drawn))
     drawn.set_layout_engine("none")  # laid out once: the picture does not jump, and an update costs half
 
     def moved(change: Any) -> None:
@@ -119,12 +115,7 @@ def level_slider(
 
     slider.observe(moved, names="value")
 
-    class LevelSlider(ipywidgets.VBox):
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            # a saved notebook on paper or on a web page has no kernel: a picture stands in for the widget
-            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
-
-    return LevelSlider([slider, shown])
+    return box([slider, shown], static)
 
 
 def _drawn(

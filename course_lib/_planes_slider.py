@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from course_lib._checks import check_count, check_image, check_number
-from course_lib._figures import figure, in_notebook, png
+from course_lib._figures import figure, png
+from course_lib._widgets import WIDE, box, shown_picture, widgets
 from course_lib.data.planes import PROFILES, cut
 
 if TYPE_CHECKING:
@@ -54,31 +55,21 @@ def plane_slider(
     def static() -> Figure:
         return _drawing(volume, size, data_range, title)[1](place)
 
-    if not (in_notebook() if live is None else live):
-        return static()
-    try:
-        import ipywidgets
-    except ImportError:
+    ipywidgets = widgets(live)
+    if ipywidgets is None:
         return static()
 
     draw = _drawing(volume, size, data_range, title)[0]
-    wide = ipywidgets.Layout(width="480px", max_width="95%")
+    wide = ipywidgets.Layout(**WIDE)
     controls = [
         ipywidgets.IntSlider(value=number, min=0, max=count - 1, description=f"{name} ({axis})", layout=wide)
         for axis, name, number, count in zip("xyz", PROFILES, place, volume.shape, strict=True)
     ]
-    natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
-    # rendered here and sent as a PNG: needs no further extension in JupyterLab, Colab or VS Code
-    shown = ipywidgets.Image(value=draw(place), format="png", layout=natural_size)
+    shown = shown_picture(draw(place))
     for control in controls:
         control.observe(lambda _: setattr(shown, "value", draw([c.value for c in controls])), names="value")
 
-    class PlaneSlider(ipywidgets.VBox):
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            # a saved notebook on paper or on a web page has no kernel: a picture stands in for the widget
-            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
-
-    return PlaneSlider([*controls, shown])
+    return box([*controls, shown], static)
 
 
 def _drawing(

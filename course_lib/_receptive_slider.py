@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_lib._checks import Array, check_count
-from course_lib._figures import foot_note, image_grid, in_notebook, picture, png, show
+from course_lib._figures import foot_note, image_grid, picture, png, show
+from course_lib._widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,29 +64,19 @@ def receptive_field_slider(
     def static() -> Figure:
         return _static(window, chains, kernel, title)
 
-    if not (in_notebook() if live is None else live):
-        return static()
-    try:
-        import ipywidgets
-    except ImportError:
+    ipywidgets = widgets(live)
+    if ipywidgets is None:
         return static()
 
     draw = _drawing(window, chains, kernel, title)
-    wide = ipywidgets.Layout(width="480px", max_width="95%")
+    wide = ipywidgets.Layout(**WIDE)
     menu = ipywidgets.Dropdown(options=list(chains), description="dilations", layout=wide)
     slider = ipywidgets.IntSlider(value=layers, min=1, max=longest, description="layers", layout=wide)
-    natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
-    # rendered here and sent as a PNG: needs no further extension in JupyterLab, Colab or VS Code
-    shown = ipywidgets.Image(value=draw(menu.value, layers), format="png", layout=natural_size)
+    shown = shown_picture(draw(menu.value, layers))
     for control in (menu, slider):
         control.observe(lambda _: setattr(shown, "value", draw(menu.value, slider.value)), names="value")
 
-    class ReceptiveFieldSlider(ipywidgets.VBox):
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            # a saved notebook on paper or on a web page has no kernel: a picture stands in for the widget
-            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
-
-    return ReceptiveFieldSlider([menu, slider, shown])
+    return box([menu, slider, shown], static)
 
 
 def paths(dilations: Sequence[int], kernel: int = 3) -> np.ndarray:

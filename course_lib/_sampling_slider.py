@@ -15,13 +15,13 @@ from course_lib._figures import (
     colour_bar,
     foot_note,
     image_grid,
-    in_notebook,
     picture,
     png,
     show,
     show_difference,
     size_note,
 )
+from course_lib._widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,15 +96,12 @@ def sampling_slider(
     def static() -> Figure:
         return _static(clean, sample, pattern, acceleration, center_fraction, data_range, title)
 
-    if not (in_notebook() if live is None else live):
-        return static()
-    try:
-        import ipywidgets
-    except ImportError:
+    ipywidgets = widgets(live)
+    if ipywidgets is None:
         return static()
 
     draw = _drawing(clean, sample, data_range, title)
-    wide = ipywidgets.Layout(width="480px", max_width="95%")
+    wide = ipywidgets.Layout(**WIDE)
     style = {"description_width": "110px"}
 
     def slider(name: str, value: float, low: float, high: float, form: str) -> Any:
@@ -122,19 +119,12 @@ def sampling_slider(
     menu = ipywidgets.Dropdown(options=list(PATTERNS), value=pattern, description="pattern", style=style, layout=wide)
     factor = slider("acceleration", acceleration, 1, largest_acceleration, ".1f")
     centre = slider("centre fraction", center_fraction, 0, largest_center_fraction, ".3f")
-    natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
-    # rendered here and sent as a PNG: needs no further extension in JupyterLab, Colab or VS Code
-    shown = ipywidgets.Image(value=draw(pattern, acceleration, center_fraction), format="png", layout=natural_size)
+    shown = shown_picture(draw(pattern, acceleration, center_fraction))
     controls = [menu, factor, centre]
     for control in controls:
         control.observe(lambda _: setattr(shown, "value", draw(menu.value, factor.value, centre.value)), names="value")
 
-    class SamplingSlider(ipywidgets.VBox):
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            # a saved notebook on paper or on a web page has no kernel: a picture stands in for the widget
-            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
-
-    return SamplingSlider([*controls, shown])
+    return box([*controls, shown], static)
 
 
 def _mask(name: str, shape: tuple[int, int], acceleration: float, center_fraction: float, seed: int) -> np.ndarray:

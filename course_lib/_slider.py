@@ -9,16 +9,8 @@ import numpy as np
 import torch
 
 from course_lib._checks import Array, check_number
-from course_lib._figures import (
-    colour_bar,
-    image_grid,
-    in_notebook,
-    picture,
-    png,
-    show,
-    show_difference,
-    size_note,
-)
+from course_lib._figures import colour_bar, image_grid, picture, png, show, show_difference, size_note
+from course_lib._widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,11 +66,8 @@ def noise_slider(
             show(axes, corrupted(level), f"{label} = {level:.3g}", size_note(clean), 0, data_range)
         return drawn
 
-    if not (in_notebook() if live is None else live):
-        return static()
-    try:
-        import ipywidgets
-    except ImportError:
+    ipywidgets = widgets(live)
+    if ipywidgets is None:
         return static()
 
     draw = _drawing(clean, corrupted, label, maximum, value, data_range, title)
@@ -89,19 +78,12 @@ def noise_slider(
         step=step,
         description=label,
         readout_format=".3f",
-        layout=ipywidgets.Layout(width="480px", max_width="95%"),
+        layout=ipywidgets.Layout(**WIDE),
     )
-    natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
-    # rendered here and sent as a PNG: needs no further extension in JupyterLab, Colab or VS Code
-    shown = ipywidgets.Image(value=draw(value), format="png", layout=natural_size)
+    shown = shown_picture(draw(value))
     slider.observe(lambda change: setattr(shown, "value", draw(change["new"])), names="value")
 
-    class Slider(ipywidgets.VBox):
-        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            # a saved notebook on paper or on a web page has no kernel: a picture stands in for the widget
-            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
-
-    return Slider([slider, shown])
+    return box([slider, shown], static)
 
 
 def _drawing(
