@@ -47,6 +47,7 @@ def checkup() -> list[Finding]:
         "memory": memory,
         "disk": disk,
         "nbgrader": nbgrader,
+        "sandbox": sandbox,
         "kernel": kernel,
         "data": data,
         "weights": weights,
@@ -137,6 +138,18 @@ def nbgrader() -> Finding:
     except importlib.metadata.PackageNotFoundError:
         remedy = 'only instructors need it: pip install "course_lib[instructor]"'
         return Finding("nbgrader", WARN, "not installed; the labs check themselves without it", remedy)
+
+
+def sandbox() -> Finding:
+    """Can students' notebooks be graded in a sandbox? Only who grades a class needs it."""
+    from course_lib.grading.classroom import _bwrap
+
+    if importlib.util.find_spec("nbgrader") is None:
+        return Finding("sandbox", OK, "not needed: only who grades a class needs one")
+    found = _bwrap.diagnosis()
+    if found is None:
+        return Finding("sandbox", OK, f"{_bwrap.version()} runs here")
+    return Finding("sandbox", WARN, *found)
 
 
 def kernel() -> Finding:

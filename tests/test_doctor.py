@@ -18,8 +18,9 @@ import torch
 from course_lib import doctor
 from course_lib.data import sources
 from course_lib.doctor import FAIL, GIB, OK, WARN, Finding
+from course_lib.grading.classroom import _bwrap
 
-NAMES = "Python torch GPU memory disk nbgrader kernel data weights network address".split()
+NAMES = "Python torch GPU memory disk nbgrader sandbox kernel data weights network address".split()
 
 
 def test_a_checkup_here_has_every_line_and_no_failure(monkeypatch):
@@ -149,6 +150,23 @@ def test_nbgrader(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", absent)
     found = doctor.nbgrader()
     assert found.level == WARN and 'pip install "course_lib[instructor]"' in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("installed", "found", "level", "words"),
+    [
+        (False, ("bubblewrap is not installed", "install it"), OK, "not needed"),
+        (True, ("bubblewrap is not installed", "install it"), WARN, "bubblewrap is not installed"),
+        (True, None, OK, "bubblewrap 0.8.0 runs here"),
+    ],
+)
+def test_sandbox(monkeypatch, installed, found, level, words):
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: object() if installed else None)
+    monkeypatch.setattr(_bwrap, "diagnosis", lambda: found)
+    monkeypatch.setattr(_bwrap, "version", lambda: "bubblewrap 0.8.0")
+    finding = doctor.sandbox()
+    assert finding.level == level and words in finding.message
+    assert finding.remedy == ("install it" if level == WARN else "")
 
 
 @pytest.mark.parametrize(
