@@ -11,6 +11,7 @@ import types
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class AnswerFromLibrary(AssertionError):
@@ -72,3 +73,41 @@ def _refusal(name: str, function: types.FunctionType) -> types.CodeType:
     namespace: dict = {}
     exec("\n".join(source), namespace)
     return namespace["outer"]().__code__
+
+
+def random_tensor(rng: Any, *shape: int) -> Any:
+    """A float32 tensor of numbers in [0, 1), for the hidden values of a test. rng: numpy generator."""
+    import torch
+
+    return torch.from_numpy(rng.random(shape, dtype="float32"))
+
+
+def random_weights(network: Any, rng: Any) -> Any:
+    """Fill a network's parameters, and its running means and variances, from `rng`; returns it in evaluation mode.
+
+    A tensor's numbers depend on its shape only, and on whether a normalisation owns it. So two right networks give the
+    same output, in whichever order their layers were made and whatever they are called. The sizes keep the signal alive
+    through many layers (He et al. 2015). For the hidden values of a test. rng: numpy generator.
+    """
+    import numpy as np
+    import torch
+
+    draw = int(rng.integers(2**32))
+    with torch.no_grad():
+        for module in network.modules():
+            norm = "Norm" in type(module).__name__
+            own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+            for name, tensor in own:
+                if not tensor.is_floating_point():
+                    continue
+                of_norm = ("weight", "bias", "running_mean", "running_var").index(name) + 1 if norm else 0
+                numbers = np.random.default_rng([draw, of_norm, *tensor.shape])
+                values = torch.from_numpy(numbers.standard_normal(tuple(tensor.shape), dtype="float32"))
+                if tensor.ndim > 1:
+                    values *= (2 / max(tensor[0].numel(), 1)) ** 0.5
+                elif norm and name == "running_var":
+                    values = 0.5 + values.abs()
+                else:
+                    values = 0.2 * values + (norm and name == "weight")
+                tensor.copy_(values)
+    return network.eval()

@@ -232,6 +232,7 @@ with without("course_lib.models.dae.DenseDAE"):
     )
     one = network(batch[:1])
     assert tuple(one.shape) == (1, 1, 28, 28), "any number of images should work: do not write the batch size into forward"
+    ### HIDDEN VALUE: random_weights(DenseDAE(), rng)(random_tensor(rng, 3, 1, 28, 28))
 print("DenseDAE: right,", sum(parameter.numel() for parameter in network.parameters()), "parameters")
 
 # %% [markdown]
@@ -316,6 +317,7 @@ with without("course_lib.training.fit"):
         assert np.isclose(other.weight.item(), weight, rtol=1e-4), "change the weights with optimizer.step(): another optimizer takes other steps"
     assert all(toy.modes), "the model should be in training mode while it trains: model.train()"
     assert len(toy.modes) == 3, f"one step should send one batch through the model once, not {len(toy.modes) / 3:g} times"
+    ### HIDDEN VALUE: (lambda model: [train_step(model, torch.optim.SGD(model.parameters(), lr=0.2), *random_tensor(rng, 2, 3, 1, 5, 7)) for _ in range(3)])(random_weights(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.Conv2d(2, 1, 3, padding=1)), rng))
 print("train_step: right")
 
 # %% [markdown]
@@ -370,6 +372,7 @@ with without("course_lib.training.denoise"), torch.enable_grad():
     probe.eval()
     denoise(probe, batch)
     assert not probe.training, "the model was in evaluation mode before the call and should stay in it"
+    ### HIDDEN VALUE: denoise(random_weights(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.5)), rng).train(), random_tensor(rng, 3, 1, 7, 6))
 print("denoise: right")
 
 # %% [markdown]

@@ -83,6 +83,7 @@ with without("course_lib.metrics.mse", "skimage.metrics.mean_squared_error"):
     expected = sum((x - y) ** 2 for x, y in zip(a.ravel(), b.ravel(), strict=True)) / 63
     assert np.isclose(mse(a, b), expected), f"expected {expected:.4f}, got {mse(a, b)}: sum of the squared differences, divided by the number of pixels"
     assert np.isclose(mse(a, b), mse(b, a)), "the order of the two images should not matter"
+    ### HIDDEN VALUE: mse(rng.random((7, 9)), rng.random((7, 9)))
 print("mse: right")
 
 # %% [markdown]
@@ -120,6 +121,7 @@ with without(
     assert np.isclose(psnr(a, b, 1), expected), f"expected {expected:.3f} dB, got {psnr(a, b, 1)}: use data_range, not the largest value of the image"
     assert np.isclose(psnr(np.full((4, 4), 1.5), np.ones((4, 4)), 1), 20 * np.log10(2)), "an error of 0.5 is 6.02 dB also above 1: do not clip inside psnr"
     assert np.isclose(psnr(255 * a, 255 * b, 255), expected), "in other units (255 times image and data_range) the PSNR should stay: data_range is squared"
+    ### HIDDEN VALUE: psnr(10 * rng.random((6, 11)), rng.random((6, 11)), rng.uniform(2, 3))
 print("psnr: right")
 
 # %% [markdown]
@@ -206,6 +208,7 @@ with without("course_lib.metrics.ssim", "course_lib.metrics._ssim_map", "skimage
             " Variance = mean of squares minus square of the mean, in each window; covariance = mean of the product minus product of the means"
         )
     assert np.isclose(ssim(255 * y, 255 * x, 255), wanted["a noisy image"], atol=2e-4), "in other units the SSIM should stay: c1 and c2 contain data_range, squared"
+    ### HIDDEN VALUE: (lambda x: ssim(0.6 * x + 0.4 * rng.random((17, 21)), x, rng.uniform(1.5, 4)))(rng.random((17, 21)))
 print("ssim: right")
 
 # %% [markdown]
@@ -307,6 +310,8 @@ with without("course_lib.models.dae.ConvDAE"):
     assert tuple(output.shape) == (1, 1, 25, 30), f"a 25×30 image should come back as 25×30, got {tuple(output.shape[-2:])}: pad first, crop at the end"
     expected = by_hand(nn.functional.pad(odd, (0, 2, 0, 3), mode="replicate"))[..., :25, :30]
     assert torch.allclose(output, expected, atol=1e-4), "pad with images.pad_to_multiple(noisy, 4), and crop [..., :height, :width]"
+    ### HIDDEN VALUE: random_weights(ConvDAE(), rng)(random_tensor(rng, 2, 1, 16, 24))
+    ### HIDDEN VALUE: random_weights(ConvDAE(), rng)(random_tensor(rng, 1, 1, 21, 30))
 print("ConvDAE: right")
 
 # %% [markdown]

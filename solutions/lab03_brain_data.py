@@ -167,6 +167,7 @@ with without(
     tilt = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]]) @ np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     all_48_ways("straight", np.eye(3))
     all_48_ways("tilted (twice by 30 degrees)", tilt)
+    ### HIDDEN VALUE: [to_ras(rng.random((3, 4, 5)), np.vstack([np.hstack([np.eye(3)[rng.permutation(3)] * rng.uniform(1, 3, 3) * rng.choice([-1, 1], 3) + rng.uniform(-0.45, 0.45, (3, 3)), rng.normal(0, 50, (3, 1))]), [0, 0, 0, 1]])) for _ in range(6)]
 print("to_ras: right")
 
 # %% [markdown]
@@ -454,6 +455,7 @@ with without("course_lib.data.slices.has_brain", "course_lib.data.slices.brain_s
         f"slices of 160 × 250 pixels need 0.045 · 40000 = 1800 brain pixels; with 1799, 1800, 30000, 1801 and 0 expected False, True, True, True, False, got {kept.tolist()}:"
         " divide by H · W of these slices; count all pixels of the mask, black ones too; do not round"
     )
+    ### HIDDEN VALUE: enough_brain(rng.random((60, 19, 21)), rng.random((60, 19, 21)) < rng.uniform(0, 0.09, (60, 1, 1)))
 print("enough_brain: right")
 
 # %% [markdown]

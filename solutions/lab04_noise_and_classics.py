@@ -226,6 +226,7 @@ with without("course_lib.noise.estimate_sigma_background"):
             f"a head in the air: from {name} expected {expected:.4f}, got {float(estimate):.4f}: use the pixels where `background` is True, and"
             " only these; each of the three numbers from its own moment, in this order"
         )
+    ### HIDDEN VALUE: sigma_from_background(rng.rayleigh(rng.uniform(5, 50), (30, 31)), rng.random((30, 31)) < 0.4)
 print("sigma_from_background: right")
 
 # %% [markdown]
@@ -291,6 +292,7 @@ with without("pywt.threshold", "pywt.threshold_firm"), np.errstate(all="ignore")
         "threshold 0.4: above 0.4 subtract it, below −0.4 add it, in between return 0; the sign stays"
     )
     assert np.allclose(soft_threshold(values, 0.0), values), "threshold 0 should change nothing"
+    ### HIDDEN VALUE: soft_threshold(rng.normal(0, 2, (9, 8)), rng.uniform(0.5, 2))
 print("soft_threshold: right")
 
 # %% [markdown]
@@ -395,6 +397,7 @@ for (threshold, shifts), result in zip(cases, answers, strict=True):
         " Soft threshold, on the three details of both levels; every pair (down, right); shift back"
     )
 del shrink_by_hand, spin_by_hand
+### HIDDEN VALUE: cycle_spinning(rng.random((16, 24)), rng.uniform(0.05, 0.4), 3)
 print("cycle_spinning: right")
 
 # %% [markdown]
@@ -498,6 +501,7 @@ for (row, column, patch, search, h, sigma), got in zip(cases, answers, strict=Tr
         f" {expected.min():.2e}, got {got.min():.2e}. Look at: mean of squared differences, max(d² − 2·sigma², 0), h², sum 1, rows before columns"
     )
 del weights_by_hand
+### HIDDEN VALUE: nlm_weights(rng.random((21, 23)), 9, 11, 2, 3, 0.3, rng.uniform(0.05, 0.2))
 print("nlm_weights: right")
 
 # %% [markdown]
@@ -582,6 +586,7 @@ with without("course_lib.noise.correct_bias", "course_lib.classical.rician.bias_
     assert np.array_equal(noisy, before), (
         "your answer wrote into what the filter returned, and a filter with nothing to do may return the noisy image itself: make a new array"
     )
+    ### HIDDEN VALUE: corrected(rng.random((9, 11)), rng.uniform(0.1, 0.4), lambda image, sigma: 0.8 * image + sigma / 3)
 print("corrected: right")
 
 # %% [markdown]

@@ -125,6 +125,7 @@ with without(
     assert abs(got - wanted) < 1e-4, f"in other units (255 times image and data_range) expected {wanted:.3f} dB again, got {got:.3f}: data_range is squared"
     got = float(batch_psnr(given[0] + 1, given[1] + 1, 1, given[2]))
     assert abs(got - wanted) < 1e-4, f"both images one brighter: expected {wanted:.3f} dB again, got {got:.3f}. Do not clip, and do not take the largest value for data_range"
+    ### HIDDEN VALUE: batch_psnr(random_tensor(rng, 3, 1, 9, 11), random_tensor(rng, 3, 1, 9, 11), float(rng.uniform(0.5, 3)), random_tensor(rng, 3, 1, 9, 11) < random_tensor(rng, 3, 1, 1, 1) + 0.1)
 print("batch_psnr: right")
 
 # %% [markdown]
@@ -246,6 +247,7 @@ with without(
     got = ssim(255 * u, 255 * v, 255)
     expected = wanted["a noisy image"][0]
     assert np.allclose(got, wanted["a noisy image"], atol=2e-5), f"in other units (255 times image and data_range) expected {expected:.5f} again, got {got[0]:.5f}: c1 and c2 contain data_range, squared"
+    ### HIDDEN VALUE: (lambda x: ssim(0.6 * x + 0.4 * rng.random((17, 21)), x, rng.uniform(1.5, 4)))(rng.random((17, 21)))
 print("ssim: right")
 
 # %% [markdown]
@@ -339,6 +341,7 @@ with without(
         assert np.isclose(value, 0), f"where cs or the last ssim is negative (or both are), expected 0, got {value}: replace each negative value by 0 before you take its power"
     value = ms_ssim(x.copy(), y.copy(), scripted([(0.7, 0.1)]), (1.0,))
     assert np.isclose(value, 0.7), f"with one scale MS-SSIM is SSIM: expected 0.7, got {value}"
+    ### HIDDEN VALUE: ms_ssim(rng.random((45, 46)), rng.random((45, 46)), lambda x, y: (float(np.mean(x * y)), float(np.mean(x / (1 + y)))), [0.2, 0.3, 0.4])
 print("ms_ssim: right")
 
 # %% [markdown]
@@ -601,6 +604,7 @@ with without(
     assert prediction.grad is not None, "no gradient came to the prediction: nothing on the way from it to the loss may be detached"
     got = float((prediction.grad.numpy() * direction).sum())
     assert abs(got - slope) < 1e-5 + 1e-3 * abs(slope), f"the gradient is not that of 1 - SSIM: along a test direction expected {slope:.4f} (by finite differences), got {got:.4f}: is some part of the formula detached?"
+    ### HIDDEN VALUE: (lambda x: SSIMLoss(float(rng.uniform(1.5, 4)))(0.6 * x + 0.4 * random_tensor(rng, 2, 1, 15, 17), x))(random_tensor(rng, 2, 1, 15, 17))
 print("SSIMLoss: right")
 
 # %% [markdown]
@@ -734,6 +738,7 @@ with without("course_lib.losses.PerceptualLoss"), torch.random.fork_rng(devices=
         f"the gradient is not that of the loss: along a test direction expected {slope:.4f} (by finite differences), got {got:.4f}:"
         " is some layer detached?"
     )
+    ### HIDDEN VALUE: PerceptualLoss(random_weights(Eyes(), rng).train())(random_tensor(rng, 2, 1, 12, 10), random_tensor(rng, 2, 1, 12, 10))
 print("PerceptualLoss: right")
 
 # %% [markdown]

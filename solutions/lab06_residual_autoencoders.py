@@ -127,8 +127,8 @@ def by_hand(x, stride, first, second, small, norms, training_mode):
     return (short + normal(y, norms[1], training_mode)).clamp(min=0)
 
 
-library, generator, tests = "course_lib.models.residual_blocks.", torch.Generator().manual_seed(1), []
-with without(library + "OriginalBlock", library + "PreActivationBlock", library + "_shortcut"), torch.random.fork_rng():
+generator, tests = torch.Generator().manual_seed(1), []
+with without("course_lib.models.residual_blocks.OriginalBlock", "course_lib.models.residual_blocks.PreActivationBlock", "course_lib.models.residual_blocks._shortcut"), torch.random.fork_rng():
     torch.manual_seed(0)
     for inputs, outputs, stride, size in [(5, 5, 1, (6, 9)), (4, 6, 1, (5, 7)), (6, 4, 1, (5, 7)), (5, 5, 2, (8, 7)), (4, 6, 2, (9, 12)), (4, 6, 3, (10, 8))]:
         where, fits = f"OriginalBlock({inputs}, {outputs}, {stride})", stride == 1 and inputs == outputs
@@ -187,6 +187,7 @@ with without(library + "OriginalBlock", library + "PreActivationBlock", library 
             if block.training:
                 moved = all(not torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, means, strict=True))
                 assert moved, f"{where}: in training mode each BN should move its running mean: call the layer, as in self.norm(y), not nn.functional.batch_norm without it"
+    ### HIDDEN VALUE: [random_weights(OriginalBlock(*shape), rng)(random_tensor(rng, 2, shape[0], 9, 8) - 0.5) for shape in ((5, 5, 1), (4, 6, 2))]
 print("OriginalBlock: right")
 
 # %% [markdown]
@@ -254,8 +255,8 @@ def by_hand(x, stride, first, second, small, norms, training_mode):
     return y + (nn.functional.conv2d(x, small[0].weight, small[0].bias, stride) if small else x)
 
 
-library, generator, tests = "course_lib.models.residual_blocks.", torch.Generator().manual_seed(2), []
-with without(library + "OriginalBlock", library + "PreActivationBlock", library + "_shortcut"), torch.random.fork_rng():
+generator, tests = torch.Generator().manual_seed(2), []
+with without("course_lib.models.residual_blocks.OriginalBlock", "course_lib.models.residual_blocks.PreActivationBlock", "course_lib.models.residual_blocks._shortcut"), torch.random.fork_rng():
     torch.manual_seed(0)
     for inputs, outputs, stride, size in [(5, 5, 1, (6, 9)), (4, 6, 1, (5, 7)), (6, 4, 1, (5, 7)), (5, 5, 2, (8, 7)), (4, 6, 2, (9, 12)), (4, 6, 3, (10, 8))]:
         where, fits = f"PreActivationBlock({inputs}, {outputs}, {stride})", stride == 1 and inputs == outputs
@@ -317,6 +318,7 @@ with without(library + "OriginalBlock", library + "PreActivationBlock", library 
             if block.training:
                 moved = all(not torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, means, strict=True))
                 assert moved, f"{where}: in training mode each BN should move its running mean: call the layer, as in self.norm(y), not nn.functional.batch_norm without it"
+    ### HIDDEN VALUE: [random_weights(PreActivationBlock(*shape), rng)(random_tensor(rng, 2, shape[0], 9, 8) - 0.5) for shape in ((5, 5, 1), (4, 6, 2))]
 print("PreActivationBlock: right")
 
 # %% [markdown]
@@ -416,6 +418,7 @@ with without("course_lib.models.residual_blocks.doubling", "course_lib.models.re
         found = [values.grad for values in (*sources, *step.parameters())]
         right = all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(found, slopes, strict=True))
         assert right, "the numbers are right, but the gradients are not: no detach(), no_grad() or .data in forward"
+    ### HIDDEN VALUE: random_weights(SkipStep(4, 3), rng)(random_tensor(rng, 2, 4, 5, 6), random_tensor(rng, 2, 3, 10, 12) - 0.5)
 print("SkipStep: right")
 
 # %% [markdown]
@@ -516,6 +519,7 @@ with without(
     first, second = (draw_code(mean, log_variance, torch.Generator().manual_seed(6))[0] for _ in range(2))
     assert torch.equal(first, second), "the same seed should give the same code: hand `generator` on"
     assert torch.equal(state, torch.get_rng_state()), "you drew from the global generator: hand `generator` on to torch.randn"
+    ### HIDDEN VALUE: draw_code(4 * random_tensor(rng, 3, 2, 4) - 2, 4 * random_tensor(rng, 3, 2, 4) - 2, torch.Generator().manual_seed(0))[1]
 print("draw_code: right")
 
 # %% [markdown]
@@ -591,6 +595,7 @@ with without("course_lib.losses.DSSIMLoss", "course_lib.losses.SSIMLoss", "cours
         assert kernel.grad is not None and torch.allclose(kernel.grad, 0.04 * kernel.detach(), atol=1e-5), "the gradient for each kernel should be 2 · l2 · w: take no .data, .item() or detach()"
     idle = [parameter for parameter in network.parameters() if parameter.ndim < 2 and parameter.grad is not None and parameter.grad.any()]
     assert not idle, "biases and BN should not be punished: only parameters with two axes or more"
+    ### HIDDEN VALUE: thesis_loss(random_weights(nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ConvTranspose2d(3, 2, 2)), rng), random_tensor(rng, 5), random_tensor(rng, 5), lambda x, y: x - y**2, rng.uniform(0.01, 0.1))
 print("thesis_loss: right")
 
 # %% [markdown]
@@ -677,6 +682,7 @@ for name, (first, second) in copies.items():
     )
     assert abs(p - right_p) < 1e-6, f"{name}: t is right, but expected p = {right_p:.5f}, got {p:.5f}: two-sided, of |t|, with n − 1 = {len(first) - 1} degrees of freedom"
 del t_and_p, answers  # an answer must not lean on them when the cell runs again
+### HIDDEN VALUE: paired_t(rng.normal(30.4, 1, 9), rng.normal(30, 1, 9))
 print("paired_t: right")
 
 # %% [markdown]

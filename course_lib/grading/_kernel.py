@@ -15,7 +15,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.utils import determine_grade
 
-from course_lib.grading.source import SourceError
+from course_lib.grading.source import SourceError, hidden_values
 
 EXPERIMENT = "experiment"  # the tag of cells that train, draw or play: skipped when grading
 CELL_TIMEOUT = 120
@@ -25,11 +25,15 @@ EMPTY = "%reset -f\n__import__('gc').freeze()"
 # a failing test shows its last line only, and nobody asks for earlier cells
 OPTIONS = ["--InteractiveShell.xmode=Minimal", "--HistoryManager.enabled=False"]
 
+HIDDEN_VALUES = "application/x-course-values+json"  # how they come out of the kernel: as if they were a picture
+
 Scores = dict[str, float]  # graded cell -> points earned
+Values = dict[str, dict[int, list[str]]]  # graded cell -> seed -> its hidden values, encoded
 
 
 class Kernel:
-    """A kernel whose namespace is emptied before each notebook. `seconds`: how long the cells of the last one ran."""
+    """A kernel whose namespace is emptied before each notebook. Of the last one: `seconds`, how long its cells ran, and
+    `values`, the hidden values of its tests."""
 
     def __init__(self, folder: Path):
         # sockets in a file of our own, where the system has them: no open port, no warning about one
@@ -47,12 +51,21 @@ class Kernel:
             on_cell_executed=self._ends,
         )
         self.seconds: dict[int, float] = {}
+        self.values: Values = {}
 
-    def grade(self, cells: list[NotebookNode], label: str) -> tuple[Scores, dict[str, str]]:
-        """Run all but the experiments; returns the points of each test cell and, where one failed, its error."""
-        empty = nbformat.v4.new_code_cell(EMPTY)
-        self.client.nb = nbformat.v4.new_notebook(cells=[*copy.deepcopy(cells), empty])
-        self.seconds = {}
+    def grade(
+        self, cells: list[NotebookNode], label: str, seeds: dict[str, list[int]] | None = None
+    ) -> tuple[Scores, dict[str, str]]:
+        """Run all but the experiments; returns the points of each test cell and, where one failed, its error.
+
+        seeds: graded cell -> seeds of the hidden inputs with which its hidden values are asked for.
+        """
+        run = []
+        for cell in copy.deepcopy(cells):
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            run += [cell, _question(cell, name, seeds[name])] if seeds and name in seeds else [cell]
+        self.client.nb = nbformat.v4.new_notebook(cells=[*run, nbformat.v4.new_code_cell(EMPTY)])
+        self.seconds, self.values = {}, {}
         try:
             self.client.execute()  # keeps the connection
         except DeadKernelError:
@@ -61,6 +74,10 @@ class Kernel:
             raise SourceError(f"a cell took more than {CELL_TIMEOUT} s while it graded {label}") from None
         scores, errors = {}, {}
         for cell in self.client.nb.cells:
+            for output in cell.get("outputs", []):
+                if "asks" in cell.metadata and HIDDEN_VALUES in output.get("data", {}):
+                    found = output.data[HIDDEN_VALUES]
+                    self.values[cell.metadata.asks] = {int(seed): values for seed, values in found.items()}
             meta = cell.metadata.get("nbgrader")
             if cell.cell_type == "code" and meta and meta["grade"]:
                 scores[meta["grade_id"]] = determine_grade(cell)[0]
@@ -70,12 +87,25 @@ class Kernel:
         return scores, errors
 
     def _starts(self, cell: NotebookNode, cell_index: int) -> None:
-        self.seconds[cell_index] = -time.perf_counter()
+        if "asks" not in cell.metadata:
+            self.seconds[cell_index] = -time.perf_counter()
 
     def _ends(self, cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
-        self.seconds[cell_index] += time.perf_counter()
+        if cell_index in self.seconds:
+            self.seconds[cell_index] += time.perf_counter()
 
     def close(self) -> None:
         if self.client.kc is not None:
             self.client.kc.stop_channels()
         run_sync(self.manager.shutdown_kernel)(now=True)
+
+
+def _question(cell: NotebookNode, name: str, seeds: list[int]) -> NotebookNode:
+    """A cell that asks for the hidden values of the test before it, and binds no name."""
+    values = hidden_values(cell.source)
+    expressions, closed = [value.expression for value in values], values[0].closed
+    compute = '__import__("course_lib.grading.classroom.values", fromlist=["compute"]).compute'
+    answers = f"{compute}({expressions!r}, globals(), seed=seed, closed={closed!r})"
+    found = f"{{seed: [answer.decode() for answer in {answers}] for seed in {seeds!r}}}"
+    code = f'__import__("IPython").display.display({{{HIDDEN_VALUES!r}: {found}}}, raw=True)'
+    return nbformat.v4.new_code_cell(code, metadata={"asks": name})

@@ -6,6 +6,9 @@ nbgrader's own judgement of the outputs. Of the lab a wrong answer runs only wha
 `_reach.py` says why the rest needs no run. With the same cells the solution must earn full marks, so no answer is
 wrong only because a cell was left out. Solution and stub pass that way too, whole and last of all, and must score the
 same: so the short way is as good as the long one, and no wrong answer left anything behind.
+
+`_values_proof.py` proves the hidden values on the way: they are asked for in the same runs. `_class_proof.py` grades
+solution and stub once more, as `course grade` grades a class.
 """
 
 from __future__ import annotations
@@ -26,9 +29,11 @@ from nbgrader.api import Gradebook
 from sqlalchemy.exc import SAWarning
 
 from course_lib.grading import source
+from course_lib.grading._class_proof import CAN_FORK, grade_as_a_class
 from course_lib.grading._kernel import EXPERIMENT, Kernel, Scores
 from course_lib.grading._names import names_of
 from course_lib.grading._reach import cells_to_run, imported
+from course_lib.grading._values_proof import ValuesProof, as_read
 from course_lib.grading.build import release
 from course_lib.grading.source import Exercise, SourceError, WrongAnswer
 
@@ -44,6 +49,7 @@ class LabReport:
     points: float = 0
     by_hand: float = 0
     wrong_answers: int = 0
+    hidden_values: int = 0
     seconds: float = 0
     problems: list[str] = field(default_factory=list)
     messages: dict[str, str] = field(default_factory=dict)
@@ -72,7 +78,8 @@ def check(root: Path, labs: list[str] | None = None, *, workers: int = 2, verbos
         state = "OK  " if not report.problems else "FAIL"
         print(
             f"{state} {report.name}: solution {report.points:g} points (+{report.by_hand:g} by hand), stub 0,"
-            f" {report.wrong_answers} wrong answers lose what they must ({report.seconds:.0f} s)"
+            f" {report.wrong_answers} wrong answers lose what they must,"
+            f" {report.hidden_values} hidden values ({report.seconds:.0f} s)"
             if not report.problems
             else f"{state} {report.name} ({report.seconds:.0f} s)"
         )
@@ -114,14 +121,24 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
         report.problems += _differences("solution (nbgrader)", full, by_nbgrader["solution"])
         report.problems += _differences("released stub (nbgrader)", none, by_nbgrader["stub"])
 
-        lab, stub = _Lab(notebook), _Lab(stub)
+        lab, stub, released = _Lab(notebook), _Lab(stub), stub
+        values = ValuesProof(name, lab.cells)
+        report.hidden_values = values.count
         with closing(Kernel(Path(folder))) as kernel:
             for wrong in wrong_answers:
                 if wrong.exercise in lab.ids:
-                    _grade_wrong_answer(kernel, lab, wrong, full, report)
-            report.problems += _differences("solution (after the wrong answers)", full, *kernel.grade(lab.cells, "it"))
+                    _grade_wrong_answer(kernel, lab, wrong, full, values, report)
+            scores = kernel.grade(lab.cells, "it", values.many_seeds)
+            report.problems += _differences("solution (after the wrong answers)", full, *scores)
             report.cell_seconds = dict(zip(lab.titles, kernel.seconds.values(), strict=False))
+            values.solution(kernel.values)
             report.problems += _differences("stub (after the wrong answers)", none, *kernel.grade(stub.cells, "it"))
+        if CAN_FORK and not report.problems:  # it takes a solution that passes
+            scores, told, found = grade_as_a_class(name, notebook, released, exercises)
+            report.problems += _differences("solution (course grade)", full, scores["solution"], told)
+            report.problems += _differences("released stub (course grade)", none, scores["stub"])
+            values.solution(found)
+        report.problems += values.problems()
 
 
 class _Lab:
@@ -133,7 +150,7 @@ class _Lab:
         self.ids = [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in self.cells]
         self.titles = [name or cell.source.split("\n")[0] for name, cell in zip(self.ids, self.cells, strict=True)]
         self.modules = imported(names_of(cell.source) for cell in self.cells)
-        self.names = [names_of(cell.source, self.modules) for cell in self.cells]
+        self.names = [names_of(as_read(cell), self.modules) for cell in self.cells]
         self.proved: set[frozenset[int]] = set()  # cells with which the solution earned full marks
 
     def cells_for(self, wrong: WrongAnswer) -> frozenset[int]:
@@ -150,17 +167,23 @@ class _Lab:
         return chosen
 
 
-def _grade_wrong_answer(kernel: Kernel, lab: _Lab, wrong: WrongAnswer, full: Scores, report: LabReport) -> None:
+def _grade_wrong_answer(
+    kernel: Kernel, lab: _Lab, wrong: WrongAnswer, full: Scores, values: ValuesProof, report: LabReport
+) -> None:
     label, test = f"[{wrong.exercise}] {wrong.name}", f"{wrong.exercise}_test"
     numbers = lab.cells_for(wrong)
     expected = {name: full[name] for number in sorted(numbers) if (name := lab.ids[number]) in full}
     if numbers not in lab.proved:
         who = f"solution (in the cells that grade {label})"
-        report.problems += _differences(who, expected, *kernel.grade(lab.part(numbers), who))
+        report.problems += _differences(who, expected, *kernel.grade(lab.part(numbers), who, values.seeds))
+        values.solution(kernel.values)
         lab.proved.add(numbers)
-    scores, errors = kernel.grade(lab.part(numbers, wrong), label)
-    message = errors.get(test, "")
-    report.messages[label] = message
+    scores, errors = kernel.grade(lab.part(numbers, wrong), label, values.seeds_of(test))
+    told = values.wrong_answer(test, wrong.name, kernel.values)
+    if told:  # the hidden values count like the test beside which they stand
+        scores[test] = 0.0
+    message = errors.get(test, told or "")
+    report.messages[label] = message + ("" if told is None else f" [hidden values: {told or 'those of the solution'}]")
     report.problems += _differences(f"wrong answer {label}", expected | {test: 0.0}, scores, errors)
     report.problems += _poor_message(label, wrong, message)
 

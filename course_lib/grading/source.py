@@ -6,6 +6,7 @@ what differs from nbgrader's defaults is written; the rest is filled in here.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 import tomllib
@@ -16,8 +17,10 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from course_lib.grading.classroom.values import HiddenValue
 from course_lib.grading.setup_cell import setup_cell
 
+BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"  # nbgrader's marks
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -91,6 +94,8 @@ def read_lab(path: Path, address: Address) -> NotebookNode:
     for cell in notebook.cells:
         if "nbgrader" in cell.metadata:
             _complete(cell, path)
+        if _HIDDEN_VALUE.search(cell.source):
+            _hide_values(cell, path)
     found = exercises(notebook, path)
     for cell in notebook.cells:
         if "setup" in cell.metadata.get("tags", []):
@@ -131,6 +136,57 @@ def exercises(notebook: NotebookNode, path: Path) -> list[Exercise]:
     for name in set(answers) ^ set(tests):
         raise SourceError(f"{path.name}: exercise {name!r} needs an answer cell {name!r} and a test cell '{name}_test'")
     return found
+
+
+_HIDDEN_VALUE = re.compile(r"^[ \t]*### HIDDEN VALUE:(.*)$", re.MULTILINE)
+
+
+def hidden_values(test: str) -> tuple[HiddenValue, ...]:
+    """The hidden values that a test cell's source asks for, in order.
+
+    All that the cell closes by `without` anywhere is closed while they are computed. Raises SourceError where a line is
+    no expression, or draws nothing from `rng`.
+    """
+    expressions = [text.strip() for text in _HIDDEN_VALUE.findall(test)]
+    closed = _closed(test) if expressions else ()
+    for expression in expressions:
+        try:
+            names = {node.id for node in ast.walk(ast.parse(expression, mode="eval")) if isinstance(node, ast.Name)}
+        except SyntaxError as error:
+            raise SourceError(f"hidden value {expression!r}: expected one Python expression: {error.msg}") from None
+        if "rng" not in names:
+            raise SourceError(f"hidden value {expression!r}: draw its inputs from `rng`, or they are not hidden")
+    return tuple(HiddenValue(expression, closed) for expression in expressions)
+
+
+def _closed(test: str) -> tuple[str, ...]:
+    """The names that a test cell hands to `without`, in order."""
+    found: dict[str, None] = {}
+    for node in ast.walk(ast.parse(test)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "without":
+            if not all(isinstance(part, ast.Constant) for part in node.args):
+                raise SourceError("a test with hidden values must write out the names that it hands to `without`")
+            found |= dict.fromkeys(part.value for part in node.args)
+    return tuple(found)
+
+
+def _hide_values(cell: NotebookNode, path: Path) -> None:
+    """Put each line of a hidden value between nbgrader's marks of a hidden test: students do not get it."""
+    meta = cell.metadata.get("nbgrader", {})
+    name = meta.get("grade_id", cell.source.split("\n")[0])
+    if cell.cell_type != "code" or not meta.get("grade") or meta.get("solution"):
+        raise SourceError(f"{path.name}: {name}: a hidden value stands in the test cell of an exercise, nowhere else")
+    try:
+        hidden_values(cell.source)
+    except (SourceError, SyntaxError) as error:
+        raise SourceError(f"{path.name}: {name}: {error}") from None
+    lines, hidden = [], False
+    for line in cell.source.split("\n"):
+        hidden = BEGIN_HIDDEN in line or (hidden and END_HIDDEN not in line)
+        indent = line[: len(line) - len(line.lstrip())]
+        alone = _HIDDEN_VALUE.match(line) and not hidden
+        lines += [f"{indent}{BEGIN_HIDDEN}", line, f"{indent}{END_HIDDEN}"] if alone else [line]
+    cell.source = "\n".join(lines)
 
 
 def title(notebook: NotebookNode) -> str:
