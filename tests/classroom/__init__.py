@@ -1,0 +1,1 @@
+"""What the tests of grading share: a small course, and submissions of all kinds."""
