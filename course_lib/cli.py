@@ -20,6 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
         from course_lib.data import commands
 
         return commands.main(arguments[1:]) or 0
+    if arguments[:1] == ["grade"]:
+        from course_lib.grading.classroom import commands
+
+        return commands.main(arguments[1:])
     given = _parser().parse_args(arguments)
     try:
         return given.run(given)
@@ -60,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("labs", nargs="*", metavar="LAB", help="such as lab01; default: all")
     check.add_argument("--workers", type=int, default=2, metavar="N", help="labs at a time (default 2)")
     check.add_argument("--verbose", action="store_true", help="show what each wrong answer is told")
+    add("grade", None, "grade a class: course grade release | collect | run | status | feedback | export | similar")
     relink = add("relink", _relink, "say where the course is published; rewrites first cells and badges")
     relink.add_argument("repository", metavar="OWNER/NAME", help="on GitHub, or an address for git")
     return parser
