@@ -1,0 +1,223 @@
+"""The report as one HTML page: no script, nothing from elsewhere, every text escaped; it prints well."""
+
+from __future__ import annotations
+
+import statistics
+from html import escape
+from typing import TYPE_CHECKING
+
+from course_lib.grading.classroom.marks import BY_HAND, GRADED, MISSING, REJECTED, number
+
+if TYPE_CHECKING:
+    from course_lib.grading.classroom.report import Report, Row, Trouble
+
+# Were a text not escaped, the browser would still run and fetch nothing.
+HEAD = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{title}</title>
+<style>
+{style}
+</style>
+</head>
+"""
+
+STYLE = """\
+body { font: 15px/1.45 system-ui, sans-serif; color: #1c2430; background: #fff; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
+h1 { font-size: 1.5rem; margin: 0 0 .3rem } h2 { font-size: 1.15rem; margin: 2rem 0 .6rem }
+p.how { color: #556; margin: 0 0 1rem } p.note { background: #fff6dd; border-left: 4px solid #d9a300; padding: .5rem .8rem }
+p.unsafe { background: #b3121d; color: #fff; font-weight: 700; font-size: 1.1rem; padding: .8rem 1rem; border-radius: 4px }
+ul.figures { list-style: none; display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; margin: 1rem 0 }
+ul.figures li { border: 1px solid #d5dae3; border-radius: 6px; padding: .4rem .9rem; min-width: 5.5rem }
+ul.figures b { display: block; font-size: 1.35rem } ul.figures li.bad b { color: #b3121d }
+table { border-collapse: collapse; width: 100% } caption { text-align: left; color: #556; padding-bottom: .3rem }
+th, td { text-align: left; vertical-align: top; padding: .3rem .55rem; border-bottom: 1px solid #e3e7ee }
+th { background: #f3f5f9; font-weight: 600 } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+td.words { min-width: 18rem; overflow-wrap: anywhere } td.zero { color: #b3121d } td.waits { color: #8a6d00 }
+tr.missing td, tr.rejected td { background: #fdf0f0 } td.words ul, td ul { margin: 0; padding-left: 1.1rem }
+small { color: #556 } svg text { font: 11px system-ui, sans-serif; fill: #334 }
+@media print { body { margin: 0; max-width: none; font-size: 10pt } h2 { break-after: avoid } tr { break-inside: avoid }
+  thead { display: table-header-group } * { print-color-adjust: exact; -webkit-print-color-adjust: exact } }
+"""  # noqa: E501
+
+
+def page(report: Report) -> str:
+    """The whole page."""
+    parts = [
+        HEAD.format(title=f"Report: {escape(report.lab)}", style=STYLE),
+        f"<body>\n<h1>{escape(report.lab)}</h1>",
+        _how(report.run),
+        *(f'<p class="note">{escape(note)}</p>' for note in report.notes),
+        _figures(report),
+        _histogram(report),
+        _exercises(report.exercises),
+        _unnamed(report),
+        _students(report),
+        "</body>\n</html>\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _how(run: dict) -> str:
+    """How it was graded; loud where there was no sandbox."""
+    if not run:
+        return '<p class="how">How it was graded is not known: there is no run.json.</p>'
+    parts = []
+    if run.get("started"):
+        parts.append(f"graded {run['started']}")
+    if isinstance(run.get("seconds"), (int, float)):
+        parts.append(f"in {run['seconds']:.0f} s")
+    if run.get("dask"):
+        parts.append(f"by Dask at {run['dask']}")
+    elif run.get("workers"):
+        parts.append(f"by {run['workers']} workers")
+    if not run.get("unsafe"):
+        how = run.get("sandbox") or "bubblewrap"
+        cold = ", a fresh process for each submission, which is slower" if run.get("warm") is False else ""
+        cold += f": {run['why_cold']}" if cold and run.get("why_cold") else ""
+        parts.append(f"each submission in a sandbox ({how}){cold}")
+    if run.get("late_penalty"):
+        parts.append(f"late: {run['late_penalty']:.0%} of the mark for each started day")
+    words = f'<p class="how">{escape("; ".join(map(str, parts)))}</p>'
+    if run.get("interrupted"):
+        words += '\n<p class="note">The run was interrupted: not all is graded. <code>--resume</code> goes on.</p>'
+    if run.get("unsafe"):
+        words = (
+            '<p class="unsafe">UNSAFE: graded without a sandbox. Every submission ran with the rights of the person who'
+            " graded, and could read the solution and change files and marks.</p>\n" + words
+        )
+    return words
+
+
+def _figures(report: Report) -> str:
+    marks = report.marks
+    figures = [("students", str(len(report.rows)), ""), ("graded", str(report.count(GRADED)), "")]
+    for status in (BY_HAND, MISSING, REJECTED):
+        bad = "bad" if status == REJECTED and report.count(status) + len(report.unnamed) else ""
+        count = report.count(status) + (len(report.unnamed) if status == REJECTED else 0)
+        figures.append((status, str(count), bad))
+    if marks:
+        figures.append((f"mean of {number(report.points)}", f"{statistics.fmean(marks):.1f}", ""))
+        figures.append(("median", f"{statistics.median(marks):.1f}", ""))
+        figures.append(("least – most", f"{number(round(marks[0], 1))} – {number(round(marks[-1], 1))}", ""))
+    waits = report.count(BY_HAND)
+    if waits and marks:
+        note = f"Marks of {waits} submissions are still without the points that a person gives."
+        return _figure_list(figures) + f'\n<p class="note">{note}</p>'
+    return _figure_list(figures)
+
+
+def _figure_list(figures: list[tuple[str, str, str]]) -> str:
+    items = "".join(f'<li class="{bad}"><b>{escape(value)}</b> {escape(name)}</li>' for name, value, bad in figures)
+    return f'<ul class="figures">{items}</ul>'
+
+
+def _histogram(report: Report) -> str:
+    """How many students have which mark, in ten to twenty bars over whole points."""
+    if not report.marks or not report.points:
+        return ""
+    step = max(1, round(report.points / 15))
+    count = int(report.points // step) + 1
+    bars = [0] * count
+    for mark in report.marks:
+        bars[min(count - 1, int(mark // step))] += 1
+    width, height, tallest = 34, 110, max(bars)
+    parts = []
+    for position, students in enumerate(bars):
+        size = round(height * students / tallest)
+        low, high = position * step, min(position * step + step - 1, report.points)
+        label = f"{low}" if step == 1 else f"{low}–{high:g}"
+        x = position * width
+        parts.append(f'<rect x="{x + 3}" y="{height + 16 - size}" width="{width - 6}" height="{size}" fill="#3b6ea8"/>')
+        if students:
+            parts.append(f'<text x="{x + width / 2}" y="{height + 12 - size}" text-anchor="middle">{students}</text>')
+        parts.append(f'<text x="{x + width / 2}" y="{height + 31}" text-anchor="middle">{label}</text>')
+    total = count * width
+    return (
+        f'<h2>Marks</h2>\n<svg width="{total}" height="{height + 40}" viewBox="0 0 {total} {height + 40}" role="img">'
+        f"<title>Number of students with each mark, of {number(report.points)} points</title>{''.join(parts)}</svg>"
+    )
+
+
+def _exercises(exercises: list[Trouble]) -> str:
+    """The exercises, hardest first."""
+    rows = []
+    for item in sorted(exercises, key=lambda item: (item.share is None, item.share or 0, item.exercise)):
+        common = [
+            f"<li><b>{count} {'student' if count == 1 else 'students'}</b>: {escape(words)}</li>"
+            for words, count in item.mistakes[:6]
+        ]
+        rest = sum(count for _, count in item.mistakes[6:])
+        common += [f"<li>{rest} more, otherwise</li>"] if rest else []
+        rows.append(
+            f"<tr><td>{escape(item.exercise)}{' <small>by hand</small>' if item.by_hand else ''}</td>"
+            f'<td class="n">{number(item.points)}</td><td class="n">{_percent(item.full)}</td>'
+            f'<td class="n">{_percent(item.share)}</td><td class="words">{_list(common)}</td></tr>'
+        )
+    head = '<th>exercise</th><th class="n">points</th><th class="n">full points</th><th class="n">mean</th>'
+    return (
+        f"<h2>Exercises, hardest first</h2>\n<table><thead><tr>{head}<th>what went wrong</th></tr></thead>\n<tbody>"
+        + "\n".join(rows)
+        + "</tbody></table>"
+    )
+
+
+def _list(items: list[str]) -> str:
+    return f"<ul>{''.join(items)}</ul>" if items else ""
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
+
+
+def _unnamed(report: Report) -> str:
+    if not report.unnamed:
+        return ""
+    rows = "\n".join(
+        f'<tr class="rejected"><td class="words">{escape(file)}</td><td class="words">{escape(reason)}</td></tr>'
+        for file, reason in report.unnamed
+    )
+    head = "<thead><tr><th>file</th><th>why it was rejected</th></tr></thead>"
+    return f"<h2>Files that belong to no student</h2>\n<table>{head}\n<tbody>{rows}</tbody></table>"
+
+
+def _students(report: Report) -> str:
+    names = "".join(f'<th class="n">{escape(name.removesuffix("_test"))}</th>' for name in report.cells)
+    head = f'<th>student</th><th class="n">mark</th>{names}<th class="n">seconds</th><th class="n">MB</th>'
+    rows = "\n".join(_student(row, report.cells) for row in report.rows)
+    return (
+        "<h2>Students</h2>\n<table><caption>A missing or rejected submission has no mark: that is not 0 points until a"
+        f" person says so. ? waits for a person.</caption>\n<thead><tr>{head}<th>what went wrong</th></tr></thead>"
+        f"\n<tbody>{rows}</tbody></table>"
+    )
+
+
+def _student(row: Row, names: list[str]) -> str:
+    mark = row.mark
+    who = escape(row.student) + (f"<br><small>{escape(row.name)}</small>" if row.name else "")
+    value = f"<b>{number(mark.mark)}</b>" if mark.mark is not None else f"<small>{escape(mark.status)}</small>"
+    if mark.penalty and mark.mark is not None:
+        value += f"<br><small>−{number(mark.penalty)} late</small>"
+    cells = []
+    for name in names:
+        cell = mark.cells.get(name)
+        if cell is None:
+            cells.append("<td></td>")
+        elif cell.score is None:
+            cells.append('<td class="n waits">?</td>')
+        else:
+            kind = "n waits" if cell.waits else "n" if cell.score else "n zero"
+            cells.append(f'<td class="{kind}">{number(cell.score)}</td>')
+    seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
+    megabytes = "" if row.megabytes is None else f"{row.megabytes:.0f}"
+    words = _list([f"<li>{escape(item)}</li>" for item in row.words])
+    kind = {MISSING: "missing", REJECTED: "rejected"}.get(mark.status, "")
+    return (
+        f'<tr class="{kind}"><td>{who}</td><td class="n">{value}</td>{"".join(cells)}<td class="n">{seconds}</td>'
+        f'<td class="n">{megabytes}</td><td class="words">{words}</td></tr>'
+    )

@@ -1,0 +1,177 @@
+"""The report on a class and a lab: a row for each submission, class statistics, how it was graded (HTML and CSV)."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_lib.grading.classroom import _report_page
+from course_lib.grading.classroom.export import refresh_penalties, table
+from course_lib.grading.classroom.gathered import Gathered, gather
+from course_lib.grading.classroom.marks import MISSING, Mark, number
+from course_lib.grading.classroom.mistakes import Mistake, Named, mistakes_of, named_mistakes, stored_mistakes
+from course_lib.grading.classroom.results import write_whole
+
+if TYPE_CHECKING:
+    from course_lib.grading.classroom.course import Course
+
+MEGABYTE = 2**20
+LONGEST = 300  # characters of one message: a student's code wrote part of it
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report. words: what went wrong. seconds, megabytes: of grading it, None if it was not graded."""
+
+    student: str
+    name: str
+    mark: Mark
+    words: tuple[str, ...] = ()
+    seconds: float | None = None
+    megabytes: float | None = None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One exercise in class. full: share of submissions with all points; share: of the points. mistakes: most first."""
+
+    exercise: str
+    points: float
+    by_hand: bool
+    full: float | None
+    share: float | None
+    mistakes: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass
+class Report:
+    """All that the page and the table show. unnamed: files that belong to nobody. notes: on the report itself."""
+
+    lab: str
+    points: float
+    exercises: list[Trouble] = field(default_factory=list)
+    cells: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    unnamed: list[tuple[str, str]] = field(default_factory=list)
+    run: dict = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def marks(self) -> list[float]:
+        """The marks that there are, by machine or finished, smallest first."""
+        return sorted(row.mark.mark for row in self.rows if row.mark.mark is not None)
+
+    def count(self, status: str) -> int:
+        return sum(row.mark.status == status for row in self.rows)
+
+
+def report(course: Course, lab: str) -> list[Path]:
+    """Write grading/LAB/report.html and report.csv from all that is graded; returns their paths.
+
+    Raises RuntimeError where nothing was graded, rejected or entered yet.
+    """
+    try:
+        with course.gradebook() as gradebook:
+            refresh_penalties(course, gradebook, lab)
+    except RuntimeError:
+        pass  # no gradebook yet: the report does without
+    gathered = gather(course, lab)
+    if not gathered.students and not gathered.rejected:
+        raise RuntimeError(f"nothing of {lab} is collected or graded yet: `course grade collect {lab} DIR` comes first")
+    named, notes = _named(course, gathered)
+    found = make(gathered, named, notes)
+    pages = {"report.html": _report_page.page(found), "report.csv": as_csv(found)}
+    for name, text in pages.items():
+        write_whole(course.grading(lab) / name, text)
+    return [course.grading(lab) / name for name in pages]
+
+
+def make(gathered: Gathered, named: Named, notes: list[str] | None = None) -> Report:
+    """Put the report together. named: of `named_mistakes`."""
+    lab, rows, mistakes = gathered.lab, [], {}
+    lost = dict(gathered.run.get("lost") or [])
+    for student in gathered.students:
+        mark, graded = gathered.mark(student), gathered.graded.get(student)
+        words = [f"{item.file}: {item.reason}" for item in gathered.rejected if item.student == student]
+        if graded is not None:
+            own = mistakes[student] = {} if graded.rejected else mistakes_of(graded, lab, named)
+            words += [graded.rejected] if graded.rejected else []
+            words += [f"{exercise}: {_short(str(mistake))}" for exercise, mistake in own.items()]
+            words += [_short(problem) for problem in graded.problems]
+        elif student in lost:
+            words.append(lost[student])
+        elif mark.status == MISSING and not words:
+            words.append("nothing was handed in")
+        name = ", ".join(part for part in (mark.last, mark.first) if part)
+        seconds, megabytes = (graded.seconds, graded.peak_memory / MEGABYTE) if graded else (None, None)
+        rows.append(Row(student, name, mark, tuple(words), seconds, megabytes))
+    found = Report(
+        lab.name, lab.points, cells=[cell.name for cell in lab.graded], rows=rows, run=gathered.run, notes=notes or []
+    )
+    found.unnamed = [(item.file, item.reason) for item in gathered.rejected if not item.student]
+    found.exercises = [_trouble(cell, rows, mistakes) for cell in lab.graded]
+    return found
+
+
+def _trouble(cell, rows: list[Row], mistakes: dict[str, dict[str, Mistake]]) -> Trouble:
+    """How the class did in one exercise; one that still waits for a person, as a whole, says nothing yet."""
+    found = [row.mark.cells[cell.name] for row in rows if cell.name in row.mark.cells]
+    scores = [] if cell.by_hand and any(item.waits for item in found) else [item.score for item in found]
+    scores = [score for score in scores if score is not None]
+    common = Counter(_short(str(own[cell.exercise])) for own in mistakes.values() if cell.exercise in own)
+    return Trouble(
+        cell.exercise,
+        cell.points,
+        cell.by_hand,
+        sum(score >= cell.points for score in scores) / len(scores) if scores else None,
+        statistics.fmean(scores) / cell.points if scores and cell.points else None,
+        tuple(sorted(common.items(), key=lambda item: (-item[1], item[0]))),
+    )
+
+
+def as_csv(report: Report) -> str:
+    """A row for each student, for a spreadsheet; files of nobody at the end."""
+    header = ["student", "name", "status", "mark", "points", *report.cells, "late_penalty"]
+    rows = [[*header, "seconds", "peak_memory_mb", "what_went_wrong"]]
+    for row in report.rows:
+        mark = row.mark
+        cells = [number(mark.cells[name].score) if name in mark.cells else "" for name in report.cells]
+        seconds = "" if row.seconds is None else f"{row.seconds:.2f}"
+        megabytes = "" if row.megabytes is None else f"{row.megabytes:.0f}"
+        lost = number(mark.penalty) if mark.raw is not None else ""
+        rows.append(
+            [row.student, row.name, mark.status, number(mark.mark), number(mark.points), *cells, lost]
+            + [seconds, megabytes, "; ".join(row.words)]
+        )
+    for file, reason in report.unnamed:
+        blank = [""] * (len(report.cells) + 5)
+        rows.append(["", "", "rejected", *blank, f"{file}: {reason}"])
+    return table(rows)
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _named(course: Course, gathered: Gathered) -> tuple[Named, list[str]]:
+    """The named mistakes, and a note where there are none because they could not be graded."""
+    if not any(graded.fingerprints for graded in gathered.graded.values()):
+        return {}, []
+    from course_lib.grading.classroom.grade import Graded
+    from course_lib.grading.classroom.run import prepare
+    from course_lib.grading.classroom.sandbox import SandboxError
+
+    def make() -> Named:
+        unsafe = bool(gathered.run.get("unsafe"))  # no sandbox then: these are our own wrong answers
+        lab, work = prepare(course, gathered.lab.name, unsafe=unsafe)
+        with work.open() as grade:
+            return named_mistakes(course.root, lab, lambda submission: Graded.from_json(grade("", submission)))
+
+    try:
+        return stored_mistakes(course, gathered.lab, make), []
+    except (SandboxError, ValueError, OSError) as error:  # the report must come in any case
+        return {}, [f"mistakes are not matched with the named wrong answers: {error}"]
