@@ -14,11 +14,14 @@ import platform
 import re
 from pathlib import Path
 
+from bench_attention import attention
 from bench_classical import bm3d, filters, nlm
+from bench_grading import grading
 from bench_lab02 import lab02
 from bench_losses import msssim
 from bench_pipeline import pipeline
 from bench_reconstruction import consistency, reconstruction
+from bench_small_model import small_model
 from bench_speed import cohort, imports, training
 from bench_ssim import ssim
 
@@ -35,6 +38,9 @@ ITEMS = {
     "cohort": ("Making the synthetic heads", cohort),
     "reconstruction": ("Compressed sensing beside sigpy", reconstruction),
     "consistency": ("Data consistency beside MONAI, and the deep cascade", consistency),
+    "attention": ("The attention U-Net beside networks of its kind", attention),
+    "small_model": ("Minutes until the small attention U-Net beats BM3D", small_model),
+    "grading": ("Grading a class beside stock nbgrader", grading),
     "lab02": ("Minutes until the BrainCDAE of lab 02 beats the best classical filter", lab02),
 }
 HEADER = """\
