@@ -64,7 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("labs", nargs="*", metavar="LAB", help="such as lab01; default: all")
     check.add_argument("--workers", type=int, default=2, metavar="N", help="labs at a time (default 2)")
     check.add_argument("--verbose", action="store_true", help="show what each wrong answer is told")
-    add("grade", None, "grade a class: course grade release | collect | run | status | feedback | export | similar")
+    add(
+        "grade",
+        None,
+        "grade a class: course grade release | collect | run | status | report | feedback | export | similar",
+    )
     relink = add("relink", _relink, "say where the course is published; rewrites first cells and badges")
     relink.add_argument("repository", metavar="OWNER/NAME", help="on GitHub, or an address for git")
     return parser

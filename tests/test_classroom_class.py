@@ -48,6 +48,7 @@ ODD = (
     "asserts_removed",
     "rewrites_the_gradebook",
     "fork_bomb",
+    "daemon",
     "segfault",
     "without_swallows_errors",
     "attacks_its_parents",
@@ -131,6 +132,8 @@ def test_a_class_of_100_whose_workers_are_killed_gets_the_marks_of_an_undisturbe
     with kills_workers_of(second, trouble, seed=2) as killed:
         assert second.wait(timeout=200) == 1, "1: a person must look at what was rejected"
     assert len(killed) > 2, "hardly a worker was killed: this would prove nothing"
+    if len(results(trouble)) < SIZE:  # chance hit the same submission three times: that one was put off, and said so
+        assert start(trouble, "resume").wait(timeout=200) == 1
     assert export.export(trouble, format="csv") == export.export(peace, format="csv")
     assert marks(trouble) == marks(peace)
     assert_marks(trouble, students)

@@ -141,6 +141,17 @@ def test_canvas_zip_with_canvas_own_gradebook_as_table(run, course):
     assert "nlate" in taken(course), "a surname is no LATE mark of Canvas"
 
 
+def test_the_table_names_a_renamed_file_of_canvas_and_a_rejected_one_is_not_missing(run, course):
+    files = {"doejane_LATE_12345_678910_my homework.ipynb": notebook("jane"), "leekim_12347_678911_notes.pdf": b"%PDF"}
+    collection = run(files, "id,lms\njane,12345\nkim,12347\nzoe,12348\n", as_zip=True)
+    assert [row.student for row in collection.rejected] == ["jane", "kim"] and collection.missing == ["zoe"]
+    table = "id,lms,file,submitted\njane,12345,my homework.ipynb,2026-11-20 21:00\nkim,12347,,\nzoe,12348,,\n"
+    assert run(files, table, as_zip=True).missing == ["zoe"]
+    assert taken(course) == {"jane": notebook("jane")}
+    [again] = run(files, as_zip=True).accepted
+    assert "LATE" not in again.note, "when it came is known from the first time"
+
+
 def test_the_newest_attachment_of_canvas_counts_and_the_other_is_told(run, course):
     files = {
         f"doejane_12345_99_{LAB}-3.ipynb": notebook("first"),
@@ -179,13 +190,14 @@ def test_moodle_zip(run, course, pattern):
     assert (course.submitted("u1", LAB) / "timestamp.txt").read_text() == "2026-11-21 12:05:00 UTC\n"
     assert not (course.submitted("u2", LAB) / "timestamp.txt").exists()
     assert [(row.student, "typed" in row.reason) for row in collection.rejected] == [("u3", True)]
-    assert collection.missing == ["u3"]
+    assert collection.missing == [], "what was typed in is rejected, not missing"
 
 
 def test_moodle_zip_without_a_table_keeps_the_number_for_the_way_back(run, course):
     run({f"Jane Doe_1327627_assignsubmission_file/{LAB}.ipynb": notebook()}, as_zip=True)
     assert taken(course).keys() == {"Jane_Doe_1327627"}
     assert "Jane_Doe_1327627,Jane,Doe,,1327627" in (course.root / "grading" / "students.csv").read_text()
+    assert (course.root / "grading").stat().st_mode & 0o077 == 0, "names and marks are for their owner"
     run({f"Ben Coe_1327628_assignsubmission_file/{LAB}.ipynb": notebook()}, as_zip=True)
     assert taken(course).keys() == {"Jane_Doe_1327627", "Ben_Coe_1327628"}, "a guessed class is open to others"
 
@@ -340,6 +352,9 @@ def test_a_zip_of_thousands_leaves_few_rows(run, course):
         ("Monday, 30 November 2026, 11:59 PM", "2026-11-30 23:59"),
         ("20261130T235900", "2026-11-30 23:59"),
         ("2026-11-30", "2026-11-30 00:00"),
+        ("11.12.2026 08:00", "2026-12-11 08:00"),
+        ("11/30/2026 23:59", "2026-11-30 23:59"),
+        ("30/11/2026 23:59", "2026-11-30 23:59"),
     ],
 )
 def test_times_as_people_and_programs_write_them(text, utc):
@@ -347,7 +362,8 @@ def test_times_as_people_and_programs_write_them(text, utc):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "next Friday", "2026-11", "2026", "11:59", "2026-11-30 23:59 Mars/Phobos", "1999-01-01"]
+    "text",
+    ["", "next Friday", "2026-11", "2026", "11:59", "2026-11-30 23:59 Mars/Phobos", "1999-01-01", "11/12/2026 08:00"],
 )
 def test_half_a_time_is_none(text):
     with pytest.raises(_preflight.Refused, match="expected a time"):

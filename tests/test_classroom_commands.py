@@ -236,7 +236,8 @@ def test_release_derives_the_student_version_and_enters_the_lab(root, capsys):
     assert notebook.read_bytes() == before
 
 
-def test_a_wrong_due_date_changes_nothing(root, capsys):
-    assert grade(root, "release", "lab42", "--due", "next Friday") == 2
+@pytest.mark.parametrize("due", ["next Friday", "2026-11-30", "11/12/2026 23:59"])
+def test_a_wrong_due_date_changes_nothing(root, capsys, due):
+    assert grade(root, "release", "lab42", "--due", due) == 2
     assert "--due" in capsys.readouterr().err
     assert not (root / "gradebook.db").exists() and not (root / "labs").exists()

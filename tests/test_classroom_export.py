@@ -55,6 +55,18 @@ def test_marks_are_those_of_the_gradebook_and_of_the_person(course, capsys):
     assert "2 submissions wait" in capsys.readouterr().err
 
 
+def test_what_is_rejected_or_not_graded_yet_is_not_called_missing(course):
+    path = course.grading(LAB) / "rejected.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("student,file,reason\nzoe,zoe.pdf,no notebook\nada,old.ipynb,not the newest\n")
+    status = {row["student"]: row["status"] for row in rows(export(course))}
+    assert status["zoe"] == "rejected" and status["ada"] == "waits for a person"
+    submission = course.submission("zoe", LAB)
+    submission.parent.mkdir(parents=True)
+    submission.write_text("{}")
+    assert {row["status"] for row in rows(export(course)) if row["student"] == "zoe"} == {"not graded"}
+
+
 def test_a_missing_submission_is_never_a_zero(course):
     assert {row["status"]: row["mark"] for row in rows(export(course))}["missing"] == ""
     assert [row[LAB] for row in rows(export(course, format="canvas")) if row["Student"] == "Zorn, Zoë"] == [""]

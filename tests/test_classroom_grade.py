@@ -108,7 +108,8 @@ def test_a_syntax_error_in_the_answer_is_named(paper, graded):
     paper.answer("double", "def double(x:\n    return 2 * x\n")
     result = graded(paper)
     assert marks(result) == all_but("double")
-    assert "SyntaxError" in result.messages["double_test"]
+    told = result.messages["double_test"]
+    assert "SyntaxError" in told and "of the cell)" in told and "ipython-input" not in told
 
 
 def test_warnings_and_text_on_stderr_cost_nothing(paper, graded):

@@ -17,7 +17,7 @@ from nbconvert.filters import markdown2html
 
 pytest.importorskip("nbgrader")
 
-from classroom import lab02, scratch, suite
+from classroom import hostile, lab02, scratch, suite
 
 from course_lib.grading.classroom import collect
 from course_lib.grading.classroom import sandbox as sandboxes
@@ -110,14 +110,14 @@ def assert_nothing_was_seen(graded: Graded) -> None:
 
 
 def daemons() -> list[str]:
-    """Processes of this machine that a submission left behind."""
+    """Processes of this machine that a submission of ours left behind."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             found.append(path.read_bytes().decode(errors="replace"))
         except OSError:  # it ended while we looked
             continue
-    return [line for line in found if "hostile-daemon-90" in line]
+    return [line for line in found if hostile.DAEMON in line]
 
 
 def test_every_row_of_the_grading_notes_is_here():

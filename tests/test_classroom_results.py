@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,9 +43,9 @@ def test_a_file_that_is_no_result_counts_as_none(course: Course, text: str):
     assert results.read(course, LAB, "ann") is None and results.read_all(course, LAB) == {}
 
 
-@pytest.mark.parametrize("student", ["", "../x", "a/b", "a\\b", ".hidden", "nul\0"])
+@pytest.mark.parametrize("student", ["", "../x", "a/b", "a\\b", ".hidden", "nul\0", "x" * 241, "é" * 121, "caf\udce9"])
 def test_ids_that_are_no_file_names_are_refused(course: Course, student: str):
-    with pytest.raises(ValueError, match="plain file name"):
+    with pytest.raises(ValueError, match="a student's id must be"):
         results.save(course, LAB, some(student))
     assert not list(course.root.rglob("*.json"))
 
@@ -56,6 +57,15 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(course: Course, monkey
         results.save(course, LAB, some(), run="new")
     assert results.read(course, LAB, "ann").run == "old"
     assert [path.name for path in results.result_file(course, LAB, "ann").parent.iterdir()] == ["ann.json"]
+
+
+def test_files_are_as_private_as_the_umask_says(course: Course):
+    before = os.umask(0o077)
+    try:
+        results.save(course, LAB, some())
+    finally:
+        os.umask(before)
+    assert results.result_file(course, LAB, "ann").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_state_of_a_run_is_read_back_and_a_broken_one_is_none(course: Course):

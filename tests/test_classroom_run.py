@@ -8,9 +8,11 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,8 @@ def test_what_is_no_submission_is_rejected_and_gets_no_mark(course: Course, tmp_
     assert sorted(words) == ["empty", "foreign", "garbled", "latecomer", "linker", "renamer"] and summary.exit_code == 1
     assert "empty" in words["empty"] and "link" in words["linker"] and "nonsense" in words["latecomer"]
     assert dict(status(course, LAB).rejected) == words
+    again = run(course, LAB, resume=True, **QUIET)
+    assert dict(again.rejected) == words and again.exit_code == 1 and again.graded == 0
     rows = {row["student"] for row in csv.DictReader(io.StringIO(table(course)))}
     assert rows.isdisjoint(words)  # nbgrader knows nothing of them: no row, so no 0
     assert {student for student, graded in results.read_all(course, LAB).items() if graded.marks} == {
@@ -225,12 +229,81 @@ def test_wrong_arguments_are_refused_before_anything_happens(course: Course, opt
     assert not course.grading(LAB).exists()
 
 
+def test_with_nothing_collected_it_says_what_comes_first(course: Course, monkeypatch):
+    monkeypatch.setattr(run_module, "prepare", None)
+    with pytest.raises(RuntimeError, match="course grade collect"):
+        run(course, LAB, **QUIET)
+
+
 def test_progress_is_shown(course: Course, capsys):
     hand_in_class(course, 3)
     hand_in(course, "student02", submission(rejected="not this lab"))
     run(course, LAB, workers=1)
     said = capsys.readouterr().err
     assert "3/3" in said and "failed=1" in said
+
+
+def test_a_submission_that_changes_meanwhile_counts_as_it_was_graded(course: Course, monkeypatch):
+    hand_in_class(course, 2)
+
+    def collecting(work, jobs, **named):
+        hand_in(course, "student01", submission({"double": 2.0, "treble": 1.0, "why": None}))
+        yield from in_this_process(work, jobs, **named)
+
+    monkeypatch.setattr(pool, "grade_all", collecting)
+    run(course, LAB, **QUIET)
+    assert marks_of(course, "student01")["treble_test"] == 1.0
+    assert run(course, LAB, resume=True, **QUIET).graded == 0
+
+
+def test_what_ran_without_a_sandbox_is_said_until_all_is_made_anew(course: Course):
+    hand_in_class(course, 3)
+    assert "UNSAFE" in str(run(course, LAB, unsafe=True, **QUIET))
+    assert _state.read(course, LAB).sandbox == "none"
+    for options in ({"resume": True}, {"students": ["student01"]}, {"exercise": "double"}):
+        assert run(course, LAB, **options, **QUIET).unsafe and _state.read(course, LAB).unsafe
+    assert not run(course, LAB, **QUIET).unsafe and "UNSAFE" not in str(run(course, LAB, resume=True, **QUIET))
+
+
+def test_a_lost_submission_stays_told_while_others_are_graded(course: Course, monkeypatch):
+    hand_in_class(course, 2)
+    monkeypatch.setattr(pool, "grade_all", lambda work, jobs, **_: (Done(j.student, problem="lost") for j in jobs))
+    run(course, LAB, students=["student00"], **QUIET)
+    monkeypatch.setattr(pool, "grade_all", in_this_process)
+    run(course, LAB, students=["student01"], **QUIET)
+    assert status(course, LAB).lost == [("student00", "lost")]
+    run(course, LAB, students=["student00"], **QUIET)
+    assert status(course, LAB).lost == []
+
+
+def test_a_folder_that_names_nobody_stops_nobody(course: Course):
+    hand_in_class(course, 1)
+    for name in ("n" * 250, "caf\udce9"):
+        hand_in(course, name, submission())
+    summary = run(course, LAB, **QUIET)
+    assert summary.graded == 1 and len(summary.left_out) == 2 and summary.exit_code == 1
+    assert "rename this folder" in str(summary) and str(summary).encode()
+
+
+def test_a_locked_gradebook_loses_nothing(course: Course):
+    hand_in_class(course, 2)
+    run(course, LAB, **QUIET)
+    impatient = Course.open(course.root, f"sqlite:///{course.sqlite_file}?timeout=0.1")
+    with closing(sqlite3.connect(course.sqlite_file)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(RuntimeError, match="locked.*--resume"):
+            run(impatient, LAB, **QUIET)
+    assert run(course, LAB, resume=True, **QUIET).kept == 2
+
+
+def test_a_course_that_the_sandbox_would_show_is_refused(tmp_path: Path, monkeypatch):
+    course = open_course(tmp_path)
+    hand_in_class(course, 1)
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    with pytest.raises(RuntimeError, match="move the course"):
+        run(course, LAB, **QUIET)
+    with pytest.raises(RuntimeError, match="/usr.*move the course"):
+        run_module.prepare(Course(Path("/home/x"), "sqlite:////usr/share/gradebook.db"), LAB)
 
 
 def test_killed_with_all_its_workers_it_goes_on_to_the_same_table(course: Course, tmp_path: Path, monkeypatch):

@@ -139,7 +139,7 @@ def test_it_says_that_it_is_a_lead_only(monkeypatch, tmp_path):
     found = Gathered(lab(), copied | {"c": graded("c", notebook=notebook(double=lab().cell("double_test").stub))})
     monkeypatch.setattr(gathered, "gather", lambda course, name: found)
     text = str(similar(graded_class.course(tmp_path), LAB))
-    assert "never a proof" in text and "double: a and b" in text and "1 pairs among 8 answers" in text
+    assert "never a proof" in text and "double: a and b" in text and "1 pair among 8 answers" in text
     found.graded.clear()
     with pytest.raises(RuntimeError, match="nothing of lab42_doubling is graded yet"):
         similar(graded_class.course(tmp_path), LAB)

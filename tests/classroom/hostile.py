@@ -8,14 +8,14 @@ either mark is right (the answer harms only itself) as long as the rest is grade
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from classroom.scratch import ANSWERS, FULL, Paper
 
-# words that an attack prints when it got what it wanted (put together there, so that its source does not hold them)
-REACHED = "REA" + "CHED"
-DAEMON = "hostile-daemon-90"
+# what the daemon of row 32 is called: other tests may run one of their own meanwhile
+DAEMON = f"hostile-daemon-{os.getpid()}"
 
 WRONG_MSE = "def mse(a, b):\n    return np.mean(np.abs(a - b)) + 0.1\n"
 WRONG_SIGN = "def sign(x):\n    return 1\n"

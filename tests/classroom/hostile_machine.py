@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from classroom.hostile import submission
+from classroom.hostile import DAEMON, submission
 
 
 @submission("26")
@@ -142,8 +142,8 @@ def daemon(paper):
         r"""
             import subprocess, sys
             program = 'import os, time\nif os.fork(): os._exit(0)\nos.setsid()\nwhile True: time.sleep(0.1)'
-            subprocess.Popen([sys.executable, '-c', program, 'hostile-daemon-90'], start_new_session=True).wait()
-            """,
+            subprocess.Popen([sys.executable, '-c', program, 'DAEMON'], start_new_session=True).wait()
+            """.replace("DAEMON", DAEMON),
         dangerous=True,
     )
 

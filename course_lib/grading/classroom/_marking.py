@@ -34,6 +34,7 @@ ENDED = "the process ended, or took too long, when the test was run again"
 OWN_CELLS_SHARE = 0.6  # of the time: what remains is for the lab's cells alone
 _NUMBER = re.compile(r"\d+\.\d+(?:e[-+]?\d+)?", re.IGNORECASE)
 _ADDRESS = re.compile(r"0x[0-9a-f]+", re.IGNORECASE)
+_CELL = re.compile(r"\(<ipython-input-[^>]*>, line (\d+)\)")  # IPython's name of a cell
 _ERROR_NAME = re.compile(r"[A-Za-z]\w{0,60}")
 
 
@@ -131,7 +132,7 @@ class Marking:
         if done.status != "ok":
             message = self._words(test, done)
             if answer is not None and message != NOT_ANSWERED:
-                message = f"your answer cell stops ({_short(answer)}); then the test: {message}"
+                message = f"your answer cell stops: {_short(answer)}. The test then says: {message}"
             return Verdict(False, message, _mistake(done), final=done.status == "error")
         trouble = (self.check or self._canaries)(replay, test)
         if trouble:
@@ -257,7 +258,7 @@ def _short(done: CellRun) -> str:
     told = done.ename in ("AssertionError", "AnswerFromLibrary") or done.status != "error"
     name = done.ename if _ERROR_NAME.fullmatch(done.ename) else "error"
     text = done.evalue if told and done.evalue else f"{name}: {done.evalue}".removesuffix(": ")
-    return text[:2000]
+    return _CELL.sub(r"(line \1 of the cell)", text[:2000])
 
 
 def _mistake(done: CellRun) -> str:

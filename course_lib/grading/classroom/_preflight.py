@@ -85,23 +85,29 @@ def marks_of(released: Path) -> frozenset[str]:
 def moment(text: str, zone: str = "UTC") -> datetime:
     """A time as people and programs write it -> aware, in UTC.
 
-    It may end in a zone ("2026-11-30 23:59 Europe/Vienna", "… UTC", "… +0100"); else it is of `zone`. Raises Refused
-    for what is no time, lacks a year or a day, or lies before 2000.
+    It may end in a zone ("2026-11-30 23:59 Europe/Vienna", "… UTC", "… +0100"); else it is of `zone`. In 30.11.2026 the
+    day comes first. Raises Refused for what is no time, lacks a year or a day, may be two days (11/12/2026), or lies
+    before 2000.
     """
-    text = text.strip()
+    given = text = text.strip()
     tail = text.rsplit(None, 1)[-1] if " " in text else ""
     if re.fullmatch(r"[A-Za-z]{3,}(/[A-Za-z_+\-0-9]+)*", tail):
         text, zone = text[: -len(tail)].strip(), tail
+    dotted = bool(re.search(r"(?<!\d)\d{1,2}\.\d{1,2}\.\d{4}", text))
+    slashes = re.search(r"(?<!\d)(\d{1,2})/(\d{1,2})/\d{4}", text)
+    if slashes and int(slashes[1]) != int(slashes[2]) and max(int(slashes[1]), int(slashes[2])) <= 12:
+        raise Refused(f"expected a time such as 2026-11-30 23:59: {text[:60]!r} may be two days")
     try:
         if not re.search(r"(?<!\d)(19|20)\d\d(?!\d{5})", text):
             raise ValueError("no year")
-        first, second = (dateutil.parser.parse(text, default=datetime(2000, *day)) for day in ((1, 1), (2, 2)))
+        days = (datetime(2000, 1, 1), datetime(2000, 2, 2))
+        first, second = (dateutil.parser.parse(text, default=day, dayfirst=dotted) for day in days)
         if first != second:
             raise ValueError("no day")
         moved = first if first.tzinfo else first.replace(tzinfo=time_zone(zone))
         moved = moved.astimezone(UTC).replace(microsecond=0)
     except (ValueError, OverflowError, TypeError, KeyError, OSError):
-        raise Refused(f"expected a time such as 2026-11-30 23:59 Europe/Vienna, got {text[:60]!r}") from None
+        raise Refused(f"expected a time such as 2026-11-30 23:59 Europe/Vienna, got {given[:60]!r}") from None
     if moved.year < 2000:
         raise Refused(f"expected a time after the year 2000, got {text[:60]!r}")
     return moved

@@ -59,10 +59,15 @@ def collected(course: Course, lab: str) -> list[Accepted]:
 
 
 def missing(course: Course, lab: str) -> list[str]:
-    """Students of the table without a submission of the lab, in the order of the table."""
+    """Students of the table of whom nothing came, neither taken in nor rejected, in the order of the table."""
     table = students_table(course)
     people = _students.read(table).by_id if table.exists() else {}
-    return [student for student in people if not (course.submitted(student, lab) / f"{lab}.ipynb").is_file()]
+    came = {row.student for row in rejections(course, lab)}
+    return [
+        student
+        for student in people
+        if student not in came and not (course.submitted(student, lab) / f"{lab}.ipynb").is_file()
+    ]
 
 
 def merge(course: Course, lab: str, accepted: Sequence[Accepted], rejected: Sequence[Rejection]) -> None:

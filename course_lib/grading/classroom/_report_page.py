@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ ul.figures b { display: block; font-size: 1.35rem } ul.figures li.bad b { color:
 table { border-collapse: collapse; width: 100% } caption { text-align: left; color: #556; padding-bottom: .3rem }
 th, td { text-align: left; vertical-align: top; padding: .3rem .55rem; border-bottom: 1px solid #e3e7ee }
 th { background: #f3f5f9; font-weight: 600 } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-td.words { min-width: 18rem; overflow-wrap: anywhere } td.zero { color: #b3121d } td.waits { color: #8a6d00 }
+td.who { min-width: 8rem } td.words { min-width: 18rem; overflow-wrap: anywhere } td.zero { color: #b3121d } td.waits { color: #8a6d00 }
 tr.missing td, tr.rejected td { background: #fdf0f0 } td.words ul, td ul { margin: 0; padding-left: 1.1rem }
 small { color: #556 } svg text { font: 11px system-ui, sans-serif; fill: #334 }
 @media print { body { margin: 0; max-width: none; font-size: 10pt } h2 { break-after: avoid } tr { break-inside: avoid }
@@ -69,13 +70,13 @@ def _how(run: dict) -> str:
         return '<p class="how">How it was graded is not known: there is no run.json.</p>'
     parts = []
     if run.get("started"):
-        parts.append(f"graded {run['started']}")
+        parts.append(f"graded {_time(run['started'])}")
     if isinstance(run.get("seconds"), (int, float)):
         parts.append(f"in {run['seconds']:.0f} s")
     if run.get("dask"):
         parts.append(f"by Dask at {run['dask']}")
     elif run.get("workers"):
-        parts.append(f"by {run['workers']} workers")
+        parts.append(f"by {run['workers']} worker{'' if run['workers'] == 1 else 's'}")
     if not run.get("unsafe"):
         how = run.get("sandbox") or "bubblewrap"
         cold = ", a fresh process for each submission, which is slower" if run.get("warm") is False else ""
@@ -94,20 +95,29 @@ def _how(run: dict) -> str:
     return words
 
 
+def _time(text: str) -> str:
+    """2026-11-21T14:24:32Z as people write it."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except (TypeError, ValueError):
+        return str(text)
+
+
 def _figures(report: Report) -> str:
     marks = report.marks
     figures = [("students", str(len(report.rows)), ""), ("graded", str(report.count(GRADED)), "")]
     for status in (BY_HAND, MISSING, REJECTED):
         bad = "bad" if status == REJECTED and report.count(status) + len(report.unnamed) else ""
         count = report.count(status) + (len(report.unnamed) if status == REJECTED else 0)
-        figures.append((status, str(count), bad))
+        figures.append(("wait for a person" if status == BY_HAND and count != 1 else status, str(count), bad))
     if marks:
-        figures.append((f"mean of {number(report.points)}", f"{statistics.fmean(marks):.1f}", ""))
+        figures.append((f"mean of {number(report.points)} points", f"{statistics.fmean(marks):.1f}", ""))
         figures.append(("median", f"{statistics.median(marks):.1f}", ""))
         figures.append(("least – most", f"{number(round(marks[0], 1))} – {number(round(marks[-1], 1))}", ""))
     waits = report.count(BY_HAND)
     if waits and marks:
-        note = f"Marks of {waits} submissions are still without the points that a person gives."
+        whose = "The mark of 1 submission is" if waits == 1 else f"The marks of {waits} submissions are"
+        note = f"{whose} still without the points that a person gives."
         return _figure_list(figures) + f'\n<p class="note">{note}</p>'
     return _figure_list(figures)
 
@@ -218,6 +228,6 @@ def _student(row: Row, names: list[str]) -> str:
     words = _list([f"<li>{escape(item)}</li>" for item in row.words])
     kind = {MISSING: "missing", REJECTED: "rejected"}.get(mark.status, "")
     return (
-        f'<tr class="{kind}"><td>{who}</td><td class="n">{value}</td>{"".join(cells)}<td class="n">{seconds}</td>'
-        f'<td class="n">{megabytes}</td><td class="words">{words}</td></tr>'
+        f'<tr class="{kind}"><td class="who">{who}</td><td class="n">{value}</td>{"".join(cells)}'
+        f'<td class="n">{seconds}</td><td class="n">{megabytes}</td><td class="words">{words}</td></tr>'
     )

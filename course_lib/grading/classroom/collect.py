@@ -38,7 +38,7 @@ _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Collection:
-    """What one collection did. missing: students of the table without any submission; printed with str()."""
+    """What one collection did. missing: students of the table of whom nothing came; printed with str()."""
 
     lab: str
     accepted: list[Accepted] = field(default_factory=list)
@@ -102,6 +102,7 @@ def collect(
             work.look_at(list(stack.enter_context(opened(Path(one), max_bytes=max_bytes))))
         work.take()
     collection.rejected = _capped(collection.rejected)
+    table.parent.mkdir(mode=0o700, exist_ok=True)  # names and marks are for their owner
     merge(course, lab, collection.accepted, collection.rejected)
     if people.by_id:
         _students.write(table, people.without_times())  # which are those of this lab only
@@ -195,7 +196,8 @@ class _Work:
                 continue
             kept = one
             seen.add(data)
-            if one.claim.late and one.submitted is None:
+            known = one.submitted or (self.course.submitted(name, self.lab) / STAMP).exists()
+            if one.claim.late and not known:
                 note = "; ".join(filter(None, [note, _LATE]))
             row = Accepted(name, cell(one.item.shown), one.submitted, one.claim.late, note)
             self.collection.accepted.append(row)

@@ -61,10 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     collect = add("collect", _collect, "take in submissions: a folder, or a zip of Canvas, Moodle or Drive")
     collect.add_argument("source", type=Path, nargs="+", metavar="DIR|ZIP", help="one or several")
     collect.add_argument(
-        "--students", type=Path, metavar="CSV", help="table: id, first, last, email, lms id, file name"
+        "--students", type=Path, metavar="CSV", help="table: id, first, last, email, lms, file, submitted"
     )
     collect.add_argument("--max-mb", type=float, default=20, metavar="N", help="a notebook may have (default 20)")
-
     collect.add_argument("--zone", default="UTC", metavar="ZONE", help="of times that name none (default UTC)")
     collect.add_argument("--file-times", action="store_true", help="a file's own time is that of its submission")
 

@@ -63,7 +63,7 @@ class Course:
         """What hidden inputs and made-up ids derive from: made once for the course, readable by its owner only."""
         path = self.root / "grading" / "secret"
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, made = tempfile.mkstemp(dir=path.parent, prefix=".secret-")  # mode 0600
             with os.fdopen(handle, "w") as file:
                 file.write(secrets.token_hex(32))

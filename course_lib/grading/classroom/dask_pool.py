@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import uuid
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -49,27 +50,30 @@ def grade_all(
 
 def _results(client: Client, name: str, jobs: Iterable[Job], info: dict[str, Any]) -> Iterator[Done]:
     fresh, pending, done = iter(jobs), {}, as_completed(loop=client.loop)
+    suspects: deque[Job] = deque()  # their workers died, perhaps through another that waited there
 
-    def submit(job: Job, attempt: int) -> None:
-        key = f"{name}-{len(job.student)}-{uuid.uuid4().hex}"
-        future = client.submit(_grade, name, job.student, job.submission, key=key, pure=False)
-        pending[future] = (job, attempt)
+    def submit(job: Job, attempt: int, *, alone: bool = False) -> None:
+        future = client.submit(_grade, name, job.student, job.submission, key=f"{name}-{uuid.uuid4().hex}", pure=False)
+        pending[future] = (job, attempt, alone)
         done.add(future)
 
     def fill() -> None:
         threads = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
         while len(pending) < max(1, threads) * AHEAD and (job := next(fresh, None)) is not None:
             submit(job, 1)
+        if suspects and not pending:  # one at a time: who kills a worker now has done it
+            submit(suspects.popleft(), 1, alone=True)
 
     try:
         fill()
         while pending:
             future = next(done)
-            job, attempt = pending.pop(future)
+            job, attempt, alone = pending.pop(future)
             try:
                 kind, content, said = future.result()
             except KilledWorker:  # Dask itself has tried more than three
-                kind, content, said, attempt = "raised", "they died", {}, ATTEMPTS
+                kind, content, said = ("raised" if alone else "suspect"), "they died", {}
+                attempt = ATTEMPTS
             except Exception as error:  # lost connections and the like
                 kind, content, said = "raised", f"{type(error).__name__}: {error}", {}
                 if client.status != "running":
@@ -79,8 +83,10 @@ def _results(client: Client, name: str, jobs: Iterable[Job], info: dict[str, Any
                 raise PoolError(content)
             if kind == "done":
                 yield Done(job.student, content)
+            elif kind == "suspect":
+                suspects.append(job)
             elif attempt < ATTEMPTS:
-                submit(job, attempt + 1)
+                submit(job, attempt + 1, alone=alone)
             else:
                 yield Done(job.student, problem=f"{ATTEMPTS} workers failed at grading it; the last one: {content}")
             fill()
@@ -109,9 +115,7 @@ class _Holder(WorkerPlugin):
         """That of this thread: a sandbox serves one submission at a time."""
         with self.lock:
             if code_digest() != self.code:
-                raise PoolError(
-                    f"the worker {self.address} has another version of course_lib: install the same everywhere"
-                )
+                raise PoolError("another version of course_lib is installed there: install the same everywhere")
             here = threading.get_ident()
             if here not in self.graders:
                 self.graders[here] = self.stack.enter_context(self.work.open())

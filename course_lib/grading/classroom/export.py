@@ -18,11 +18,14 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from course_lib.grading.classroom._records import rejections
 from course_lib.grading.classroom.anonymous import made_up_ids
 from course_lib.grading.classroom.late import update_penalties
-from course_lib.grading.classroom.marks import BY_HAND, Mark, number, read_marks
+from course_lib.grading.classroom.marks import BY_HAND, LEFT, MISSING, REJECTED, Mark, number, read_marks
+from course_lib.grading.classroom.results import read
 
 if TYPE_CHECKING:
     from course_lib.grading.classroom.course import Course
@@ -48,13 +51,24 @@ def export(course: Course, *, format: str = "csv", labs: list[str] | None = None
             raise ValueError(f"Moodle takes one table an assignment: name one lab of {', '.join(labs) or 'none'}")
         for lab in labs:
             refresh_penalties(course, gradebook, lab)
-        marks = [mark for lab in labs for mark in read_marks(gradebook, lab)]
+        marks = [_with_status(course, mark) for lab in labs for mark in read_marks(gradebook, lab)]
     waiting = sum(mark.status == BY_HAND for mark in marks)
     if waiting:
         print(f"{waiting} submissions wait for points by hand: their marks are without these", file=sys.stderr)
     if anonymous:
         return plain(marks, made_up_ids((mark.student for mark in marks), course.secret))
     return {"csv": plain, "canvas": canvas, "moodle": moodle}[format](marks)
+
+
+def _with_status(course: Course, mark: Mark) -> Mark:
+    """The gradebook calls missing what has no submission there: it may be rejected, or not graded yet."""
+    if mark.status != MISSING:
+        return mark
+    if course.submission(mark.student, mark.lab).exists():
+        stored = read(course, mark.lab, mark.student)
+        return replace(mark, status=REJECTED if stored and stored.graded.rejected else LEFT)
+    rejected = any(row.student == mark.student for row in rejections(course, mark.lab))
+    return replace(mark, status=REJECTED) if rejected else mark
 
 
 def refresh_penalties(course: Course, gradebook, lab: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def release(course: Course, lab: str, due: str | None = None) -> str:
     refuses, as it does when graded cells are added or taken away after submissions were graded.
     """
     try:
+        if due and not re.search(r"\d:\d\d|T\d{4}", due):  # midnight would make a whole day late
+            raise Refused(f"expected a day and a time, such as 2026-11-30 23:59 Europe/Vienna, got {due!r}")
         when = _preflight.moment(due) if due else None
     except Refused as error:
         raise ValueError(f"--due: {error}") from None

@@ -100,7 +100,7 @@ def make(gathered: Gathered, named: Named, notes: list[str] | None = None) -> Re
             own = mistakes[student] = {} if graded.rejected else mistakes_of(graded, lab, named)
             words += [graded.rejected] if graded.rejected else []
             words += [f"{exercise}: {_short(str(mistake))}" for exercise, mistake in own.items()]
-            words += [_short(problem) for problem in graded.problems]
+            words += [_short(problem) for problem in graded.problems if not _told(problem, own)]
         elif student in lost:
             words.append(lost[student])
         elif mark.status == MISSING and not words:
@@ -152,6 +152,13 @@ def as_csv(report: Report) -> str:
     return table(rows)
 
 
+def _told(problem: str, mistakes: dict[str, Mistake]) -> bool:
+    """Whether the mistake in the same exercise says it already. problem: "CELL: what is wrong"."""
+    cell, _, what = problem.partition(": ")
+    mistake = mistakes.get(cell) or mistakes.get(cell.removesuffix("_test"))
+    return bool(what) and mistake is not None and what in str(mistake)
+
+
 def _short(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
@@ -162,7 +169,7 @@ def _named(course: Course, gathered: Gathered) -> tuple[Named, list[str]]:
     if not any(graded.fingerprints for graded in gathered.graded.values()):
         return {}, []
     from course_lib.grading.classroom.grade import Graded
-    from course_lib.grading.classroom.run import prepare
+    from course_lib.grading.classroom.prepare import prepare
     from course_lib.grading.classroom.sandbox import SandboxError
 
     def make() -> Named:

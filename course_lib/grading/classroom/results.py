@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import re
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ from course_lib.grading.classroom.grade import Graded
 
 if TYPE_CHECKING:
     from course_lib.grading.classroom.course import Course
+
+
+_NAME_BYTES = 240  # file systems take 255
+_HALF = re.compile("[\ud800-\udfff]")  # of a name that is not UTF-8
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ def result_file(course: Course, lab: str, student: str) -> Path:
     """grading/LAB/results/STUDENT.json. Raises ValueError for an id that is no file name."""
     if not student or student.startswith(".") or any(mark in student for mark in "/\\\0"):
         raise ValueError(f"a student's id must be a plain file name, got {student!r}")
+    if not _NAME_BYTES >= len(student.encode("utf-8", "surrogatepass")) or _HALF.search(student):
+        raise ValueError(f"a student's id must be UTF-8 of up to {_NAME_BYTES} bytes, got {student!r}")
     return course.grading(lab) / "results" / f"{student}.json"
 
 
@@ -63,17 +70,17 @@ def read_all(course: Course, lab: str) -> dict[str, Graded]:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that a reader, or a power cut, never meets a half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, written = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    written = path.with_name(f".part-{secrets.token_hex(8)}")
+    handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)  # less the umask
     try:
         # half a surrogate pair, which a student can print, becomes the JSON escape that reads back as the same
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            os.fchmod(handle, 0o644)
             file.write(text)
             file.flush()
             os.fsync(handle)
         os.replace(written, path)
     except BaseException:
-        Path(written).unlink(missing_ok=True)
+        written.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -6,10 +6,9 @@ gradebook is written once, in sorted order. So any number of workers, any order 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -24,18 +23,18 @@ from course_lib.grading.classroom import _state, gradebook, pool, results
 from course_lib.grading.classroom._merge import merged
 from course_lib.grading.classroom._preflight import read_notebook
 from course_lib.grading.classroom.backup import backup
-from course_lib.grading.classroom.grade import Graded, submission_digest, with_expected
-from course_lib.grading.classroom.lab import Lab
-from course_lib.grading.classroom.reading import read_lab_to_grade
+from course_lib.grading.classroom.grade import Graded, submission_digest
+from course_lib.grading.classroom.prepare import prepare, sandbox_name
 from course_lib.grading.classroom.sandbox import Limits
 from course_lib.grading.classroom.status import status
-from course_lib.grading.classroom.work import Done, Job, Opens, Work
+from course_lib.grading.classroom.work import Done, Job, Opens
 
 if TYPE_CHECKING:
     from course_lib.grading.classroom.course import Course
 
 __all__ = ["Summary", "prepare", "run", "status"]
 
+SERVER_NAME = 128  # characters of an id in nbgrader's tables; SQLite takes more
 SPARE_SECONDS = 300.0  # beyond what a submission may take, before its worker is taken for dead
 
 
@@ -101,61 +100,57 @@ def run(
     """
     _check(workers, late_penalty, cell_seconds)
     folder = course.grading(lab)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, exist_ok=True)  # marks are for their owner
+    folder.mkdir(exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
+            last = _state.read(course, lab)
             state = _state.begin(
-                _state.read(course, lab),
+                last,
                 resume=resume,
                 students=students,
                 exercise=exercise,
                 late_penalty=late_penalty,
                 cell_seconds=cell_seconds,
             )
-            state.unsafe, state.dask, state.workers = unsafe, dask, workers or pool.cores()
-            return _Run(course, lab, state, progress).go(fresh=not resume)
+            all_anew = not resume and state.students is None and state.exercise is None
+            state.unsafe = unsafe or last.unsafe and not all_anew  # some results are still of the run without a sandbox
+            state.dask, state.workers = dask, workers or pool.cores()
+            return _Run(course, lab, state, last, progress=progress, unsafe=unsafe).go(fresh=not resume)
     except Timeout:
         raise RuntimeError(f"another run of {lab} is going on in this folder") from None
 
 
-def prepare(
-    course: Course, lab: str, *, cell_seconds: float = _state.CELL_SECONDS, unsafe: bool = False
-) -> tuple[Lab, Opens]:
-    """The lab with what its solution gives, and the work that is sent to workers."""
-    limits = Limits(cell_seconds=cell_seconds)
-    read = read_lab_to_grade(course.root, lab, secret=course.secret)
-    plain = sorted(path for path in (course.root / "labs" / lab).glob("*") if path.suffix != ".ipynb")
-    files = tuple((path.name, path.read_bytes()) for path in plain if path.is_file())
-    work = Work("", read.modules, files, limits, unsafe)
-    with work.sandbox() as sandbox:
-        read = with_expected(read, sandbox)
-    return read, Work(read.to_json(), read.modules, files, limits, unsafe)
-
-
 class _Run:
-    def __init__(self, course: Course, lab: str, state: _state.State, progress: bool):
-        self.course, self.name, self.state, self.progress = course, lab, state, progress
+    def __init__(
+        self, course: Course, lab: str, state: _state.State, last: _state.State, *, progress: bool, unsafe: bool
+    ):
+        self.course, self.name, self.state, self.last = course, lab, state, last
+        self.progress, self.unsafe = progress, unsafe
         self.summary = Summary(lab, unsafe=state.unsafe)
         self.info: dict[str, Any] = {}
+        self.chosen: dict[str, str] = {}  # student -> digest of submission and lab
         self.submissions: dict[str, str] = {}  # student -> SHA-256 of what is being graded
 
     def go(self, *, fresh: bool) -> Summary:
         start = time.monotonic()
         handed_in = self._handed_in()
         self.summary.backup = backup(self.course)
-        self.lab, work = prepare(self.course, self.name, cell_seconds=self.state.cell_seconds, unsafe=self.state.unsafe)
+        if self.progress:
+            print(f"{self.name}: runs the solution first, for a few seconds", file=sys.stderr, flush=True)
+        self.lab, work = prepare(self.course, self.name, cell_seconds=self.state.cell_seconds, unsafe=self.unsafe)
         if self.state.exercise not in (None, *(cell.exercise for cell in self.lab.graded)):
             names = ", ".join(cell.exercise for cell in self.lab.graded)
             raise ValueError(f"{self.name} has no exercise {self.state.exercise!r}; there are: {names}")
-        chosen = self._chosen(handed_in)
-        todo = [student for student, digest in chosen.items() if fresh or not self._is_done(student, digest)]
+        self._choose(handed_in)
+        todo = list(self.chosen) if fresh else self._left()
         self.state.required |= dict.fromkeys(todo, self.state.id)
-        self.state.sandbox = "none" if self.state.unsafe else _sandbox()
+        self.state.sandbox = "none" if self.unsafe else sandbox_name()
         _state.write(self.course, self.name, self.state)
-        self.summary.todo, self.summary.kept = len(todo), len(chosen) - len(todo)
+        self.summary.todo, self.summary.kept = len(todo), len(self.chosen) - len(todo)
         try:
             self._grade(work, todo)
-            self._write_gradebook(chosen)
+            self._write_gradebook()
         except KeyboardInterrupt:
             self.summary.interrupted = True
         self.summary.seconds = round(time.monotonic() - start, 1)
@@ -163,24 +158,40 @@ class _Run:
         return self.summary
 
     def _handed_in(self) -> list[str]:
-        found = self.course.students_with(self.name)
+        found, possible = self.course.students_with(self.name), []
+        if not found:
+            raise RuntimeError(f"no {self.name} is collected yet: `course grade collect LAB DIR|ZIP` comes first")
         for student in self.state.students or []:
             if student not in found:
                 raise ValueError(f"{student!r} has handed in no {self.name}")
-        return found if self.state.students is None else sorted(set(self.state.students))
+        for student in found if self.state.students is None else sorted(set(self.state.students)):
+            try:
+                results.result_file(self.course, self.name, student)
+                if self.course.sqlite_file is None and len(student) > SERVER_NAME:
+                    raise ValueError(f"the gradebook takes ids of up to {SERVER_NAME} characters")
+                possible.append(student)
+            except ValueError as why:
+                self.summary.left_out.append((ascii(student)[1:61], f"rename this folder: {why}"))
+        return possible
 
-    def _chosen(self, handed_in: list[str]) -> dict[str, str]:
-        """Student -> digest, of the submissions that this run is about."""
-        chosen = {}
+    def _choose(self, handed_in: list[str]) -> None:
         for student in handed_in:
-            submission = self._read(student)
-            if submission is None:
+            if self._read(student) is None:
                 continue
             if self.state.exercise is not None and (words := self._no_result(student)):
                 self.summary.left_out.append((student, words))
-                continue
-            chosen[student] = submission_digest(submission, self.lab)
-        return chosen
+                del self.chosen[student]
+
+    def _left(self) -> list[str]:
+        """The students whose submission has no result yet; of the others, those rejected are told again."""
+        left = []
+        for student, digest in self.chosen.items():
+            stored = results.read(self.course, self.name, student)
+            if not self.state.is_done(student, stored, digest):
+                left.append(student)
+            elif stored.graded.rejected:
+                self.summary.rejected.append((student, stored.graded.rejected))
+        return left
 
     def _read(self, student: str) -> bytes | None:
         """The submission; None where it is none, which is then a result as well: never a mark."""
@@ -192,9 +203,11 @@ class _Run:
             submission = read_notebook(path)
             gradebook.submitted_at(self.course, student, self.name)
         except ValueError as why:
+            self.chosen.pop(student, None)
             self._store(Graded(student, self.name, "", rejected=str(why)))
             return None
         self.submissions[student] = hashlib.sha256(submission).hexdigest()
+        self.chosen[student] = submission_digest(submission, self.lab)  # of what is graded: it may change meanwhile
         return submission
 
     def _no_result(self, student: str) -> str:
@@ -205,9 +218,6 @@ class _Run:
         if stored.submission != self.submissions[student]:
             return "has handed in anew since it was graded: run it without --exercise"
         return ""
-
-    def _is_done(self, student: str, digest: str) -> bool:
-        return self.state.is_done(student, results.read(self.course, self.name, student), digest)
 
     def _jobs(self, todo: list[str]) -> Iterator[Job]:
         for student in todo:
@@ -254,27 +264,28 @@ class _Run:
         submission = self.submissions.get(graded.student, "")
         results.save(self.course, self.name, graded, run=self.state.id, submission=submission)
 
-    def _write_gradebook(self, chosen: dict[str, str]) -> None:
-        stored = {student: results.read(self.course, self.name, student) for student in chosen}
-        made = [
-            stored[name].graded for name, digest in chosen.items() if self.state.is_done(name, stored[name], digest)
-        ]
-        gradebook.write(self.course, self.lab, made, exercise=self.state.exercise, late_penalty=self.state.late_penalty)
+    def _write_gradebook(self) -> None:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        stored = {student: results.read(self.course, self.name, student) for student in self.chosen}
+        done = [name for name, digest in self.chosen.items() if self.state.is_done(name, stored[name], digest)]
+        options = {"exercise": self.state.exercise, "late_penalty": self.state.late_penalty}
+        try:
+            gradebook.write(self.course, self.lab, [stored[name].graded for name in done], **options)
+        except SQLAlchemyError as error:
+            why = str(getattr(error, "orig", error)).strip()
+            raise RuntimeError(
+                f"the gradebook could not be written ({why}): no result is lost, `--resume` writes them"
+            ) from error
 
     def _note_the_end(self) -> None:
         self.summary.rejected.sort()
         self.summary.lost.sort()
         self.state.seconds, self.state.interrupted = self.summary.seconds, self.summary.interrupted
-        self.state.lost = [list(row) for row in self.summary.lost]
+        others = [row for row in self.last.lost if row[0] not in self.submissions]
+        self.state.lost = sorted(others + [list(row) for row in self.summary.lost])
         self.state.warm, self.state.why_cold = self.info.get("warm"), self.info.get("why_cold", "")
         _state.write(self.course, self.name, self.state)
-
-
-def _sandbox() -> str:
-    """Which one, for the report: "bubblewrap 0.8.0"."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(["bwrap", "--version"], capture_output=True, text=True, timeout=10).stdout.strip()
-    return "bubblewrap"
 
 
 def _check(workers: int | None, late_penalty: float | None, cell_seconds: float | None) -> None:

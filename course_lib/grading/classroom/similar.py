@@ -70,7 +70,8 @@ class Leads:
                 f" ({pair.alike:.0%} alike in what is their own, weight {pair.weight:.0f})"
             )
             lines += [f"    both wrote the comment: {printable(comment)}" for comment in pair.comments[:3]]
-        lines.append(f"{len(self.pairs)} pairs among {self.answers} answers")
+        pairs = "1 pair" if len(self.pairs) == 1 else f"{len(self.pairs)} pairs"
+        lines.append(f"{pairs} among {self.answers} answers")
         return "\n".join(lines)
 
 
