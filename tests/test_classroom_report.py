@@ -60,6 +60,26 @@ def test_everybody_has_a_row_and_only_submissions_have_a_mark():
     assert (rows["ada"]["seconds"], rows["ada"]["peak_memory_mb"]) == ("1.50", "300")
 
 
+def test_a_test_that_we_changed_is_no_student_s_doing():
+    words = "double_test: the test cell had been changed, and was put back"
+    one = "triple_test: the test cell had been changed, and was put back"
+    results = {name: graded(name, problems=[words]) for name in ("ada", "bob", "cem")}
+    results |= {"dan": graded("dan", problems=[one])}
+    found = report.make(a_class(graded=results), NAMED)
+    rows = table(found)
+    assert rows["ada"]["what_went_wrong"] == "" and rows["dan"]["what_went_wrong"] == one
+    assert "double_test" in found.notes[0] and "3 of 4" in found.notes[0] and found.notes[0] in page(found)
+    few = {name: graded(name, problems=[words] * (name == "ada")) for name in ("ada", "bob", "cem")}
+    assert table(report.make(a_class(graded=few), NAMED))["ada"]["what_went_wrong"] == words
+
+
+def test_what_a_mistake_says_already_is_not_said_again():
+    words = "the cell took more than 60 s"
+    told = graded("ada", 0.0, messages={"double_test": words}, problems=[f"double: {words}", f"triple: {words}"])
+    rows = table(report.make(a_class(graded={"ada": told}), {}))
+    assert rows["ada"]["what_went_wrong"] == f"double: {words}; triple: {words}"
+
+
 def test_what_went_wrong_is_said_in_words():
     rows = table(report.make(a_class(), NAMED))
     assert rows["ada"]["what_went_wrong"] == ""

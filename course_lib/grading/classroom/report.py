@@ -17,8 +17,10 @@ from course_lib.grading.classroom.results import write_whole
 
 if TYPE_CHECKING:
     from course_lib.grading.classroom.course import Course
+    from course_lib.grading.classroom.grade import Graded
 
 MEGABYTE = 2**20
+CHANGED = ": the test cell had been changed, and was put back"  # of `restore`
 LONGEST = 300  # characters of one message: a student's code wrote part of it
 
 
@@ -93,6 +95,7 @@ def make(gathered: Gathered, named: Named, notes: list[str] | None = None) -> Re
     """Put the report together. named: of `named_mistakes`."""
     lab, rows, mistakes = gathered.lab, [], {}
     lost = dict(gathered.run.get("lost") or [])
+    ours = _changed_by_us(list(gathered.graded.values()))
     for student in gathered.students:
         mark, graded = gathered.mark(student), gathered.graded.get(student)
         words = [f"{item.file}: {item.reason}" for item in gathered.rejected if item.student == student]
@@ -100,7 +103,8 @@ def make(gathered: Gathered, named: Named, notes: list[str] | None = None) -> Re
             own = mistakes[student] = {} if graded.rejected else mistakes_of(graded, lab, named)
             words += [graded.rejected] if graded.rejected else []
             words += [f"{exercise}: {_short(str(mistake))}" for exercise, mistake in own.items()]
-            words += [_short(problem) for problem in graded.problems if not _told(problem, own)]
+            told = [problem for problem in graded.problems if problem in ours or _told(problem, own)]
+            words += [_short(problem) for problem in graded.problems if problem not in told]
         elif student in lost:
             words.append(lost[student])
         elif mark.status == MISSING and not words:
@@ -108,9 +112,8 @@ def make(gathered: Gathered, named: Named, notes: list[str] | None = None) -> Re
         name = ", ".join(part for part in (mark.last, mark.first) if part)
         seconds, megabytes = (graded.seconds, graded.peak_memory / MEGABYTE) if graded else (None, None)
         rows.append(Row(student, name, mark, tuple(words), seconds, megabytes))
-    found = Report(
-        lab.name, lab.points, cells=[cell.name for cell in lab.graded], rows=rows, run=gathered.run, notes=notes or []
-    )
+    found = Report(lab.name, lab.points, cells=[cell.name for cell in lab.graded], rows=rows, run=gathered.run)
+    found.notes = [*(notes or []), *ours.values()]
     found.unnamed = [(item.file, item.reason) for item in gathered.rejected if not item.student]
     found.exercises = [_trouble(cell, rows, mistakes) for cell in lab.graded]
     return found
@@ -150,6 +153,17 @@ def as_csv(report: Report) -> str:
         blank = [""] * (len(report.cells) + 5)
         rows.append(["", "", "rejected", *blank, f"{file}: {reason}"])
     return table(rows)
+
+
+def _changed_by_us(results: list[Graded]) -> dict[str, str]:
+    """Problem -> a note on it, where most of a class has another test: it was mended after the release."""
+    counts = Counter(problem for graded in results for problem in set(graded.problems) if problem.endswith(CHANGED))
+    return {
+        problem: f"{problem.removesuffix(CHANGED)}: {count} of {len(results)} submissions came with another test, so it was"
+        " changed after the release. All were graded with the test as it is now."
+        for problem, count in sorted(counts.items())
+        if count >= 3 and count > len(results) / 2
+    }
 
 
 def _told(problem: str, mistakes: dict[str, Mistake]) -> bool:
