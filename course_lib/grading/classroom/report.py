@@ -159,8 +159,8 @@ def _changed_by_us(results: list[Graded]) -> dict[str, str]:
     """Problem -> a note on it, where most of a class has another test: it was mended after the release."""
     counts = Counter(problem for graded in results for problem in set(graded.problems) if problem.endswith(CHANGED))
     return {
-        problem: f"{problem.removesuffix(CHANGED)}: {count} of {len(results)} submissions came with another test, so it was"
-        " changed after the release. All were graded with the test as it is now."
+        problem: f"{problem.removesuffix(CHANGED)}: {count} of {len(results)} submissions came with another test, so it"
+        " was changed after the release. All were graded with the test as it is now."
         for problem, count in sorted(counts.items())
         if count >= 3 and count > len(results) / 2
     }
