@@ -147,7 +147,7 @@ def _read_marks(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def _class(folder: Path, count: int) -> Path:
-    """A course folder with lab 02 released and `count` submissions handed in."""
+    """A course folder with lab 02 released (stock nbgrader finds the solution there) and `count` submissions."""
     (folder / "solutions").mkdir(parents=True)
     for name in ("nbgrader_config.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
@@ -155,24 +155,12 @@ def _class(folder: Path, count: int) -> Path:
         shutil.copy(ROOT / "solutions" / name, folder / "solutions")
     subprocess.run(_course("grade", "release", LAB), cwd=folder, check=True, stdout=subprocess.DEVNULL)
     (folder / "gradebook.db").rename(folder / "released.db")
-    _solution_notebook(folder)
     for number_, notebook in zip(range(count), _papers(folder), strict=False):
         path = folder / "submitted" / f"s{number_:03d}" / LAB / f"{LAB}.ipynb"
         path.parent.mkdir(parents=True)
         path.write_text(notebook, encoding="utf-8")
         path.with_name("timestamp.txt").write_text("2026-11-21 13:00:00 UTC")
     return folder
-
-
-def _solution_notebook(folder: Path) -> None:
-    """Stock nbgrader looks for the solution as a notebook."""
-    import nbformat
-
-    from course_lib.grading import source
-
-    path = folder / "solutions" / f"{LAB}.py"
-    (folder / "solutions" / LAB).mkdir()
-    nbformat.write(source.read_lab(path, source.Address.of(folder)), folder / "solutions" / LAB / f"{LAB}.ipynb")
 
 
 def _papers(folder: Path) -> Iterator[str]:
