@@ -71,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     relink = add("relink", _relink, "say where the course is published; rewrites first cells and badges")
     relink.add_argument("repository", metavar="OWNER/NAME", help="on GitHub, or an address for git")
+    relink.add_argument(
+        "--pin", metavar="TAG", help="what first cells install; default: the tag or commit of this copy"
+    )
     return parser
 
 
@@ -127,7 +130,7 @@ def _relink(given: argparse.Namespace) -> int:
     root = _root()
     from course_lib.grading.relink import relink
 
-    return relink(root, given.repository)
+    return relink(root, given.repository, given.pin)
 
 
 def _root() -> Path:

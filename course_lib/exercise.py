@@ -13,6 +13,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+# Private functions that do the work of public ones: closed with them, so that a lab names public functions only. Never
+# all that a function calls: closing `metrics.ssim` must not close `kspace.fft2c` for the student too.
+PARTS = {
+    "course_lib.classical.sparse.fista": ("course_lib.classical.sparse._shrinkage",),
+    "course_lib.classical.sparse.ista": ("course_lib.classical.sparse._shrinkage",),
+    "course_lib.classical.sparse.soft_threshold": ("course_lib.classical.sparse._shrink",),
+    "course_lib.data.volumes.read_volume": ("course_lib.data.volumes._read",),
+    "course_lib.detection.detectability": ("course_lib.detection._share_below",),
+    "course_lib.detection.matched_filter": ("course_lib.detection._centred",),
+    "course_lib.kspace.cartesian_mask": (
+        "course_lib._sampling._band",
+        "course_lib._sampling._marginals",
+        "course_lib._sampling._systematic",
+    ),
+    "course_lib.kspace.fft2c": ("course_lib._fourier.transform",),
+    "course_lib.kspace.ifft2c": ("course_lib._fourier.inverse",),
+    "course_lib.kspace.undersample": ("course_lib.kspace._keep", "course_lib.kspace._all_of_kspace"),
+    "course_lib.metrics.ms_ssim": ("course_lib._ssim.scale_terms", "course_lib._ssim.halved"),
+    "course_lib.metrics.ssim": (
+        "course_lib.metrics._ssim_map",
+        "course_lib._ssim.ssim_map",
+        "course_lib._ssim._factors",
+        "course_lib._ssim.local_mean",
+    ),
+    "course_lib.models.residual_blocks.OriginalBlock": ("course_lib.models.residual_blocks._shortcut",),
+    "course_lib.models.residual_blocks.PreActivationBlock": ("course_lib.models.residual_blocks._shortcut",),
+}
+
 
 class AnswerFromLibrary(AssertionError):
     """Raised when an answer calls the function that the exercise asks the student to write."""
@@ -23,13 +51,15 @@ def without(*names: str) -> Iterator[None]:
     """Close functions or classes, given by dotted name, while the block runs; open them again after it.
 
     names: such as "course_lib.metrics.psnr" or "skimage.metrics.structural_similarity". A closed function raises
-    AnswerFromLibrary however it was imported, because its code is exchanged, not its name.
+    AnswerFromLibrary however it was imported, because its code is exchanged, not its name. Its `PARTS` close with it.
     Inside, Python warnings are silent.
     Raises ImportError or AttributeError for a name that does not exist. Used by the checks of every lab.
     """
     # all names are looked up before any is closed, so that a mistyped one closes nothing
-    targets = [(name, function) for name in names for function in _functions(name)]
-    saved = [(function, function.__code__) for _, function in targets]
+    closing = [(name, part) for name in names for part in (name, *PARTS.get(name, ()))]
+    targets = [(name, function) for name, part in closing for function in _functions(part)]
+    # two names may share a part: it is saved once, while it is open
+    saved = list({id(function): (function, function.__code__) for _, function in targets}.values())
     try:
         for name, function in targets:
             function.__code__ = _refusal(name, function)

@@ -127,7 +127,7 @@ from course_lib.exercise import without
 
 with without(
     "nibabel.as_closest_canonical", "nibabel.orientations.io_orientation", "nibabel.orientations.apply_orientation", "nibabel.orientations.aff2axcodes",
-    "nibabel.affines.voxel_sizes", "course_lib.data.volumes.read_volume", "course_lib.data.volumes._read",
+    "nibabel.affines.voxel_sizes", "course_lib.data.volumes.read_volume",
 ):  # fmt: skip
     block = np.array([[0.0, 0, -2], [3, 0, 0], [0, 1, 0]])
     affine = np.eye(4)

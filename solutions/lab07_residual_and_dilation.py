@@ -283,7 +283,7 @@ cases = {
 }
 answers = {}
 with without(
-    "course_lib._receptive_field.receptive_field_formula", "course_lib._receptive_field.receptive_field", "course_lib._receptive_field.footprint",
+    "course_lib.models.dncnn.receptive_field_formula", "course_lib.models.dncnn.receptive_field", "course_lib.models.dncnn.footprint",
 ):  # fmt: skip
     for name, lists in cases.items():
         try:
@@ -493,7 +493,7 @@ cases = {
     "one place only": (rng.random((9, 11)), rng.random((3, 3)), np.array([[2, 7]])),
 }
 copies = {name: [array.copy() for array in case] for name, case in cases.items()}
-with without("course_lib.detection.matched_filter", "course_lib.detection.spot_detectability", "course_lib.detection._centred"):
+with without("course_lib.detection.matched_filter", "course_lib.detection.spot_detectability"):
     answers = {name: np.array(spot_heights(*case)) for name, case in copies.items()}
 
 
@@ -557,7 +557,7 @@ cases = {
     "far apart": (rng.normal(9, 1, 10), rng.normal(0, 1, 12)),
 }
 copies = {name: tuple(heap.copy() for heap in pair) for name, pair in cases.items()}
-with without("course_lib.detection.detectability", "course_lib.detection.spot_detectability", "course_lib.detection._share_below", "course_lib.detection.auc_of"):
+with without("course_lib.detection.detectability", "course_lib.detection.spot_detectability", "course_lib.detection.auc_of"):
     answers = {name: detectability(*pair) for name, pair in copies.items()}
 
 

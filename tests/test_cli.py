@@ -11,6 +11,7 @@ import pytest
 
 from course_lib import cli, doctor, project
 from course_lib.doctor import FAIL, OK, WARN, Finding
+from course_lib.grading import source
 from course_lib.grading.relink import relink
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -157,6 +158,31 @@ def test_relink_changes_one_line_and_builds(monkeypatch, course, repository):
     # again, from an address that is no placeholder any more
     relink(course, "grace/course")
     assert project.course_address(course)[0] == "grace/course"
+
+
+def test_relink_pins_the_tag_else_the_commit_of_this_copy(monkeypatch, course):
+    _module(monkeypatch, "course_lib.grading.build", build=lambda root: 0)
+
+    def git(*command: str) -> str:
+        name = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
+        done = subprocess.run(["git", *name, *command], cwd=course, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def pinned() -> str:
+        return source.Address.of(course).branch
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "-m", "labs")
+    relink(course, "ada/course")
+    assert pinned() == git("rev-parse", "HEAD")
+    git("tag", "v1.2")
+    relink(course, "ada/course")
+    assert pinned() == "v1.2" and (course / "pyproject.toml").read_text().count("pin =") == 1
+    assert cli.main(["relink", "ada/course", "--pin", "autumn"]) == 0 and pinned() == "autumn"
+    assert cli.main(["relink", "ada/course", "--pin", ""]) == 0 and pinned() == "main"
+    assert (course / "pyproject.toml").read_text() == PYPROJECT.replace("OWNER/NAME", "ada/course")
+    with pytest.raises(ValueError, match="expected a tag or a commit"):
+        relink(course, "ada/course", '-x"')
 
 
 @pytest.mark.parametrize("repository", ["", "course", "a/b/c", 'a"/b', "a/b\nx", "-x", "a b/c", "https:// x"])

@@ -15,6 +15,7 @@ pytest.importorskip("nbgrader")
 from course_lib.grading import build as building
 from course_lib.grading import check as checking
 from course_lib.grading import source
+from course_lib.grading.edits import EditError, applied
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -271,6 +272,7 @@ def test_other_refusals(course, capsys):
     [
         ("# %% double squares\n# Why.\nx = 1\n", r"expected a cell header"),
         ("# %% [double] squares\nx = 1\n", "say the misconception"),
+        ('# %% [double] squares\n# Why.\nedit("2 * x", "x**2")\n', "once in the solution, found it 0 times"),
     ],
 )
 def test_wrong_answer_files_are_refused_in_words(tmp_path, text, says):
@@ -286,6 +288,47 @@ def test_wrong_answers_are_read(course):
     assert found[1].exercise == "double"
     assert found[1].misconception == "Confuses doubling with squaring: right for 2, wrong for -3."
     assert found[1].code == "def double(x):\n    return x**2\n"
+
+
+def test_a_wrong_answer_may_be_edits_of_the_solution(course):
+    path = course / "solutions" / "lab90_tiny.wrong.py"
+    path.write_text('# %% [double] squares\n# Why.\nedit("2 * x", "x**2")\n')
+    [wrong] = source.read_wrong_answers(path)
+    assert "x**2" in wrong.code and "2 * x" not in wrong.code and wrong.code.startswith("def double(x):")
+
+
+SOLUTION = "def f(x):\n    y = x + 1\n    return y\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ('edit("x + 1", "x - 1")', "def f(x):\n    y = x - 1\n    return y\n"),
+        ('edit("""\n    y = x + 1\n    return y\n""", """\n    return x\n""")', "def f(x):\n    return x\n"),
+        ('edit("+", "-")\nedit("return y", "return -y")', "def f(x):\n    y = x - 1\n    return -y\n"),
+        ("def f(x):\n    return 1\n", "def f(x):\n    return 1\n"),
+    ],
+)
+def test_edits_are_made(code, wrong):
+    assert applied(code, SOLUTION) == wrong
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ('edit("x", "z")', "found it 2 times"),
+        ('edit("", "z")', "found it 0 times"),
+        ('edit("x + 2", "x")', "found it 0 times"),
+        ('edit("x + 1", "x + 1")', "leave the solution as it is"),
+        ('edit("x + 1", "x - 1")\nx = 3', "here are both"),
+        ("edit(1, 2)", "two literal texts"),
+        ('edit(old="x", new="y")', "two literal texts"),
+        ('edit(name, "y")', "two literal texts"),
+    ],
+)
+def test_edits_that_do_not_fit_are_refused(code, says):
+    with pytest.raises(EditError, match=says):
+        applied(code, SOLUTION)
 
 
 def test_proven_graders_pass(course, capsys):

@@ -18,6 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.grading.classroom.values import HiddenValue
+from course_lib.grading.edits import EditError, applied
 from course_lib.grading.setup_cell import setup_cell
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"  # nbgrader's marks
@@ -54,7 +55,7 @@ class WrongAnswer:
 
 @dataclass(frozen=True)
 class Address:
-    """Where the course lives: `[tool.course]` of pyproject.toml."""
+    """Where the course lives, `[tool.course]` of pyproject.toml: `branch` may be the tag or commit that it pins."""
 
     repository: str
     branch: str
@@ -62,7 +63,7 @@ class Address:
     @classmethod
     def of(cls, root: Path) -> Address:
         settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["course"]
-        return cls(settings["repository"], settings["branch"])
+        return cls(settings["repository"], settings.get("pin") or settings["branch"])
 
     def badges(self, notebook: str) -> str:
         """The Colab and Binder badges of a notebook, as Markdown. notebook: path inside the repository."""
@@ -199,7 +200,13 @@ def title(notebook: NotebookNode) -> str:
 
 
 def read_wrong_answers(path: Path) -> list[WrongAnswer]:
-    """Read `solutions/labNN_topic.wrong.py`: cells headed `# %% [exercise] name`, then the misconception as comment."""
+    """Read `solutions/labNN_topic.wrong.py`: cells headed `# %% [exercise] name`, then the misconception as comment.
+
+    The code below is a whole answer, or edits of the answer in the lab's source beside it (`edits.py`).
+    """
+    lab = path.with_name(path.name.replace(".wrong.py", ".py"))
+    cells = _read_percent(lab).cells if lab.exists() else []
+    answers = {name: cell.source for cell in cells if (name := _answer_name(cell))}
     found = []
     for header, body in re.findall(r"^# %% (.+)\n((?:(?!# %% ).*\n?)*)", path.read_text(), re.MULTILINE):
         heading = re.fullmatch(r"\[(\w+)\] (\w+)", header.strip())
@@ -211,8 +218,19 @@ def read_wrong_answers(path: Path) -> list[WrongAnswer]:
             comment.append(lines.pop(0).lstrip("# ").rstrip())
         if not comment:
             raise SourceError(f"{path.name}: {header}: say the misconception in a comment below the header")
-        found.append(WrongAnswer(heading[1], heading[2], " ".join(comment), "\n".join(lines).strip("\n") + "\n"))
+        code = "\n".join(lines).strip("\n") + "\n"
+        try:
+            code = applied(code, answers.get(heading[1], ""))
+        except (EditError, SyntaxError) as error:
+            raise SourceError(f"{path.name}: {header}: {error}") from None
+        found.append(WrongAnswer(heading[1], heading[2], " ".join(comment), code))
     return found
+
+
+def _answer_name(cell: NotebookNode) -> str:
+    """The exercise whose answer a code cell is; nothing for other cells."""
+    meta = cell.metadata.get("nbgrader", {})
+    return meta.get("grade_id", "") if cell.cell_type == "code" and meta.get("solution") else ""
 
 
 def _read_percent(path: Path) -> NotebookNode:
