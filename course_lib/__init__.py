@@ -1,9 +1,9 @@
 """course_lib: the library that the labs of the course build toward.
 
-Importing it starts nothing, downloads nothing and touches no global state. Open the module that you need: `noise`,
-`metrics`, `kspace` and `images` (the ground); `losses`, `detection`, `classical`, `models`, `data`; then `training`,
-`evaluation`, `viz`, `leaderboard`. `grading` is the instructor's side. A file whose name begins with an underscore is a
-part of the module that imports it: `_rician` of `noise`, `_sampling` of `kspace`, `_trial` of `evaluation`.
+Importing it starts nothing, downloads nothing and touches no global state. Open the package that you need: `noise`,
+`metrics` and `kspace` (the ground); `losses` and `data`; `classical` and `models`; then `training`, `viz`, `evaluation`
+and `leaderboard`. Each has a public face, its `__init__`; the files behind it hold one idea each. `images`, `detection`
+and `profiles` are single files. The instructor's side is a package of its own, `course_staff`.
 """
 
 __version__ = "0.1.0"

@@ -23,22 +23,46 @@ PARTS = {
     "course_lib.detection.detectability": ("course_lib.detection._share_below",),
     "course_lib.detection.matched_filter": ("course_lib.detection._centred",),
     "course_lib.kspace.cartesian_mask": (
-        "course_lib._sampling._band",
-        "course_lib._sampling._marginals",
-        "course_lib._sampling._systematic",
+        "course_lib.kspace.masks._band",
+        "course_lib.kspace.masks._marginals",
+        "course_lib.kspace.masks._systematic",
     ),
-    "course_lib.kspace.fft2c": ("course_lib._fourier.transform",),
-    "course_lib.kspace.ifft2c": ("course_lib._fourier.inverse",),
-    "course_lib.kspace.undersample": ("course_lib.kspace._keep", "course_lib.kspace._all_of_kspace"),
-    "course_lib.metrics.ms_ssim": ("course_lib._ssim.scale_terms", "course_lib._ssim.halved"),
+    "course_lib.kspace.fft2c": ("course_lib.kspace.fourier.transform",),
+    "course_lib.kspace.ifft2c": ("course_lib.kspace.fourier.inverse",),
+    "course_lib.kspace.undersample": (
+        "course_lib.kspace.operators._keep",
+        "course_lib.kspace.operators._all_of_kspace",
+    ),
+    "course_lib.metrics.ms_ssim": ("course_lib.metrics.structure.scale_terms", "course_lib.metrics.structure.halved"),
     "course_lib.metrics.ssim": (
-        "course_lib.metrics._ssim_map",
-        "course_lib._ssim.ssim_map",
-        "course_lib._ssim._factors",
-        "course_lib._ssim.local_mean",
+        "course_lib.metrics.scores._ssim_map",
+        "course_lib.metrics.structure.ssim_map",
+        "course_lib.metrics.structure._factors",
+        "course_lib.metrics.structure.local_mean",
     ),
     "course_lib.models.residual_blocks.OriginalBlock": ("course_lib.models.residual_blocks._shortcut",),
     "course_lib.models.residual_blocks.PreActivationBlock": ("course_lib.models.residual_blocks._shortcut",),
+}
+
+# Paths that notebooks of version 0.1 close, and where these functions went.
+OLD = {
+    "course_lib._fourier.inverse": "course_lib.kspace.fourier.inverse",
+    "course_lib._fourier.transform": "course_lib.kspace.fourier.transform",
+    "course_lib._receptive_field.footprint": "course_lib.models.receptive_field.footprint",
+    "course_lib._receptive_field.receptive_field": "course_lib.models.receptive_field.receptive_field",
+    "course_lib._receptive_field.receptive_field_formula": "course_lib.models.receptive_field.receptive_field_formula",
+    "course_lib._sampling._band": "course_lib.kspace.masks._band",
+    "course_lib._sampling._marginals": "course_lib.kspace.masks._marginals",
+    "course_lib._sampling._systematic": "course_lib.kspace.masks._systematic",
+    "course_lib._ssim._factors": "course_lib.metrics.structure._factors",
+    "course_lib._ssim.halved": "course_lib.metrics.structure.halved",
+    "course_lib._ssim.local_mean": "course_lib.metrics.structure.local_mean",
+    "course_lib._ssim.scale_terms": "course_lib.metrics.structure.scale_terms",
+    "course_lib._ssim.ssim_map": "course_lib.metrics.structure.ssim_map",
+    "course_lib.kspace._all_of_kspace": "course_lib.kspace.operators._all_of_kspace",
+    "course_lib.kspace._keep": "course_lib.kspace.operators._keep",
+    "course_lib.metrics._mean": "course_lib.metrics.scores._mean",
+    "course_lib.metrics._ssim_map": "course_lib.metrics.scores._ssim_map",
 }
 
 
@@ -74,7 +98,7 @@ def without(*names: str) -> Iterator[None]:
 
 def _functions(name: str) -> list[types.FunctionType]:
     """The Python functions that run when `name` is called: itself, or a class's `__init__` and `forward`."""
-    module, _, attribute = name.rpartition(".")
+    module, _, attribute = OLD.get(name, name).rpartition(".")
     target = getattr(importlib.import_module(module), attribute)
     if isinstance(target, type):
         found = [vars(target).get("__init__"), vars(target).get("forward")]

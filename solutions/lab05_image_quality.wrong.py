@@ -286,7 +286,7 @@ def ssim(prediction, target, data_range):
 # %% [ssim] calls_a_helper_of_the_library
 # Calls a private helper of the library, which gives all four parts of the formula.
 def ssim(prediction, target, data_range):
-    from course_lib import _ssim
+    from course_lib.metrics import structure as _ssim
 
     x, y = torch.from_numpy(prediction), torch.from_numpy(target)
     a, b, c, d = _ssim._factors(x, y, data_range, "gaussian", 0.01, 0.03)

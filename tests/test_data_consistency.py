@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from course_lib import kspace
-from course_lib._data_consistency import check_acquisition
 from course_lib.kspace import DataConsistency
+from course_lib.kspace.checks import check_acquisition
 
 SIZES = [(8, 6), (7, 5), (9, 8)]
 STRENGTHS = [None, 0.0, 0.3, 1.0, 25.0]

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from course_lib import cli, evaluation, leaderboard, metrics, models, noise
-from course_lib._leaderboard import names_of, one_line
 from course_lib.data.brains import BrainSlices
+from course_lib.leaderboard import ranking
+from course_lib.leaderboard.board import names_of, one_line
 from course_lib.models.attention import ChannelSE
 from course_lib.models.cascade import DeepCascade
 from course_lib.models.dae import DenseDAE
@@ -102,7 +103,7 @@ def test_bm3d_stands_among_them_by_its_best_form(head, tmp_path, monkeypatch):
         "gaussian": {"BM3D": partial(box, weight=0.3)},
         "rician": {"BM3D, a": partial(box, weight=0.1), "BM3D, b": partial(box, weight=0.3)},
     }
-    monkeypatch.setattr(leaderboard, "BASELINES", forms)
+    monkeypatch.setattr(ranking, "BASELINES", forms)
     paths = [blur(tmp_path / f"{name}.safetensors", w) for name, w in (("worse", 0.05), ("better", 0.6))]
     board = leaderboard.evaluate(paths, images=head, seed=0, **quiet)
     assert board.value("BM3D", "rician") == board.comparisons["rician"].mean("BM3D, b", "PSNR", "brain")

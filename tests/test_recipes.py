@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from course_lib import _recipes, losses, noise, training
+from course_lib import losses, noise, training
 from course_lib.models.autoencoders import ResidualUNet, ShallowResidualAE
-from course_lib.training import THESIS_RECIPE
+from course_lib.training import THESIS_RECIPE, recipes
 
 
 def images(count, seed=0):
@@ -54,7 +54,7 @@ def test_the_penalty_is_that_of_keras():
 
     l2, batch = 0.05, images(4).double()  # a large one, so that it is seen
     ours, theirs = model(), model()
-    optimizer = _recipes.thesis_rmsprop(ours.parameters(), l2=l2)
+    optimizer = recipes.thesis_rmsprop(ours.parameters(), l2=l2)
     squares = [torch.zeros_like(parameter) for parameter in theirs.parameters()]
     for _ in range(3):
         optimizer.zero_grad()
@@ -72,7 +72,7 @@ def test_the_penalty_is_that_of_keras():
         assert torch.allclose(one, other, atol=1e-9)
     # half of it, as weight_decay = l2 would be, is another training
     half = model()
-    optimizer = _recipes.thesis_rmsprop(half.parameters(), l2=l2 / 2)
+    optimizer = recipes.thesis_rmsprop(half.parameters(), l2=l2 / 2)
     for _ in range(3):
         optimizer.zero_grad()
         (half(batch) - batch).square().mean().backward()

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from course_lib import _stabilisation, noise
+from course_lib import noise
+from course_lib.noise import stabilisation
 
 # signal in units of sigma: no signal, near the floor, where tables are dense, and beyond where they end (16 and 20)
 SNRS = [0.0, 0.05, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 15.9, 16.5, 19.9, 20.5, 30.0]
@@ -155,7 +156,7 @@ def test_gradients_are_finite_even_where_the_result_is_zero(name):
 
 
 def test_tables_are_built_once_and_by_several_threads_alike():
-    _stabilisation._tables.cache_clear()
+    stabilisation._tables.cache_clear()
     image, results = np.linspace(0, 5, 101), []
     threads = [threading.Thread(target=lambda: results.append(noise.stabilise(image, 0.5))) for _ in range(4)]
     for thread in threads:
@@ -163,9 +164,9 @@ def test_tables_are_built_once_and_by_several_threads_alike():
     for thread in threads:
         thread.join()
     assert len(results) == 4 and all(np.array_equal(r, results[0]) for r in results)
-    tables = _stabilisation._tables()
+    tables = stabilisation._tables()
     noise.unstabilise(image, 0.5)
-    assert _stabilisation._tables() is tables
+    assert stabilisation._tables() is tables
 
 
 def test_bad_input_is_refused_in_words():

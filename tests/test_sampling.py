@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from course_lib import kspace
-from course_lib._sampling import KINDS, _marginals, _systematic, check_sampling
+from course_lib.kspace.checks import check_sampling
+from course_lib.kspace.masks import KINDS, _marginals, _systematic
 
 
 def seeded(kind, seed=0):

@@ -20,8 +20,8 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib import _checkpoint, _engine, noise, profiles, training
-from course_lib.training import History, Profile, denoise, fit, fixed_seed, profile, seeded
+from course_lib import noise, profiles, training
+from course_lib.training import History, Profile, checkpoint, denoise, engine, fit, fixed_seed, profile, seeded
 
 MSE = nn.functional.mse_loss
 ROOT = Path(__file__).parent.parent
@@ -535,7 +535,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_checkpoint.torch, "save", full)
+    monkeypatch.setattr(checkpoint.torch, "save", full)
     with pytest.raises(OSError, match="No space"):
         quiet(small_model(), images(), epochs=2, checkpoint=path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["run.pt"]
@@ -544,7 +544,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.undo()
-    monkeypatch.setattr(_checkpoint.os, "replace", crash)
+    monkeypatch.setattr(checkpoint.os, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
         quiet(small_model(), images(), epochs=2, checkpoint=path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["run.pt"]
@@ -705,7 +705,7 @@ def test_profiles(monkeypatch):
 )
 def test_precision_follows_the_gpu(monkeypatch, capability, expected):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    assert _engine._precision(None, "cuda") == expected and _engine._precision("no", "cuda") == "no"
+    assert engine._precision(None, "cuda") == expected and engine._precision("no", "cuda") == "no"
 
 
 def test_seeded_is_stable_and_mixes():

@@ -19,9 +19,9 @@ import torch
 from torch import nn
 
 from course_lib import noise
-from course_lib._schedules import factor
 from course_lib.data.mixture import Mixture
 from course_lib.training import fit, fixed_seed
+from course_lib.training.schedules import factor
 
 ROOT = Path(__file__).parent.parent
 MSE = nn.functional.mse_loss

@@ -114,7 +114,7 @@ def test_it_counts_the_right_guesses_and_reveals(mistakes):
 
 
 def test_the_revealed_picture_has_names_scores_and_difference_maps():
-    from course_lib._blind_test import _draw
+    from course_lib.viz.play.blind import _draw
 
     clean, denoised = pictures()
     denoised["TV"] = clean + 2  # clipped to 1 before it is scored

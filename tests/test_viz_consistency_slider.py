@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course_lib import viz
-from course_lib._consistency_slider import STRENGTHS, name_of
+from course_lib.viz.play.consistency import STRENGTHS, name_of
 
 SHAPE = (23, 18)
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from course_lib import viz
-from course_lib._receptive_slider import CHAINS, paths
 from course_lib.models import dncnn
+from course_lib.viz.play.receptive import CHAINS, paths
 
 
 def random_image(shape=(53, 61), seed=0):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from course_lib import kspace, metrics, viz
-from course_lib._sampling_slider import PATTERNS
+from course_lib.viz.play.sampling import PATTERNS
 
 SHAPE = (30, 41)
 

@@ -27,10 +27,10 @@ import numpy as np
 import torch
 
 from course_lib._checks import Array, check_count, check_image, check_number
-from course_lib._coils import check_sensitivities, combine, spread
-from course_lib._fourier import check_complex, inverse, transform
-from course_lib._sampling import check_sampling
 from course_lib.classical._pursuit import CHUNK, approximate, choose, coefficients, improve
+from course_lib.kspace.checks import check_complex, check_sampling, check_sensitivities
+from course_lib.kspace.coils import combine, spread
+from course_lib.kspace.fourier import inverse, transform
 
 __all__ = ["DictionaryReconstruction", "learn", "reconstruct", "sparse_code"]
 

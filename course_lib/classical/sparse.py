@@ -26,10 +26,10 @@ import torch
 from torch.nn.functional import pad
 
 from course_lib._checks import Array, check_count, check_image, check_number
-from course_lib._coils import check_sensitivities, combine, spread
-from course_lib._fourier import check_complex, inverse
-from course_lib._sampling import check_sampling
 from course_lib.classical._wavelets import Frame
+from course_lib.kspace.checks import check_complex, check_sampling, check_sensitivities
+from course_lib.kspace.coils import combine, spread
+from course_lib.kspace.fourier import inverse
 
 __all__ = ["Reconstruction", "fista", "ista", "soft_threshold", "total_variation"]
 

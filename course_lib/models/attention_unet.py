@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib._checks import check_count
-from course_lib._resnet import IMAGENET_DEVIATION, IMAGENET_MEAN, RESNET_WIDTHS, ResNetEncoder, grey_weights
 from course_lib.images import pad_to_multiple
 from course_lib.models.attention import AttentionGate, ConcurrentSE
 from course_lib.models.autoencoders import check_batch
+from course_lib.models.resnet import IMAGENET_DEVIATION, IMAGENET_MEAN, RESNET_WIDTHS, ResNetEncoder, grey_weights
 
 __all__ = [
     "IMAGENET_DEVIATION", "IMAGENET_MEAN", "AttentionUNet", "DecoderBlock", "ResidualBlock", "freeze", "grey_weights",

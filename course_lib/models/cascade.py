@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from course_lib._checks import check_count
-from course_lib._coils import combine
-from course_lib._data_consistency import DataConsistency, check_acquisition
-from course_lib._fourier import inverse, transform
+from course_lib.kspace import DataConsistency
+from course_lib.kspace.checks import check_acquisition
+from course_lib.kspace.coils import combine
+from course_lib.kspace.fourier import inverse, transform
 from course_lib.models.unet import UNet
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from course_lib._checks import check_count
-from course_lib._receptive_field import footprint, receptive_field, receptive_field_formula
 from course_lib.models.autoencoders import check_batch
+from course_lib.models.receptive_field import footprint, receptive_field, receptive_field_formula
 
-__all__ = ["DnCNN", "IRCNN_DILATIONS", "footprint", "receptive_field", "receptive_field_formula"]
+__all__ = ["IRCNN_DILATIONS", "DnCNN", "footprint", "receptive_field", "receptive_field_formula"]
 
 # seven layers that see as far as 16 do: 33×33 pixels. Source: Zhang et al. 2017b (IRCNN), figure 2
 IRCNN_DILATIONS = (1, 2, 3, 4, 3, 2, 1)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from course_lib._checks import check_count, check_number
-from course_lib._loss_checks import check_tensors
+from course_lib._checks import check_count, check_number, check_tensors
 from course_lib.images import pad_to_multiple
 from course_lib.losses import kl_divergence
 from course_lib.models.autoencoders import MyronenkoCAE, check_batch

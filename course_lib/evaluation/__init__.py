@@ -1,0 +1,42 @@
+"""Methods side by side: `compare` makes the table, `tune` gives each method its best chance, `sweep` varies the noise.
+
+`compare_reconstructions` and `tune_reconstruction` do the same for k-space. `paired_tests` asks which differences of a
+table are more than chance.
+
+A method is a function `f(noisy, sigma)` of a batch (N, 1, H, W) that returns the denoised batch: `filters.gaussian`,
+`bm3d`, or a network, as `lambda noisy, sigma: training.denoise(network, noisy)`. `corrupt` is a noise function,
+`f(image, sigma, generator=...)`, as `noise.gaussian`. Images are float tensors in [0, 1].
+
+A reconstruction is a function `f(measured, mask)` of a batch that returns the images: a network, or
+`lambda measured, mask: training.reconstruct(network, measured, mask)`. What is acquired is told by
+`f(image, generator=...) -> (measured, mask)`, as `training.undersampling(4, 0.08)`.
+
+What is scored: outputs clipped to [0, 1], the noisy image as it is; of reconstructions the magnitude, clipped. Noise
+and mask of image i depend on (seed, i) alone, so every method sees the same, whatever it is compared with. The global
+random state is left alone.
+"""
+
+from __future__ import annotations
+
+from course_lib.evaluation.comparing import METRICS, compare, compare_reconstructions, sweep, tune, tune_reconstruction
+from course_lib.evaluation.paired import PairedTest, PairedTests, holm, paired_test, paired_tests
+from course_lib.evaluation.results import NOISY, ZERO_FILLED, Comparison, Sweep, Tuning
+
+__all__ = [
+    "METRICS",
+    "NOISY",
+    "ZERO_FILLED",
+    "Comparison",
+    "PairedTest",
+    "PairedTests",
+    "Sweep",
+    "Tuning",
+    "compare",
+    "compare_reconstructions",
+    "holm",
+    "paired_test",
+    "paired_tests",
+    "sweep",
+    "tune",
+    "tune_reconstruction",
+]

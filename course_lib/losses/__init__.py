@@ -1,0 +1,23 @@
+"""What is minimised: losses as modules, `loss(prediction, target)` -> a scalar, for `training.fit` or a loop by hand.
+
+Images are tensors (N, C, H, W). L1 and L2 are PyTorch's own: `torch.nn.L1Loss()` and `torch.nn.MSELoss()`.
+Nothing here has parameters to train or anything to save. Unlike `metrics`, a loss does not refuse NaN (`fit` does).
+Under autocast all but the network of PerceptualLoss compute in float32. `kl_divergence` is one term of a loss.
+"""
+
+from __future__ import annotations
+
+from course_lib.losses.attention import attention_loss
+from course_lib.losses.perceptual import PerceptualLoss
+from course_lib.losses.similarity import Charbonnier, DSSIMLoss, MixLoss, MSSSIMLoss, SSIMLoss, kl_divergence
+
+__all__ = [
+    "Charbonnier",
+    "DSSIMLoss",
+    "MSSSIMLoss",
+    "MixLoss",
+    "PerceptualLoss",
+    "SSIMLoss",
+    "attention_loss",
+    "kl_divergence",
+]

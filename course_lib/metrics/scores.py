@@ -1,0 +1,259 @@
+"""Scores of an image: a number for an image (H, W), N numbers for a batch (N, C, H, W)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from course_lib._checks import Array, check_count, check_data_range, check_image, check_mask, check_pair
+from course_lib.metrics.structure import check_scales, check_sides, precise, scale_terms, scale_weights
+from course_lib.metrics.structure import ssim_map as _ssim_map
+
+
+def mse(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+    """Mean squared error, in squared units of the image.
+
+    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,). mask: boolean, of the same shape.
+    Raises TypeError/ValueError on bad input.
+    Source: lecture on denoising and reconstruction, evaluation metrics; lab 02.
+    """
+    check_pair(prediction, target)
+    check_mask(mask, target)
+    return _mean((prediction - target) ** 2, mask)
+
+
+def psnr(prediction: Array, target: Array, *, data_range: float, mask: Array | None = None) -> Array:
+    """Peak signal-to-noise ratio in dB: `10 log10(data_range² / MSE)`; infinite where the two are equal.
+
+    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,), each image with its own MSE. mask: as for `mse`.
+    Raises TypeError/ValueError on bad input. Source: lecture, evaluation metrics; lab 02.
+    """
+    check_pair(prediction, target)
+    check_mask(mask, target)
+    data_range = check_data_range(data_range, target)
+    error = _mean((prediction - target) ** 2, mask)
+    if isinstance(error, torch.Tensor):
+        return 10 * torch.log10(data_range**2 / error)
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(data_range**2 / error)
+
+
+def snr(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+    """Signal-to-noise ratio in dB: `10 log10(sum target² / sum (prediction - target)²)`; infinite for equal images.
+
+    Unlike PSNR it needs no data range, but it changes with the brightness of the target: compare it on one image only.
+    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,). mask: as for `mse`.
+    Raises TypeError/ValueError on bad input. Source: lecture, evaluation metrics; lab 05.
+    """
+    check_pair(prediction, target)
+    check_mask(mask, target)
+    signal, error = _mean(target**2, mask), _mean((prediction - target) ** 2, mask)
+    if isinstance(error, torch.Tensor):
+        return 10 * torch.log10(signal / error)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 10 * np.log10(signal / error)
+
+
+def ssim(
+    prediction: Array,
+    target: Array,
+    *,
+    data_range: float,
+    mask: Array | None = None,
+    window: str = "gaussian",
+    k1: float = 0.01,
+    k2: float = 0.03,
+) -> Array:
+    """Structural similarity: the mean of the local SSIM map, 1 for equal images.
+
+    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,); at least 11 pixels a side (7 for "uniform").
+    window: "gaussian" as Wang et al. 2004 (11×11, sigma 1.5, population covariance), or "uniform" (7×7, sample
+    covariance), the default of scikit-image, in which some published tables are computed. Only windows that lie whole
+    inside the image count. mask: as for `mse`; it chooses the windows by their centre.
+    Raises TypeError/ValueError on bad input.
+    Source: Wang et al. 2004, equation 13; lecture, evaluation metrics; lab 02.
+    """
+    check_pair(prediction, target)
+    check_mask(mask, target)
+    data_range = check_data_range(data_range, target)
+    if window not in ("gaussian", "uniform"):
+        raise ValueError(f"window: expected 'gaussian' or 'uniform', got {window!r}")
+    size = 11 if window == "gaussian" else 7
+    if min(prediction.shape[-2:]) < size:
+        raise ValueError(
+            f"prediction and target: expected at least {size}×{size} pixels for a {window} window,"
+            f" got {tuple(prediction.shape[-2:])}"
+        )
+    if mask is not None:
+        half = size // 2
+        mask = mask[..., half:-half, half:-half]  # (…, H, W) -> (…, H', W'), the centres of whole windows
+        check_mask(mask, mask)
+    if isinstance(prediction, torch.Tensor):
+        values = _ssim_map(*precise(prediction, target), data_range, window, k1, k2)
+        return _mean(values, mask).to(prediction.dtype)
+    return _mean(_ssim_map(*_doubles(prediction, target), data_range, window, k1, k2).numpy(), mask)
+
+
+def dssim(
+    prediction: Array, target: Array, *, data_range: float, mask: Array | None = None, window: str = "gaussian"
+) -> Array:
+    """Structural dissimilarity: `(1 - SSIM) / 2`, from 0 (equal) to 1. Arguments and shapes as for `ssim`.
+
+    Source: healthy-brain thesis, loss functions; lab 05.
+    """
+    return (1 - ssim(prediction, target, data_range=data_range, mask=mask, window=window)) / 2
+
+
+def ms_ssim(
+    prediction: Array,
+    target: Array,
+    *,
+    data_range: float,
+    mask: Array | None = None,
+    scales: int = 5,
+    k1: float = 0.01,
+    k2: float = 0.03,
+) -> Array:
+    """Multi-scale SSIM: contrast and structure on a pyramid of scales, luminance at the coarsest; 1 for equal images.
+
+    The image is halved from scale to scale (means of 2×2 pixels). The mean of each scale is raised to its weight
+    (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), and the results are multiplied. A scale whose mean is negative, where
+    prediction and target vary against each other, counts as 0, and so makes the whole 0, with gradient 0
+    (`losses.MSSSIMLoss` keeps a gradient there).
+    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,), the mean of the channels' values; at least 161 pixels
+    a side, so that the coarsest scale holds one 11×11 window. scales: 1 to 5; fewer scales need 81, 41, 21, 11 pixels,
+    and the first weights, divided by their sum, apply. The coarse windows stand in the middle of the image: 2×4 of them
+    in 181×217 pixels. mask: chooses windows by their centre, in coarser scales by the share of the centre inside.
+    Raises TypeError/ValueError on bad input.
+    Source: Wang, Simoncelli and Bovik 2003, equation 7, windows as in `ssim`; lab 05. An odd last row or column is kept
+    as it is, as in their program and in piqa; pytorch-msssim averages it with zeros, torchmetrics and MONAI drop it.
+    """
+    check_pair(prediction, target)
+    check_mask(mask, target)
+    data_range = check_data_range(data_range, target)
+    scales = check_scales(scales)
+    check_sides(prediction.shape, scales)
+    is_tensor = isinstance(prediction, torch.Tensor)
+    pair = precise(prediction, target) if is_tensor else _doubles(prediction, target)
+    if mask is not None:
+        mask = torch.as_tensor(mask).to(pair[0])
+    terms = scale_terms(*pair, data_range, scales, k1, k2, mask)
+    positive = terms > 0
+    # the power of 0 has an infinite slope: it must not reach the gradient, where it would become NaN
+    powers = torch.where(positive, terms, 1) ** scale_weights(scales, terms)
+    values = powers.prod(0) * positive.all(0)  # () or (N, C)
+    values = values.mean(-1) if values.ndim else values
+    return values.to(prediction.dtype) if is_tensor else values.numpy()[()]
+
+
+def coc(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+    """Coefficient of correlation of the pixels (Pearson's r), from -1 to 1. NaN where one of the two is constant.
+
+    It does not see a wrong brightness or contrast: 2·target + 1 scores 1, -target scores -1.
+    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,). mask: as for `mse`.
+    Raises TypeError/ValueError on bad input. Source: lecture, evaluation metrics; lab 05.
+    """
+    check_pair(prediction, target)
+    check_mask(mask, target)
+    return _correlation(prediction, target, lambda image: image, mask)
+
+
+def epi(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
+    """Edge preservation index: the correlation of the two Laplacians, 1 where all edges are kept. NaN where one is 0.
+
+    The Laplacian is that of 3×3 pixels with four neighbours; only neighbourhoods inside the image count. Noise left
+    over lowers it as blurred edges do. prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,); at least 3 pixels
+    a side. mask: chooses the neighbourhoods by their centre. Raises TypeError/ValueError on bad input.
+    Source: Sattar et al. 1997; lecture, evaluation metrics; lab 05.
+    """
+    check_pair(prediction, target)
+    check_mask(mask, target)
+    if min(prediction.shape[-2:]) < 3:
+        raise ValueError(f"prediction and target: expected at least 3×3 pixels, got {tuple(prediction.shape[-2:])}")
+    if mask is not None:
+        mask = mask[..., 1:-1, 1:-1]
+        check_mask(mask, mask)
+    return _correlation(prediction, target, _laplacian, mask)
+
+
+def residual_whiteness(noisy: Array, denoised: Array, *, mask: Array | None = None, radius: int = 2) -> Array:
+    """How white the removed noise is: 1 if its pixels are uncorrelated, 0.1 if they correlate 10 times as chance would.
+
+    With the residual r = noisy - denoised, minus its mean, each lag up to `radius` pixels has the statistic
+    z = sum(r_p r_q) / sqrt(sum(r_p² r_q²)) over all pairs p, q so far apart. For white noise z has mean 0 and standard
+    deviation 1, also where the noise is stronger in some places than in others. The result, 1 / sqrt(mean z²), has no
+    unit; for white noise and the 12 lags of radius 2 chance keeps it from 0.7 to 1.7. The same correlation stands out
+    more the more pixels there are: compare methods on one image. Anatomy among the removed lowers it, and so does a
+    filter that takes only some frequencies of the noise away. A 1 alone is no praise: half the noise is white, too.
+    noisy, denoised: (H, W) -> a number, (N, C, H, W) -> (N,), more than `radius` pixels a side. mask: as for `mse`;
+    only pairs inside count. NaN where nothing, or a constant, was removed. Raises TypeError/ValueError on bad input.
+    Source: the residual as "method noise": Buades et al. 2005; z: Lobato et al. 2001, for images; lab 05.
+    """
+    check_image(noisy, "noisy", shapes=True)
+    check_image(denoised, "denoised", shapes=True)
+    check_pair(noisy, denoised)
+    check_mask(mask, noisy)
+    radius = check_count(radius, "radius")
+    height, width = noisy.shape[-2:]
+    if min(height, width) <= radius:
+        raise ValueError(f"noisy and denoised: expected more than {radius} pixels a side, got {height}×{width}")
+    is_tensor = isinstance(noisy, torch.Tensor)
+    first, second = precise(noisy, denoised) if is_tensor else _doubles(noisy, denoised)
+    if mask is not None:
+        mask = torch.as_tensor(mask)
+    residual, flat = _centred(first - second, noisy, mask)
+    if mask is not None:
+        residual = residual * mask
+    squares, axes = [], (0, 1) if residual.ndim == 2 else (1, 2, 3)
+    for down in range(radius + 1):
+        for right in range(-radius if down else 1, radius + 1):
+            # p is the part of the image that has a partner, q its partners
+            p = residual[..., : height - down, max(0, -right) : width - max(0, right)]
+            q = residual[..., down:, max(0, right) : width - max(0, -right)]
+            product = p * q
+            squares.append(product.sum(axes) ** 2 / (product**2).sum(axes))  # z²
+    values = torch.where(flat, torch.nan, torch.stack(squares).mean(0) ** -0.5)
+    return values.to(noisy.dtype) if is_tensor else values.numpy()[()]
+
+
+def _mean(values: Array, mask: Array | None) -> Array:
+    """Mean of each image, over the mask if there is one: (H, W) -> (), (N, C, H, W) -> (N,)."""
+    axes = (0, 1) if values.ndim == 2 else (1, 2, 3)
+    if mask is None:
+        return values.mean(axes)
+    return (values * mask).sum(axes) / mask.sum(axes)
+
+
+def _doubles(*images: np.ndarray) -> tuple[torch.Tensor, ...]:
+    """As tensors in double precision: local variances are small differences of large squares."""
+    return tuple(torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64)) for image in images)
+
+
+def _laplacian(image: Array) -> Array:
+    """(…, H, W) -> (…, H - 2, W - 2)."""
+    vertical = image[..., :-2, 1:-1] + image[..., 2:, 1:-1]
+    horizontal = image[..., 1:-1, :-2] + image[..., 1:-1, 2:]
+    return vertical + horizontal - 4 * image[..., 1:-1, 1:-1]
+
+
+def _correlation(prediction: Array, target: Array, feature: Callable[[Array], Array], mask: Array | None) -> Array:
+    """Pearson's r of a feature of the two images, over the mask; NaN where a feature does not vary."""
+    is_tensor = isinstance(prediction, torch.Tensor)
+    pair = precise(prediction, target) if is_tensor else _doubles(prediction, target)
+    if mask is not None:
+        mask = torch.as_tensor(mask)
+    images = zip(pair, (prediction, target), strict=True)
+    (a, flat_a), (b, flat_b) = (_centred(feature(image), given, mask) for image, given in images)
+    r = _mean(a * b, mask) / (_mean(a * a, mask) * _mean(b * b, mask)) ** 0.5
+    r = torch.where(flat_a | flat_b, torch.nan, r)
+    return r.to(prediction.dtype) if is_tensor else r.numpy()[()]
+
+
+def _centred(values: torch.Tensor, image: Array, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Values computed from an image minus their mean over the mask, and whether they vary by rounding errors only."""
+    mean = _mean(values, mask)
+    values = values - (mean if values.ndim == 2 else mean.reshape(-1, 1, 1, 1))
+    eps = (torch if isinstance(image, torch.Tensor) else np).finfo(image.dtype).eps
+    size = torch.as_tensor(image).to(values)
+    return values, _mean(values**2, mask) <= (16 * float(eps)) ** 2 * _mean(size**2, None)

@@ -1,0 +1,46 @@
+"""What the labs look at: panels with difference maps, loss curves, curves with error bars, a noise slider.
+
+Every function returns a matplotlib `Figure` that shows itself as the last line of a notebook cell (inside a
+loop: `display(...)`; outside a notebook: `figure.savefig(...)`). Figures are made without pyplot, so none is
+shown twice or stays in memory. Images are (H, W), (1, H, W) or (1, 1, H, W), numpy or torch on any device,
+floating point in [0, data_range]; one pixel is one square, never smoothed. `title` is the place to state the
+finding.
+
+matplotlib, ipywidgets and IPython are imported when something is drawn, not when this module is imported.
+Lab 00 plays with `noise_slider`; every lab uses the rest.
+"""
+
+from __future__ import annotations
+
+from course_lib.viz.curves import LiveCurves, curve_with_errors, loss_curves
+from course_lib.viz.figures import figure
+from course_lib.viz.methods import method_panel
+from course_lib.viz.panels import gallery, panel
+from course_lib.viz.play import (
+    blind_test,
+    consistency_slider,
+    filter_slider,
+    level_slider,
+    noise_slider,
+    plane_slider,
+    receptive_field_slider,
+    sampling_slider,
+)
+
+__all__ = [
+    "LiveCurves",
+    "blind_test",
+    "consistency_slider",
+    "curve_with_errors",
+    "figure",
+    "filter_slider",
+    "gallery",
+    "level_slider",
+    "loss_curves",
+    "method_panel",
+    "noise_slider",
+    "panel",
+    "plane_slider",
+    "receptive_field_slider",
+    "sampling_slider",
+]

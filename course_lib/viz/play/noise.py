@@ -1,0 +1,118 @@
+"""The noise slider of labs 00 and 01, and the picture that stands in for it on paper. Public in `viz`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from course_lib._checks import Array, check_number
+from course_lib.viz.figures import colour_bar, image_grid, picture, png, show, show_difference, size_note
+from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STATIC_LEVELS = 4
+
+
+def noise_slider(
+    image: Array,
+    corrupt: Callable[..., Array],
+    *,
+    label: str = "sigma",
+    minimum: float = 0.0,
+    maximum: float = 0.5,
+    value: float = 0.1,
+    step: float | None = None,
+    seed: int = 0,
+    data_range: float = 1.0,
+    title: str | None = None,
+    live: bool | None = None,
+) -> Any:
+    """A slider for the noise level over clean, noisy and difference image; on paper four levels side by side.
+
+    `corrupt(image, level, generator=...)` is one of `noise` (gaussian, rician, ...) or your own. Each call
+    gets a new generator with the same `seed`, so the pattern of the noise stays while its level moves. The
+    level runs from `minimum` to `maximum` in steps of `step` (default: a fiftieth of the way), in the units
+    of `corrupt`.
+
+    Returns an ipywidgets box (slider, picture) in a notebook, and a static `Figure` with four levels
+    elsewhere, without ipywidgets and in profile ci; `live` overrides the choice. Leave it on the last line of
+    a cell. Raises ValueError or TypeError for what is no image, and for a value outside [minimum, maximum].
+    Lab 00.
+    """
+    clean = picture(image, "image")
+    data_range = check_number(data_range, "data_range", low=0, above=True)
+    minimum, maximum = check_number(minimum, "minimum"), check_number(maximum, "maximum")
+    if minimum >= maximum:
+        raise ValueError(f"minimum: expected a number below maximum ({maximum:g}), got {minimum:g}")
+    value = check_number(value, "value", low=minimum, high=maximum)
+    step = (maximum - minimum) / 50 if step is None else check_number(step, "step", low=0, above=True)
+
+    def corrupted(level: float) -> np.ndarray:
+        if isinstance(image, torch.Tensor):
+            generator: Any = torch.Generator(device=image.device).manual_seed(seed)
+        else:
+            generator = np.random.default_rng(seed)
+        return picture(corrupt(image, level, generator=generator), "what corrupt returns", clean)
+
+    def static() -> Figure:
+        drawn = image_grid(1, STATIC_LEVELS, clean.shape, title)
+        levels = np.linspace(minimum, maximum, STATIC_LEVELS).tolist()
+        for axes, level in zip(drawn.subplots(1, STATIC_LEVELS), levels, strict=True):
+            show(axes, corrupted(level), f"{label} = {level:.3g}", size_note(clean), 0, data_range)
+        return drawn
+
+    ipywidgets = widgets(live)
+    if ipywidgets is None:
+        return static()
+
+    draw = _drawing(clean, corrupted, label, maximum, value, data_range, title)
+    slider = ipywidgets.FloatSlider(
+        value=value,
+        min=minimum,
+        max=maximum,
+        step=step,
+        description=label,
+        readout_format=".3f",
+        layout=ipywidgets.Layout(**WIDE),
+    )
+    shown = shown_picture(draw(value))
+    slider.observe(lambda change: setattr(shown, "value", draw(change["new"])), names="value")
+
+    return box([slider, shown], static)
+
+
+def _drawing(
+    clean: np.ndarray,
+    corrupted: Callable[[float], np.ndarray],
+    label: str,
+    maximum: float,
+    value: float,
+    data_range: float,
+    title: str | None,
+) -> Callable[[float], bytes]:
+    """What turns a level into a PNG of clean, noisy and difference image."""
+    drawn = image_grid(1, 3, clean.shape, title, smallest=2.8)
+    left, middle, right = drawn.subplots(1, 3)
+    # one scale for all levels, so that the map pales as the level falls
+    limit = 1.5 * float((corrupted(maximum) - clean).std()) or data_range
+    show(left, clean, "clean", size_note(clean), 0, data_range)
+    noisy = show(middle, clean, "noisy", "", 0, data_range)
+    difference = show_difference(right, clean - clean, "difference (noisy - clean)", "", limit)
+    colour_bar(drawn, difference, [right], data_range, saturated=True)
+
+    def draw(level: float) -> bytes:
+        now = corrupted(level)
+        noisy.set_data(now)
+        difference.set_data(now - clean)
+        middle.set_xlabel(f"{label} = {level:.3g}")
+        right.set_xlabel(f"mean {(now - clean).mean():+.3f}\nstandard deviation {(now - clean).std():.3f}")
+        return png(drawn)
+
+    draw(value)
+    drawn.set_layout_engine("none")  # laid out once: an update then costs half
+    return draw

@@ -1,0 +1,51 @@
+"""What the sliders of `viz` share: whether they are live, how wide a control is, what stands in for them on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from course_lib.viz.figures import in_notebook, png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Layout of a slider or a menu.
+WIDE = {"width": "480px", "max_width": "95%"}
+
+
+def widgets(live: bool | None) -> ModuleType | None:
+    """ipywidgets, or None where a static picture is wanted: on paper, in profile ci, without ipywidgets.
+
+    live: overrides the choice between a notebook and elsewhere.
+    """
+    if not (in_notebook() if live is None else live):
+        return None
+    try:
+        import ipywidgets
+    except ImportError:
+        return None
+    return ipywidgets
+
+
+def shown_picture(value: bytes) -> Any:
+    """A widget that shows a PNG; its `value` is to be set when a control moves.
+
+    Rendered here and sent as a picture: needs no further extension in JupyterLab, Colab or VS Code.
+    """
+    import ipywidgets
+
+    natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
+    return ipywidgets.Image(value=value, format="png", layout=natural_size)
+
+
+def box(parts: Sequence[Any], static: Callable[[], Figure]) -> Any:
+    """The parts below each other; a saved notebook, which has no kernel, shows the figure that `static` draws."""
+    import ipywidgets
+
+    class Box(ipywidgets.VBox):
+        def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
+
+    return Box(list(parts))
