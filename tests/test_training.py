@@ -20,7 +20,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib import noise, profiles, training
+from course_lib import files, noise, profiles, training
 from course_lib.training import History, Profile, checkpoint, denoise, engine, fit, fixed_seed, profile, seeded
 
 MSE = nn.functional.mse_loss
@@ -544,7 +544,7 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.undo()
-    monkeypatch.setattr(checkpoint.os, "replace", crash)
+    monkeypatch.setattr(files.os, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
         quiet(small_model(), images(), epochs=2, checkpoint=path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["run.pt"]

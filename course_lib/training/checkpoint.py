@@ -6,35 +6,77 @@ It is written whole or not at all, and never mistaken for that of another run.
 from __future__ import annotations
 
 import math
-import os
 import zlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from course_lib.files import whole_file
 from course_lib.training.batches import Batches
+from course_lib.training.history import History
+from course_lib.training.validation import Loss, mean_of
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from course_lib.training.learner import Learner
 
 FORMAT = 1
 
 
-def save(path: Path, state: dict[str, Any], fingerprint: Mapping[str, Any]) -> None:
-    """Write `state` so that at every moment the file is the old one or the new one, also when power fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".tmp")
-    try:
-        with open(unfinished, "wb") as file:
-            torch.save({"format": FORMAT, "fingerprint": dict(fingerprint), **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+class Checkpoint:
+    """The file of one run of `fit`: written after each epoch, and read where an interrupted run goes on.
+
+    A file of another run is refused, by what tells them apart: model, data, noise, loss and settings.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        learner: Learner,
+        pairs: Batches,
+        held_out: Batches | None,
+        loss: Loss,
+        accelerator: Accelerator,
+        epochs: int,
+        settings: Mapping[str, Any],
+    ) -> None:
+        plateau, schedule = settings["plateau"], settings["schedule"]
+        self.path, self.accelerator, self.epochs = path, accelerator, epochs
+        self.fingerprint = {
+            **_describe(learner.model, pairs, partial(mean_of, loss), accelerator.device),
+            **settings,
+            "optimizer": f"{type(learner.updates).__name__} {learner.updates.defaults}",
+            "plateau": None if plateau is None else repr(sorted(plateau.items())),
+            # a file from before there were these holds none of them: None
+            "schedule": None if schedule is None else f"{schedule} over {epochs} epochs",
+            "mixed_precision": accelerator.mixed_precision,
+            "training images": len(pairs),
+            "validation images": None if held_out is None else len(held_out),
+        }
+
+    def resume(self, learner: Learner) -> tuple[History, dict[str, torch.Tensor] | None] | None:
+        """Bring the learner to where the file left it; returns the history and the best weights. None: no file."""
+        saved = _load(self.path, self.fingerprint, self.epochs)
+        if saved is None:
+            return None
+        learner.load_state_dict(saved["parts"])
+        return History(**saved["history"]), saved["best"]
+
+    def save(self, learner: Learner, history: History, best: dict[str, torch.Tensor] | None) -> None:
+        """Write the file; all processes wait until the main one has done so."""
+        if self.accelerator.is_main_process:
+            state = {"parts": learner.state_dict(), "history": history.as_dict(), "best": best}
+            with whole_file(self.path) as file:
+                torch.save({"format": FORMAT, "fingerprint": self.fingerprint, **state}, file)
+        self.accelerator.wait_for_everyone()
 
 
-def load(path: Path, fingerprint: Mapping[str, Any], epochs: int) -> dict[str, Any] | None:
+def _load(path: Path, fingerprint: Mapping[str, Any], epochs: int) -> dict[str, Any] | None:
     """The saved state; None where there is no file, ValueError where it cannot be read or used here."""
     if not path.exists():
         return None
@@ -60,7 +102,7 @@ def load(path: Path, fingerprint: Mapping[str, Any], epochs: int) -> dict[str, A
     return state
 
 
-def describe(model: nn.Module, pairs: Batches, loss: Callable, device: torch.device) -> dict[str, Any]:
+def _describe(model: nn.Module, pairs: Batches, loss: Callable, device: torch.device) -> dict[str, Any]:
     """What tells this run's model, data, noise and loss from another's.
 
     Names of functions would not show another noise level in a lambda, so the first image and what becomes of

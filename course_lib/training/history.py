@@ -21,3 +21,17 @@ class History:
     def as_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, fit for JSON; `History(**d)` is the way back."""
         return asdict(self)
+
+    def add_validation(self, means: list[float], min_delta: float, patience: int | None) -> None:
+        """Add the validation loss and the metrics of an epoch, and decide which epoch is the best and whether to stop.
+
+        The best epoch is the last one that came more than `min_delta` below the best one before it.
+        """
+        loss, *others = means
+        self.validation_loss.append(loss)
+        for numbers, mean in zip(self.metrics.values(), others, strict=True):
+            numbers.append(mean)
+        epoch = len(self.validation_loss)
+        if self.best_epoch is None or loss < self.validation_loss[self.best_epoch - 1] - min_delta:
+            self.best_epoch = epoch
+        self.stopped_early = patience is not None and epoch - self.best_epoch >= patience

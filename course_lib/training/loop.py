@@ -4,24 +4,22 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from course_lib.profiles import fixed_seed
-from course_lib.training import checkpoint as checkpoints
-from course_lib.training.average import WeightAverage
 from course_lib.training.batches import Batches
+from course_lib.training.checkpoint import Checkpoint
 from course_lib.training.engine import engine
+from course_lib.training.epoch import train_epoch
 from course_lib.training.history import History
-from course_lib.training.schedules import rates
+from course_lib.training.learner import Learner
+from course_lib.training.progress import Bar
 from course_lib.training.settings import check_finite, check_options, check_settings
-from course_lib.training.validation import Loss, best_epoch, mean_of, validate
+from course_lib.training.validation import Loss, validate
 
 
 def fit(
@@ -104,118 +102,47 @@ def fit(
     pairs = Batches(train, "train", corrupt, transform, seed)
     pairs.check_model(model)
     held_out = None if validation is None else Batches(validation, "validation", corrupt, None, seed)
-    history, best, shown = History(metrics={name: [] for name in metrics}), None, {}
     steps = math.ceil(len(pairs) / batch_size)
+    make_optimizer = optimizer or partial(torch.optim.Adam, lr=learning_rate, weight_decay=weight_decay)
 
     with engine(model, device, mixed_precision, channels_last) as (accelerator, place):
-        from accelerate.utils import broadcast
-        from tqdm.auto import tqdm
-
-        rank, processes = accelerator.process_index, accelerator.num_processes
-        main = accelerator.is_main_process
-        look_every = 1 if accelerator.device.type == "cpu" else 20  # reading a number makes a GPU wait
-        if optimizer is None:
-            updates = torch.optim.Adam(model.parameters(), learning_rate, weight_decay=weight_decay)
-        else:
-            updates = optimizer(model.parameters())
-        scheduler = None if plateau is None else ReduceLROnPlateau(updates, **plateau)
-        rate_at = rates(updates, schedule, epochs * steps)
-        average = None if ema is None else WeightAverage(model, ema)
-        network, stepper = accelerator.prepare(model, updates)
-
-        parts = {"model": model, "optimizer": updates, "scheduler": scheduler, "scaler": accelerator.scaler}
-        parts["average"] = average
-        parts = {name: part for name, part in parts.items() if part is not None}
+        how = {"plateau": plateau, "schedule": schedule, "ema": ema}
+        learner = Learner(model, accelerator, optimizer=make_optimizer, steps=epochs * steps, **how)
+        history, best, file = History(metrics={name: [] for name in metrics}), None, None
         if checkpoint is not None:
-            settings = {
-                "seed": seed,
-                "batch_size": batch_size,
-                "optimizer": f"{type(updates).__name__} {updates.defaults}",
-                "patience and min_delta": [patience, min_delta],
-                "plateau": None if plateau is None else repr(sorted(plateau.items())),
-                # a file from before there were these holds none of them: None
-                "schedule": None if schedule is None else f"{schedule} over {epochs} epochs",
-                "ema": ema,
-                "clip_norm": clip_norm,
-                "metrics": list(metrics),
-                "mixed_precision": accelerator.mixed_precision,
-                "training images": len(pairs),
-                "validation images": None if held_out is None else len(held_out),
-            }
-            fingerprint = checkpoints.describe(model, pairs, partial(mean_of, loss), accelerator.device) | settings
-            saved = checkpoints.load(Path(checkpoint), fingerprint, epochs)
-            if saved is not None:
-                history, best = History(**saved["history"]), saved["best"]
-                for name, part in parts.items():
-                    part.load_state_dict(saved["parts"][name])
+            settings = {**how, "seed": seed, "batch_size": batch_size, "clip_norm": clip_norm, "metrics": list(metrics)}
+            settings["patience and min_delta"] = [patience, min_delta]
+            file = Checkpoint(Path(checkpoint), learner, pairs, held_out, loss, accelerator, epochs, settings)
+            history, best = file.resume(learner) or (history, best)
 
-        done = len(history.train_loss)
-        bar = tqdm(total=epochs * steps, initial=done * steps, unit="batch", disable=not (progress and main))
-        with bar:
-            for epoch in range(done, epochs):
+        with Bar(epochs, steps, len(history.train_loss), progress and accelerator.is_main_process) as bar:
+            for epoch in range(len(history.train_loss), epochs):
                 if history.stopped_early:
                     break
-                bar.set_description(f"epoch {epoch + 1}/{epochs}")
-                started, first_rate = time.perf_counter(), rate_at(epoch * steps)
-                total, seen = 0.0, 0
-                model.train()
-                with fixed_seed(seed, "model", epoch, rank):
-                    for step, batch in enumerate(pairs.order(epoch, batch_size)):
-                        rate, share = rate_at(epoch * steps + step), batch[rank::processes]
-                        # a process with no image left takes part with weight 0: the others wait for it
-                        clean, *given = map(place, pairs(share or batch[:1], "train", epoch))
-                        value = mean_of(loss, network(*given), clean)
-                        # gradients are averaged over processes: a share counts by its part of the batch
-                        accelerator.backward(value * (len(share) * processes / len(batch)))
-                        if clip_norm is not None:
-                            accelerator.clip_grad_norm_(model.parameters(), clip_norm)
-                        stepper.step()
-                        stepper.zero_grad()
-                        if average is not None:
-                            average.update(model)
-                        total, seen = total + value.detach() * len(share), seen + len(share)
-                        bar.update()
-                        if step % look_every == 0 or step == steps - 1:
-                            running = float(total) / max(seen, 1)
-                            check_finite("training", running, epoch, step, rate)
-                            shown["loss"] = f"{running:.4g}"
-                            bar.set_postfix(shown, refresh=False)
-                for buffer in [*model.buffers(), *(average.values.values() if average is not None else ())]:
-                    broadcast(buffer)  # BatchNorm statistics, and their average
-                history.train_loss.append(accelerator.reduce(total, "sum").item() / len(pairs))
-
+                bar.epoch(epoch + 1)
+                started, rate = time.perf_counter(), learner.rate_at(epoch * steps)
+                train_loss = train_epoch(
+                    learner, pairs, epoch, loss=loss, batch_size=batch_size, seed=seed, clip_norm=clip_norm,
+                    accelerator=accelerator, place=place, show=bar.batch,
+                )  # fmt: skip
+                history.train_loss.append(train_loss)
                 if held_out is not None:
-                    functions = [loss, *metrics.values()]
-                    showing = nullcontext() if average is None else average.shown(model)
-                    with showing, fixed_seed(seed, "validation", rank):
-                        means = validate(model, held_out, functions, batch_size, accelerator, place)
-                    check_finite("validation", means[0], epoch, steps - 1, rate)
-                    history.validation_loss.append(means[0])
-                    for name, number in zip(metrics, means[1:], strict=True):
-                        history.metrics[name].append(number)
-                    history.best_epoch = best_epoch(history.validation_loss, min_delta)
-                    if patience is not None:
-                        if history.best_epoch == epoch + 1:
-                            seen_now = model.state_dict() if average is None else average.values
-                            best = {name: tensor.cpu().clone() for name, tensor in seen_now.items()}
-                        history.stopped_early = epoch + 1 - history.best_epoch >= patience
-                    if scheduler is not None:
-                        scheduler.step(means[0])
-                    shown["validation"] = f"{means[0]:.4g}"
-                    bar.set_postfix(shown)
-                history.learning_rate.append(first_rate)
+                    means = validate(
+                        learner, held_out, [loss, *metrics.values()],
+                        batch_size=batch_size, seed=seed, accelerator=accelerator, place=place,
+                    )  # fmt: skip
+                    check_finite("validation", means[0], epoch, steps - 1, learner.rate)
+                    history.add_validation(means, min_delta, patience)
+                    if patience is not None and history.best_epoch == epoch + 1:
+                        best = learner.weights()
+                    if learner.plateau is not None:
+                        learner.plateau.step(means[0])
+                    bar.validated(means[0])
+                history.learning_rate.append(rate)
                 history.seconds.append(time.perf_counter() - started)
-
-                if checkpoint is not None:
-                    if main:
-                        states = {name: part.state_dict() for name, part in parts.items()}
-                        state = {"parts": states, "history": history.as_dict(), "best": best}
-                        checkpoints.save(Path(checkpoint), state, fingerprint)
-                    accelerator.wait_for_everyone()
-                if on_epoch is not None and main:
+                if file is not None:
+                    file.save(learner, history, best)
+                if on_epoch is not None and accelerator.is_main_process:
                     on_epoch(history)
-        if best is None and average is not None:
-            best = average.values
-        if best is not None:
-            model.load_state_dict(best)
+        learner.keep(best)
     return history

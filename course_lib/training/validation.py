@@ -1,31 +1,39 @@
-"""What `training.fit` computes of predictions: means of losses and metrics, and the epoch that was best."""
+"""What `training.fit` computes of predictions: means of losses and metrics over the validation images."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
+from course_lib.profiles import fixed_seed
 from course_lib.training.batches import Batches
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from course_lib.training.learner import Learner
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def validate(
-    model: nn.Module,
+    learner: Learner,
     held_out: Batches,
     functions: list[Loss],
+    *,
     batch_size: int,
-    accelerator: Any,
-    place: Callable,
+    seed: int,
+    accelerator: Accelerator,
+    place: Callable[[torch.Tensor], torch.Tensor],
 ) -> list[float]:
     """The mean of each function over the validation images, whose noise is the same every time."""
+    rank, model = accelerator.process_index, learner.model
     totals = torch.zeros(len(functions), device=accelerator.device)
-    mine = range(accelerator.process_index, len(held_out), accelerator.num_processes)
-    model.eval()
-    with torch.no_grad():
+    mine = range(rank, len(held_out), accelerator.num_processes)
+    with learner.averaged(), fixed_seed(seed, "validation", rank), torch.no_grad():
+        model.eval()
         for start in range(0, len(mine), batch_size):
             share = mine[start : start + batch_size]
             clean, *given = map(place, held_out(share, "validation"))
@@ -47,12 +55,3 @@ def mean_of(function: Loss, prediction: torch.Tensor, target: torch.Tensor) -> t
     if value.is_complex():
         raise TypeError("loss and metrics: expected real numbers, got complex ones: see squared_error, on_magnitude")
     return value.mean()
-
-
-def best_epoch(losses: list[float], min_delta: float) -> int:
-    """The last epoch, counted from 1, that came more than min_delta below the best one before it."""
-    best = 0
-    for index, value in enumerate(losses):
-        if value < losses[best] - min_delta:
-            best = index
-    return best + 1
