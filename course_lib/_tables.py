@@ -79,6 +79,31 @@ class Table:
         ]
 
 
+class ShownAsTable:
+    """What shows itself as the table that `_table()` makes: in a notebook, in text, on paper."""
+
+    def _table(self) -> Table:
+        raise NotImplementedError
+
+    def markdown(self) -> str:
+        """The table as Markdown."""
+        return self._table().markdown()
+
+    def latex(self) -> str:
+        """The same as a LaTeX `table`; it needs no package."""
+        return self._table().latex()
+
+    def html(self) -> str:
+        """The same as an HTML table."""
+        return self._table().html()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def __repr__(self) -> str:  # a saved notebook keeps this beside the HTML: a table, no dump of tensors
+        return self.markdown()
+
+
 def decimals(values: Sequence[float]) -> int:
     """How many digits after the point a column needs: 2 for decibels, 3 for SSIM, more for a small error."""
     largest = max((abs(value) for value in values if math.isfinite(value)), default=1.0)

@@ -8,8 +8,6 @@ How a head is made: :mod:`course_lib.data.heads`.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -21,6 +19,7 @@ import numpy as np
 from course_lib._checks import check_count
 from course_lib.data.fetch import data_folder
 from course_lib.data.heads import synthetic_head
+from course_lib.files import whole_file
 
 #: Part of every cache file's name: raise it whenever the heads change, so that no
 #: old file is taken for a new head.
@@ -75,12 +74,9 @@ def _read(path: Path, seed: int, number: int, slices: int) -> SyntheticSubject |
 
 
 def _write(path: Path, subject: SyntheticSubject) -> None:
-    """Keep a subject: first beside its place, then moved there, so that no reader sees half a file."""
-    temporary = None
+    """Keep a subject, or say why it cannot be kept and go on."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = file.name
+        with whole_file(path) as file:
             np.savez_compressed(
                 file,
                 # `paint` rounds to 16 bits: nothing is lost here
@@ -89,10 +85,7 @@ def _write(path: Path, subject: SyntheticSubject) -> None:
                 tissues=subject.tissues,
                 planes=subject.planes,
             )
-        os.replace(temporary, path)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         message = f"cannot keep the synthetic head in {path.parent} ({error}): going on without"
         warnings.warn(message, stacklevel=4)
 

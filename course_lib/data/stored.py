@@ -7,8 +7,6 @@ Records are read, not memory-mapped: mapped pages count as resident memory once 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +22,7 @@ from course_lib.data.fetch import data_folder
 from course_lib.data.intensity import unit_range
 from course_lib.data.planes import PROFILES, crop_or_pad, cut, resample
 from course_lib.data.volumes import Report, Scan, read_volume
+from course_lib.files import whole_file
 
 #: Part of every file's name: raise it whenever preparation changes, so that no old file is taken for a new one.
 CACHE_VERSION = 1
@@ -91,7 +90,8 @@ def store(
             count = _kept_count(kept, preparation)
             if count is None:
                 records = prepare(read_volume(path), preparation)
-                _write(kept, records)
+                with whole_file(kept) as file:
+                    records.tofile(file)
                 count = len(records)
         except (ValueError, FileNotFoundError) as error:
             report.refuse(path, error)
@@ -119,18 +119,6 @@ def _kept_count(kept: Path, preparation: Preparation) -> int | None:
         warnings.warn(f"damaged cache file {kept}: the volume is prepared again", stacklevel=4)
         return None
     return count
-
-
-def _write(kept: Path, records: np.ndarray) -> None:
-    """First beside its place, then moved there, so that no reader sees half a file."""
-    with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".part", delete=False) as file:
-        try:
-            records.tofile(file)
-            file.close()
-            os.replace(file.name, kept)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 class StoredSlices(torch.utils.data.Dataset):

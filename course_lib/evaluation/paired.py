@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from course_lib._checks import check_number
-from course_lib._tables import Table, decimals, number
+from course_lib._tables import ShownAsTable, Table, decimals, number
 from course_lib.evaluation.results import UNITS, Comparison
 
 
@@ -80,8 +80,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 @dataclass(frozen=True, repr=False)
-class PairedTests:
-    """What `paired_tests` found; the last line of a cell shows it as a table.
+class PairedTests(ShownAsTable):
+    """What `paired_tests` found; the last line of a cell shows it as a table, bold where Holm's p < 1 - confidence.
 
     tests: {method: PairedTest of method - reference}.   means: {method: mean}, the reference's too.
     corrected: {method: Holm's p}.
@@ -94,21 +94,6 @@ class PairedTests:
     corrected: dict[str, float]
     confidence: float
     caption: str
-
-    def markdown(self) -> str:
-        """The table as Markdown; a difference that Holm's p finds below 1 - confidence is bold."""
-        return self._table().markdown()
-
-    def latex(self) -> str:
-        """The same as a LaTeX `table`."""
-        return self._table().latex()
-
-    def html(self) -> str:
-        """The same as an HTML table."""
-        return self._table().html()
-
-    _repr_html_ = html
-    __repr__ = markdown  # a saved notebook keeps this beside the HTML
 
     def _table(self) -> Table:
         unit = UNITS.get(self.metric, "")

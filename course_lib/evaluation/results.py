@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from course_lib._checks import check_count
-from course_lib._tables import Table, decimals, number
+from course_lib._tables import ShownAsTable, Table, decimals, number
 from course_lib.viz import method_panel
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ UNITS = {"PSNR": " (dB)", "SNR": " (dB)"}
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
-    """What `compare` or `compare_reconstructions` found; the last line of a cell shows it as a table.
+class Comparison(ShownAsTable):
+    """What `compare` or `compare_reconstructions` found; the last line of a cell shows it as a table, mean ± sd over slices.
 
     values: {region: {metric: {method: array (repeats, slices)}}}; the first method is the noisy or zero-filled image.
     seconds: {method: seconds a slice}.   kept: the slices whose pictures are kept.
@@ -60,21 +60,6 @@ class Comparison:
     def sd(self, method: str, metric: str = "PSNR", region: str | None = None) -> float:
         """Standard deviation over slices, that of a sample (divided by slices - 1); nan for one slice."""
         return _sd(self.per_slice(method, metric, region))
-
-    def markdown(self) -> str:
-        """The table as Markdown: mean ± standard deviation over slices, the best mean of each column in bold."""
-        return self._table().markdown()
-
-    def latex(self) -> str:
-        """The same as a LaTeX `table`; it needs no package."""
-        return self._table().latex()
-
-    def html(self) -> str:
-        """The same as an HTML table."""
-        return self._table().html()
-
-    _repr_html_ = html
-    __repr__ = markdown  # a saved notebook keeps this beside the HTML: a table, no dump of tensors
 
     def panel(
         self,
@@ -135,7 +120,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, repr=False)
-class Tuning:
+class Tuning(ShownAsTable):
     """What `tune` found: use it as `filters.median(noisy, sigma, **tuning.best)`.
 
     best: {parameter: value}.   tried: [({parameter: value}, score, seconds a slice)], the best one first.
@@ -146,21 +131,6 @@ class Tuning:
     tried: list[tuple[dict[str, Any], float, float]]
     at_edge: tuple[str, ...]
     caption: str
-
-    def markdown(self) -> str:
-        """What was tried as Markdown, the best one first and in bold."""
-        return self._table().markdown()
-
-    def latex(self) -> str:
-        """The same as a LaTeX `table`."""
-        return self._table().latex()
-
-    def html(self) -> str:
-        """The same as an HTML table."""
-        return self._table().html()
-
-    _repr_html_ = html
-    __repr__ = markdown  # a saved notebook keeps this beside the HTML: a table, no dump of tensors
 
     def _table(self) -> Table:
         digits = decimals([score for _, score, _ in self.tried])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib._tables import Table, number
+from course_lib._tables import ShownAsTable, Table, number
 from course_lib.evaluation import NOISY, Comparison
 from course_lib.models._card import Card
 
@@ -23,7 +23,7 @@ TAKEN = (NOISY, "noisy", "clean")
 
 
 @dataclass(frozen=True, repr=False)
-class Leaderboard:
+class Leaderboard(ShownAsTable):
     """What `leaderboard.evaluate` found; the last line of a cell shows the ranked table.
 
     comparisons: {noise: `evaluation.Comparison`}: noisy, BM3D's forms, then the models, best first; empty where no
@@ -68,17 +68,6 @@ class Leaderboard:
     def value(self, name: str, kind: str, metric: str = "PSNR", region: str = "brain") -> float:
         """Mean over slices under one noise, of a model or of "BM3D", which has the best value of its forms."""
         return max(self.comparisons[kind].mean(form, metric, region) for form in self._forms(name, kind))
-
-    def markdown(self) -> str:
-        """The ranked table."""
-        return self._table().markdown()
-
-    def html(self) -> str:
-        """The same as an HTML table."""
-        return self._table().html()
-
-    _repr_html_ = html
-    __repr__ = markdown
 
     def csv(self) -> str:
         """The same for a spreadsheet: a header, then a line for each row, numbers as measured."""

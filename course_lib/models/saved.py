@@ -7,14 +7,13 @@ this library's own code. Lab 14.
 
 from __future__ import annotations
 
-import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib import __version__
+from course_lib.files import write_whole
 from course_lib.models._card import Card, from_json, to_json
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def save(
                 limit = ", none beyond 65504" if half else ""
                 raise ValueError(f"model: expected finite weights{limit}, got NaN or infinity in {name}")
         tensors[name] = tensor.clone(memory_format=torch.contiguous_format)
-    _write(path, to_bytes(tensors, metadata={KEY: to_json(card), "format": "pt"}))
+    write_whole(path, to_bytes(tensors, metadata={KEY: to_json(card), "format": "pt"}))
     return card
 
 
@@ -174,20 +173,6 @@ class _opened:
         self.file.__exit__(None, None, None)
         if isinstance(error, ValueError):
             raise ValueError(f"{self.path}: {error}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """First beside its place, then moved there, so that no reader sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            file.write(content)
-            file.close()
-            os.chmod(file.name, 0o644)  # a temporary file is its owner's alone, a model is there to be handed on
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 def _commit() -> str | None:

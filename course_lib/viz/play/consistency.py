@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from course_lib import kspace, metrics
+from course_lib import kspace
 from course_lib._checks import Array, check_count, check_number
 from course_lib.viz.figures import (
     COLOURS,
     colour_bar,
     foot_note,
     image_grid,
-    picture,
-    png,
     show,
     show_difference,
     size_note,
 )
+from course_lib.viz.play.stage import colour_limit, complex_picture, follow, psnr, redrawing, slider
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 #: The λ of the slider: 0, powers of two, and infinity (replacement).
 STRENGTHS = (0.0, *(2.0**power for power in range(-6, 7)), math.inf)
-STEPS = 50
 
 
 class Mixed(NamedTuple):
@@ -75,8 +73,8 @@ def consistency_slider(
     a static `Figure` at `sigma`; `live` overrides the choice. Leave it on the last line of a cell. Raises ValueError
     or TypeError for what is no image or mask, unequal sizes, and values outside their range. Lab 09.
     """
-    truth = _complex_picture(image, "image")
-    start = _complex_picture(guess, "guess")
+    truth = complex_picture(image, "image").astype(np.complex64)
+    start = complex_picture(guess, "guess").astype(np.complex64)
     if start.shape != truth.shape:
         raise ValueError(f"guess: expected the size of the image, {truth.shape}, got {start.shape}")
     where = _mask(mask, truth.shape)
@@ -106,22 +104,11 @@ def consistency_slider(
 
     first = STRENGTHS[int(np.argmin([_distance(value, strength) for value in STRENGTHS]))]
     draw = _drawing(clean, guessed, mixed, data_range, title)
-    wide = ipywidgets.Layout(**WIDE)
     options = [(name_of(value), value) for value in STRENGTHS]
-    trust = ipywidgets.SelectionSlider(options=options, value=first, description="λ", layout=wide)
-    level = ipywidgets.FloatSlider(
-        value=sigma,
-        min=0,
-        max=largest_sigma,
-        step=largest_sigma / STEPS,
-        description="noise sigma",
-        readout_format=".3f",
-        layout=wide,
-    )
+    trust = ipywidgets.SelectionSlider(options=options, value=first, description="λ", layout=ipywidgets.Layout(**WIDE))
+    level = slider("noise sigma", sigma, 0, largest_sigma)
     shown = shown_picture(draw(first, sigma))
-    for control in (trust, level):
-        control.observe(lambda _: setattr(shown, "value", draw(trust.value, level.value)), names="value")
-
+    follow([trust, level], shown, draw)
     return box([trust, level, shown], static)
 
 
@@ -147,7 +134,7 @@ def _static(
     found = f"noise sigma {sigma:.3g}: best λ = {best} ({result.scores[result.best]:.1f} dB)"
     drawn = image_grid(2, len(columns) + 1, clean.shape, f"{title}\n{found}" if title else found, room=0.35)
     grid = drawn.subplots(2, len(columns) + 1)
-    limit = float(np.quantile(np.abs(guess - clean), 0.98)) or data_range
+    limit = colour_limit(guess - clean, data_range)
     for (above, below), (name, answer) in zip(grid[:, :-1].T, columns.items(), strict=True):
         show(above, answer, name, f"PSNR {_psnr(answer, clean, data_range):.2f} dB", 0, data_range)
         last = show_difference(below, answer - clean, "", "", limit)
@@ -174,14 +161,14 @@ def _drawing(
     show(axes[1], guess, "guess", note, 0, data_range)
     answer = show(axes[2], guess, "made consistent", " \n ", 0, data_range)
     # one scale for all positions of the sliders: the map pales as the answer gets better
-    limit = float(np.quantile(np.abs(guess - clean), 0.98)) or data_range
+    limit = colour_limit(guess - clean, data_range)
     difference = show_difference(axes[3], guess - clean, "made consistent - truth", " \n ", limit)
     colour_bar(drawn, difference, [axes[3]], data_range, saturated=True)
     foot_note(drawn, _small_print(data_range))
-    at, result, laid_out = None, None, False
+    at, result, redraw = None, None, redrawing(drawn)
 
     def draw(strength: float, sigma: float) -> bytes:
-        nonlocal at, result, laid_out
+        nonlocal at, result
         if sigma != at:  # λ alone needs no new noise
             at, result = sigma, mixed(sigma)
         index = STRENGTHS.index(strength)
@@ -193,11 +180,7 @@ def _drawing(
         axes[4].clear()
         _curve(axes[4], result, clean.shape)
         axes[4].plot(index, result.scores[index], "o", color=COLOURS[1])
-        image = png(drawn)
-        if not laid_out:  # laid out once: an update then costs half
-            drawn.set_layout_engine("none")
-            laid_out = True
-        return image
+        return redraw()
 
     return draw
 
@@ -236,23 +219,9 @@ def _mask(mask: Any, shape: tuple[int, int]) -> np.ndarray:
     return mask.reshape(shape)
 
 
-def _complex_picture(image: Any, name: str) -> np.ndarray:
-    """One image as (H, W) complex64, checked."""
-    if isinstance(image, torch.Tensor) and image.is_complex():
-        image = image.detach().cpu().resolve_conj().numpy()
-    if isinstance(image, np.ndarray) and np.iscomplexobj(image):
-        image = picture(image.real, name) + 1j * picture(image.imag, name)
-    else:
-        image = picture(image, name)
-    return image.astype(np.complex64)
-
-
 def _small_print(data_range: float) -> str:
     return f"magnitudes; PSNR: clipped to [0, {data_range:g}]; λ = ∞: measured points are replaced"
 
 
 def _psnr(image: np.ndarray, clean: np.ndarray, data_range: float) -> float:
-    image = image.clip(0, data_range).astype(np.float64)
-    if np.allclose(image, clean, atol=1e-6):
-        return float("inf")
-    return float(metrics.psnr(image, clean.astype(np.float64), data_range=data_range))
+    return psnr(image.clip(0, data_range), clean, data_range, atol=1e-6)

@@ -6,18 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from course_lib import metrics, noise
+from course_lib import noise
 from course_lib._checks import Array, check_number
-from course_lib.viz.figures import colour_bar, foot_note, image_grid, picture, png, show, show_difference, size_note
+from course_lib.viz.figures import colour_bar, foot_note, image_grid, picture, show, show_difference, size_note
+from course_lib.viz.play.stage import colour_limit, corrupted, follow, psnr, redrawing, slider
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STATIC_STRENGTHS = 4
-STEPS = 50
 
 
 def filter_slider(
@@ -57,15 +56,8 @@ def filter_slider(
     sigma = check_number(sigma, "sigma", low=0, high=largest_sigma)
     strength = check_number(strength, "strength", low=0, high=largest_strength)
 
-    def corrupted(level: float) -> Array:
-        if isinstance(image, torch.Tensor):
-            generator: Any = torch.Generator(device=image.device).manual_seed(seed)
-        else:
-            generator = np.random.default_rng(seed)
-        return corrupt(image, level, generator=generator)
-
     def pictures(name: str, level: float, strength: float) -> tuple[np.ndarray, np.ndarray]:
-        noisy = corrupted(level)
+        noisy = corrupted(image, corrupt, level, seed)
         denoised = filters[name](noisy, strength * level)
         return picture(noisy, "what corrupt returns", clean), picture(denoised, f"what {name} returns", clean)
 
@@ -77,28 +69,15 @@ def filter_slider(
         return static()
 
     draw = _drawing(clean, pictures, data_range, title)
-    wide = ipywidgets.Layout(**WIDE)
 
-    def slider(name: str, value: float, largest: float) -> Any:
-        return ipywidgets.FloatSlider(
-            value=value,
-            min=0,
-            max=largest,
-            step=largest / STEPS,
-            description=name,
-            readout_format=".3f",
-            layout=wide,
-            continuous_update=False,  # a slow filter must not run for every pixel that the mouse moves
-        )
-
-    level, force = slider("sigma", sigma, largest_sigma), slider("strength", strength, largest_strength)
-    menu = ipywidgets.Dropdown(options=list(filters), description="filter", layout=wide)
+    calm = {"continuous_update": False}  # a slow filter must not run for every pixel that the mouse moves
+    level = slider("sigma", sigma, 0, largest_sigma, **calm)
+    force = slider("strength", strength, 0, largest_strength, **calm)
+    menu = ipywidgets.Dropdown(options=list(filters), description="filter", layout=ipywidgets.Layout(**WIDE))
     shown = shown_picture(draw(menu.value, sigma, strength))
-    controls = [level, force] if len(filters) == 1 else [menu, level, force]
-    for control in controls:
-        control.observe(lambda _: setattr(shown, "value", draw(menu.value, level.value, force.value)), names="value")
-
-    return box([*controls, shown], static)
+    controls = [menu, level, force]
+    follow(controls, shown, draw)
+    return box([*(controls if len(filters) > 1 else controls[1:]), shown], static)
 
 
 def _static(
@@ -114,16 +93,16 @@ def _static(
     strengths = np.linspace(0, largest_strength, STATIC_STRENGTHS + 1)[1:].tolist()
     noisy = pictures(name, sigma, strengths[0])[0]
     answers = [pictures(name, sigma, strength)[1] for strength in strengths]
-    scores = [_psnr(answer.clip(0, data_range), clean, data_range) for answer in answers]
+    scores = [psnr(answer.clip(0, data_range), clean, data_range) for answer in answers]
     best = int(np.argmax(scores))
     found = f"{name}, sigma {sigma:.3g}: best of these at strength {strengths[best]:.3g} ({scores[best]:.1f} dB)"
     drawn = image_grid(2, STATIC_STRENGTHS + 1, clean.shape, f"{title}\n{found}" if title else found)
     grid = drawn.subplots(2, STATIC_STRENGTHS + 1)
-    limit = _limit(noisy - clean, data_range)
+    limit = colour_limit(noisy - clean, data_range)
     columns = {f"noisy, sigma {sigma:.3g}": noisy}
     columns |= {f"strength {strength:.3g}": answer for strength, answer in zip(strengths, answers, strict=True)}
     for column, (heading, shown) in enumerate(columns.items()):
-        score = scores[column - 1] if column else _psnr(noisy, clean, data_range)
+        score = scores[column - 1] if column else psnr(noisy, clean, data_range)
         show(grid[0, column], shown, heading, f"PSNR {score:.2f} dB", 0, data_range)
         note = f"mean {(shown - clean).mean():+.3f}"
         last = show_difference(grid[1, column], shown - clean, f"{heading.split(',')[0]} - clean", note, limit)
@@ -148,34 +127,18 @@ def _drawing(
     difference = show_difference(axes[3], clean - clean, "difference (denoised - clean)", " \n ", 0.2 * data_range)
     colour_bar(drawn, difference, [axes[3]], data_range, saturated=True)
     foot_note(drawn, f"PSNR: noisy as it is, denoised clipped to [0, {data_range:g}]")
-    laid_out = False
+    redraw = redrawing(drawn)
 
     def draw(name: str, level: float, strength: float) -> bytes:
-        nonlocal laid_out
         now, answer = pictures(name, level, strength)
         noisy.set_data(now)
         denoised.set_data(answer)
         difference.set_data(answer - clean)
-        axes[1].set_xlabel(f"sigma {level:.3g}\nPSNR {_psnr(now, clean, data_range):.2f} dB")
-        score = _psnr(answer.clip(0, data_range), clean, data_range)
+        axes[1].set_xlabel(f"sigma {level:.3g}\nPSNR {psnr(now, clean, data_range):.2f} dB")
+        score = psnr(answer.clip(0, data_range), clean, data_range)
         axes[2].set_title(name)
         axes[2].set_xlabel(f"told sigma {strength * level:.3g}\nPSNR {score:.2f} dB")
         axes[3].set_xlabel(f"mean {(answer - clean).mean():+.3f}\nstandard deviation {(answer - clean).std():.3f}")
-        image = png(drawn)
-        if not laid_out:  # laid out once: an update then costs half
-            drawn.set_layout_engine("none")
-            laid_out = True
-        return image
+        return redraw()
 
     return draw
-
-
-def _psnr(image: np.ndarray, clean: np.ndarray, data_range: float) -> float:
-    if np.array_equal(image, clean):
-        return float("inf")
-    return float(metrics.psnr(image.astype(np.float64), clean.astype(np.float64), data_range=data_range))
-
-
-def _limit(difference: np.ndarray, data_range: float) -> float:
-    """The end of the colour scale: wide enough for all but the largest differences; any end for none."""
-    return float(np.quantile(np.abs(difference), 0.98)) or data_range

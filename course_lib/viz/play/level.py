@@ -7,11 +7,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from course_lib import metrics, noise
+from course_lib import noise
 from course_lib._checks import Array, check_number
-from course_lib.viz.figures import figure, foot_note, picture, png, show
+from course_lib.viz.figures import figure, foot_note, picture, show
+from course_lib.viz.play.stage import corrupted, follow, psnr, redrawing
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
@@ -68,27 +68,20 @@ def level_slider(
 
     @cache
     def pictures(index: int) -> dict[str, np.ndarray]:
-        if isinstance(image, torch.Tensor):
-            generator: Any = torch.Generator(device=image.device).manual_seed(seed)
-        else:
-            generator = np.random.default_rng(seed)
-        noisy = corrupt(image, levels[index], generator=generator)
+        noisy = corrupted(image, corrupt, levels[index], seed)
         found = {"noisy": picture(noisy, "what corrupt returns", clean)}
         for name, method in methods.items():
             found[name] = picture(method(noisy, levels[index]), f"what {name} returns", clean)
         return found
 
-    def psnr(name: str, index: int) -> float:
+    def score(name: str, index: int) -> float:
         answer = pictures(index)[name]
-        answer = (answer if name == "noisy" else answer.clip(0, data_range)).astype(np.float64)
-        if np.array_equal(answer, clean):
-            return float("inf")
-        return float(metrics.psnr(answer, clean.astype(np.float64), data_range=data_range))
+        return psnr(answer if name == "noisy" else answer.clip(0, data_range), clean, data_range)
 
     names = ["noisy", *methods]
     if len(set(names)) < len(names):
         raise ValueError("methods: 'noisy' is the noisy image itself, call the method something else")
-    scores = {name: [psnr(name, index) for index in range(len(levels))] for name in names}
+    scores = {name: [score(name, index) for index in range(len(levels))] for name in names}
     parts = (clean, names, levels, ends, scores, pictures, data_range, title)
 
     def static() -> Figure:
@@ -106,15 +99,14 @@ def level_slider(
         description="sigma",
         layout=ipywidgets.Layout(**WIDE),
     )
-    shown = shown_picture(png(drawn))
-    drawn.set_layout_engine("none")  # laid out once: the picture does not jump, and an update costs half
+    redraw = redrawing(drawn)
+    shown = shown_picture(redraw())
 
-    def moved(change: Any) -> None:
-        move(change["new"])
-        shown.value = png(drawn)
+    def draw(index: int) -> bytes:
+        move(index)
+        return redraw()
 
-    slider.observe(moved, names="value")
-
+    follow([slider], shown, draw)
     return box([slider, shown], static)
 
 

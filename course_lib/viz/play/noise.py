@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from course_lib._checks import Array, check_number
-from course_lib.viz.figures import colour_bar, image_grid, picture, png, show, show_difference, size_note
-from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
+from course_lib.viz.figures import colour_bar, image_grid, picture, show, show_difference, size_note
+from course_lib.viz.play.stage import STEPS, corrupted, follow, redrawing, slider
+from course_lib.viz.play.widgets import box, shown_picture, widgets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,48 +50,33 @@ def noise_slider(
     if minimum >= maximum:
         raise ValueError(f"minimum: expected a number below maximum ({maximum:g}), got {minimum:g}")
     value = check_number(value, "value", low=minimum, high=maximum)
-    step = (maximum - minimum) / 50 if step is None else check_number(step, "step", low=0, above=True)
+    step = (maximum - minimum) / STEPS if step is None else check_number(step, "step", low=0, above=True)
 
-    def corrupted(level: float) -> np.ndarray:
-        if isinstance(image, torch.Tensor):
-            generator: Any = torch.Generator(device=image.device).manual_seed(seed)
-        else:
-            generator = np.random.default_rng(seed)
-        return picture(corrupt(image, level, generator=generator), "what corrupt returns", clean)
+    def noisy_at(level: float) -> np.ndarray:
+        return picture(corrupted(image, corrupt, level, seed), "what corrupt returns", clean)
 
     def static() -> Figure:
         drawn = image_grid(1, STATIC_LEVELS, clean.shape, title)
         levels = np.linspace(minimum, maximum, STATIC_LEVELS).tolist()
         for axes, level in zip(drawn.subplots(1, STATIC_LEVELS), levels, strict=True):
-            show(axes, corrupted(level), f"{label} = {level:.3g}", size_note(clean), 0, data_range)
+            show(axes, noisy_at(level), f"{label} = {level:.3g}", size_note(clean), 0, data_range)
         return drawn
 
-    ipywidgets = widgets(live)
-    if ipywidgets is None:
+    if widgets(live) is None:
         return static()
 
-    draw = _drawing(clean, corrupted, label, maximum, value, data_range, title)
-    slider = ipywidgets.FloatSlider(
-        value=value,
-        min=minimum,
-        max=maximum,
-        step=step,
-        description=label,
-        readout_format=".3f",
-        layout=ipywidgets.Layout(**WIDE),
-    )
+    draw = _drawing(clean, noisy_at, label, maximum, data_range, title)
+    level = slider(label, value, minimum, maximum, step=step)
     shown = shown_picture(draw(value))
-    slider.observe(lambda change: setattr(shown, "value", draw(change["new"])), names="value")
-
-    return box([slider, shown], static)
+    follow([level], shown, draw)
+    return box([level, shown], static)
 
 
 def _drawing(
     clean: np.ndarray,
-    corrupted: Callable[[float], np.ndarray],
+    noisy_at: Callable[[float], np.ndarray],
     label: str,
     maximum: float,
-    value: float,
     data_range: float,
     title: str | None,
 ) -> Callable[[float], bytes]:
@@ -99,20 +84,19 @@ def _drawing(
     drawn = image_grid(1, 3, clean.shape, title, smallest=2.8)
     left, middle, right = drawn.subplots(1, 3)
     # one scale for all levels, so that the map pales as the level falls
-    limit = 1.5 * float((corrupted(maximum) - clean).std()) or data_range
+    limit = 1.5 * float((noisy_at(maximum) - clean).std()) or data_range
     show(left, clean, "clean", size_note(clean), 0, data_range)
     noisy = show(middle, clean, "noisy", "", 0, data_range)
     difference = show_difference(right, clean - clean, "difference (noisy - clean)", "", limit)
     colour_bar(drawn, difference, [right], data_range, saturated=True)
+    redraw = redrawing(drawn)
 
     def draw(level: float) -> bytes:
-        now = corrupted(level)
+        now = noisy_at(level)
         noisy.set_data(now)
         difference.set_data(now - clean)
         middle.set_xlabel(f"{label} = {level:.3g}")
         right.set_xlabel(f"mean {(now - clean).mean():+.3f}\nstandard deviation {(now - clean).std():.3f}")
-        return png(drawn)
+        return redraw()
 
-    draw(value)
-    drawn.set_layout_engine("none")  # laid out once: an update then costs half
     return draw

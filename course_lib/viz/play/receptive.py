@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_lib._checks import Array, check_count
-from course_lib.viz.figures import foot_note, image_grid, picture, png, show
+from course_lib.viz.figures import foot_note, image_grid, picture, show
+from course_lib.viz.play.stage import follow, redrawing
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
@@ -73,9 +74,7 @@ def receptive_field_slider(
     menu = ipywidgets.Dropdown(options=list(chains), description="dilations", layout=wide)
     slider = ipywidgets.IntSlider(value=layers, min=1, max=longest, description="layers", layout=wide)
     shown = shown_picture(draw(menu.value, layers))
-    for control in (menu, slider):
-        control.observe(lambda _: setattr(shown, "value", draw(menu.value, slider.value)), names="value")
-
+    follow([menu, slider], shown, draw)
     return box([menu, slider, shown], static)
 
 
@@ -159,10 +158,9 @@ def _drawing(
     weighed = _draw_weights(axes[1], first, "weight", " \n ")
     _colour_bar(drawn, weighed, [axes[1]])
     foot_note(drawn, f"{kernel}×{kernel} filters, all weights equal; blue or white: not seen; orange: the pixel itself")
-    laid_out = False
+    redraw = redrawing(drawn)
 
     def draw(name: str, layers: int) -> bytes:
-        nonlocal laid_out
         rates = chains[name][:layers]
         weights = _weights(rates, kernel, len(window))
         size, half = _facts(rates, kernel)
@@ -171,10 +169,6 @@ def _drawing(
         axes[0].set_title("-".join(map(str, rates)))
         axes[0].set_xlabel(f"{len(rates)} of {len(chains[name])} layers\n{size}")
         axes[1].set_xlabel(f"{kernel**2 * len(rates)} weights for one channel\n{half}")
-        image = png(drawn)
-        if not laid_out:  # laid out once: an update then costs half
-            drawn.set_layout_engine("none")
-            laid_out = True
-        return image
+        return redraw()
 
     return draw

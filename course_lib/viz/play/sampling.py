@@ -6,21 +6,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 
-from course_lib import kspace, metrics
+from course_lib import kspace
 from course_lib._checks import Array, check_count, check_number
 from course_lib.viz.figures import (
     COLOURS,
     colour_bar,
     foot_note,
     image_grid,
-    picture,
-    png,
     show,
     show_difference,
     size_note,
 )
+from course_lib.viz.play.stage import colour_limit, complex_picture, follow, psnr, redrawing, slider
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
 
 if TYPE_CHECKING:
@@ -33,7 +31,6 @@ CURVES = {"radial": kspace.radial_mask, "spiral": kspace.spiral_mask}
 PATTERNS = (*LINES, *POINTS, *CURVES)
 ON_PAPER = ("regular lines", "random lines", "variable density lines", "random points")
 DECIBELS = 40  # how far below its peak the point spread is shown
-STEPS = 50
 
 
 class Sample(NamedTuple):
@@ -74,7 +71,7 @@ def sampling_slider(
     ci, a static `Figure`; `live` overrides the choice. Leave it on the last line of a cell. Raises ValueError or
     TypeError for what is no image, an unknown pattern, and values outside their range. Lab 08.
     """
-    measured = _complex_picture(image)
+    measured = complex_picture(image, "image")
     clean = np.abs(measured)
     data_range = check_number(data_range, "data_range", low=0, above=True)
     largest_acceleration = check_number(largest_acceleration, "largest_acceleration", low=1, above=True)
@@ -101,29 +98,15 @@ def sampling_slider(
         return static()
 
     draw = _drawing(clean, sample, data_range, title)
-    wide = ipywidgets.Layout(**WIDE)
     style = {"description_width": "110px"}
 
-    def slider(name: str, value: float, low: float, high: float, form: str) -> Any:
-        return ipywidgets.FloatSlider(
-            value=value,
-            min=low,
-            max=high,
-            step=(high - low) / STEPS,
-            description=name,
-            readout_format=form,
-            style=style,
-            layout=wide,
-        )
-
+    wide = ipywidgets.Layout(**WIDE)
     menu = ipywidgets.Dropdown(options=list(PATTERNS), value=pattern, description="pattern", style=style, layout=wide)
-    factor = slider("acceleration", acceleration, 1, largest_acceleration, ".1f")
-    centre = slider("centre fraction", center_fraction, 0, largest_center_fraction, ".3f")
+    factor = slider("acceleration", acceleration, 1, largest_acceleration, form=".1f", style=style)
+    centre = slider("centre fraction", center_fraction, 0, largest_center_fraction, style=style)
     shown = shown_picture(draw(pattern, acceleration, center_fraction))
     controls = [menu, factor, centre]
-    for control in controls:
-        control.observe(lambda _: setattr(shown, "value", draw(menu.value, factor.value, centre.value)), names="value")
-
+    follow(controls, shown, draw)
     return box([*controls, shown], static)
 
 
@@ -161,7 +144,7 @@ def _static(
     found = f"acceleration {acceleration:.3g}, zero-filled: best of these {best} ({scores[best]:.1f} dB)"
     drawn = image_grid(4, len(names), clean.shape, f"{title}\n{found}" if title else found, room=0.25)
     grid = drawn.subplots(4, len(names))
-    limit = float(np.quantile([np.abs(result.answer - clean) for result in samples.values()], 0.98)) or data_range
+    limit = colour_limit(np.array([result.answer - clean for result in samples.values()]), data_range)
     for column, (name, result) in zip(grid.T, samples.items(), strict=True):
         show(column[0], result.mask, name, _reached(result), 0, 1)
         _plot(column[1], result.spread, clean.shape)
@@ -192,10 +175,9 @@ def _drawing(
     difference = show_difference(axes[3], clean - clean, "zero-filled - clean", size_note(clean), 0.2 * data_range)
     colour_bar(drawn, difference, [axes[3]], data_range, saturated=True)
     foot_note(drawn, _small_print(data_range))
-    laid_out = False
+    redraw = redrawing(drawn)
 
     def draw(name: str, acceleration: float, center_fraction: float) -> bytes:
-        nonlocal laid_out
         result = sample(name, acceleration, center_fraction)
         mask.set_data(result.mask)
         spread.set_ydata(_decibels(result.spread))
@@ -204,11 +186,7 @@ def _drawing(
         axes[0].set_xlabel(f"{name}\n{_reached(result)}")
         axes[1].set_xlabel(f"largest side lobe\n{100 * result.lobe:.0f} % of the peak", fontsize=8)
         axes[2].set_xlabel(f"PSNR {_psnr(result.answer, clean, data_range):.2f} dB\n ")
-        image = png(drawn)
-        if not laid_out:  # laid out once: an update then costs half
-            drawn.set_layout_engine("none")
-            laid_out = True
-        return image
+        return redraw()
 
     return draw
 
@@ -225,15 +203,6 @@ def _decibels(spread: np.ndarray) -> np.ndarray:
     return 20 * np.log10(np.maximum(spread, 10 ** (-DECIBELS / 20)))
 
 
-def _complex_picture(image: Any) -> np.ndarray:
-    """One image as (H, W) numpy numbers, real or complex, checked."""
-    if isinstance(image, torch.Tensor) and image.is_complex():
-        image = image.detach().cpu().resolve_conj().numpy()
-    if isinstance(image, np.ndarray) and np.iscomplexobj(image):
-        return picture(image.real, "image") + 1j * picture(image.imag, "image")
-    return picture(image, "image")
-
-
 def _reached(result: Sample) -> str:
     return f"acceleration {kspace.acceleration_of(result.mask):.2f}"
 
@@ -243,7 +212,4 @@ def _small_print(data_range: float) -> str:
 
 
 def _psnr(image: np.ndarray, clean: np.ndarray, data_range: float) -> float:
-    image = image.clip(0, data_range).astype(np.float64)
-    if np.allclose(image, clean, atol=1e-6):
-        return float("inf")
-    return float(metrics.psnr(image, clean.astype(np.float64), data_range=data_range))
+    return psnr(image.clip(0, data_range), clean, data_range, atol=1e-6)

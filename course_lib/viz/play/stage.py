@@ -20,14 +20,14 @@ STEPS = 50  # of a slider, from one end to the other
 
 
 def corrupted(image: Array, corrupt: Callable[..., Array], level: float, seed: int) -> Array:
-    """What `corrupt` makes of an image; the pattern of the noise follows from the seed alone, its size from the level."""
+    """What `corrupt` makes of an image; the pattern of the noise follows from the seed, its size from the level."""
     if isinstance(image, torch.Tensor):
         return corrupt(image, level, generator=torch.Generator(device=image.device).manual_seed(seed))
     return corrupt(image, level, generator=np.random.default_rng(seed))
 
 
 def redrawing(drawn: Figure) -> Callable[[], bytes]:
-    """A function that gives the figure as PNG: laid out the first time, so that it does not jump and costs half then."""
+    """A function that gives the figure as PNG; laid out once, so that it does not jump, and costs half."""
     laid_out = False
 
     def redraw() -> bytes:
