@@ -24,7 +24,7 @@ UNITS = {"PSNR": " (dB)", "SNR": " (dB)"}
 
 @dataclass(frozen=True, repr=False)
 class Comparison(ShownAsTable):
-    """What `compare` or `compare_reconstructions` found; the last line of a cell shows it as a table, mean ± sd over slices.
+    """What `compare` or `compare_reconstructions` found; the last line of a cell shows it as a table, mean ± sd.
 
     values: {region: {metric: {method: array (repeats, slices)}}}; the first method is the noisy or zero-filled image.
     seconds: {method: seconds a slice}.   kept: the slices whose pictures are kept.
