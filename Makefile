@@ -16,7 +16,7 @@ EXTRAS := instructor,dev
 # pip says what it downloads, and not what is there already
 install = bash -o pipefail -c '$(BIN)/python -m pip install -c $(CONSTRAINTS) -e "$(1)" \
 	| sed "/^Requirement already satisfied/d"'
-SOURCES := $(wildcard solutions/*.py lectures/*.py course_lib/grading/*.py) nbgrader_config.py
+SOURCES := $(wildcard solutions/*.py lectures/*.py course_staff/authoring/*.py) nbgrader_config.py
 # Workers share the cores, so that a model in one does not starve the others.
 THREADS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	echo $$(( cores > $(WORKERS) ? cores / $(WORKERS) : 1 )))
@@ -39,10 +39,11 @@ lab: $(VENV)/.stamp-built $(VENV)/.stamp-kernel
 # The check of derived files comes before anything derives them, or it could never fail.
 test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
 	@$(STAGE) "style" $(BIN)/ruff check .
+	@$(STAGE) "imports" $(BIN)/lint-imports
 	@$(STAGE) "derived files" $(BIN)/course build --check
 	@$(STAGE) "build" $(BIN)/course build
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) "library" $(BIN)/python -m pytest -m "not browser" \
-		-n $(WORKERS) --dist loadfile --cov=course_lib --cov-branch --cov-report=term --cov-fail-under=90 tests
+		-n $(WORKERS) --dist loadfile --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests
 	@OMP_NUM_THREADS=$(THREADS) COURSE_PROFILE=ci $(STAGE) "notebooks" $(BIN)/python -m pytest \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout 120 -n $(WORKERS) --dist loadfile solutions lectures
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) "graders" $(BIN)/course check --workers $(WORKERS)

@@ -6,4 +6,4 @@ and `leaderboard`. Each has a public face, its `__init__`; the files behind it h
 and `profiles` are single files. The instructor's side is a package of its own, `course_staff`.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

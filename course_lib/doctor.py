@@ -12,7 +12,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,21 +38,23 @@ class Finding:
     remedy: str = ""
 
 
-def checkup() -> list[Finding]:
-    """Examine this machine; returns one finding a topic. Used by lab 00."""
+def checkup(more: Mapping[str, Callable[[], Finding]] | None = None) -> list[Finding]:
+    """Examine this machine; returns one finding a topic. Used by lab 00.
+
+    more: further checks by topic, as the instructor's in `course_staff.health`.
+    """
     checks: dict[str, Callable[[], Finding]] = {
         "Python": python,
         "torch": torch_and_vision,
         "GPU": gpu,
         "memory": memory,
         "disk": disk,
-        "nbgrader": nbgrader,
-        "sandbox": sandbox,
         "kernel": kernel,
         "data": data,
         "weights": weights,
         "network": network,
         "address": address,
+        **(more or {}),
     }
     return [_examined(name, check) for name, check in checks.items()]
 
@@ -129,27 +131,6 @@ def disk() -> Finding:
     if free < DISK_NEEDED:
         return Finding("disk", WARN, message, "free at least 1 GiB before fetching data")
     return Finding("disk", OK, message)
-
-
-def nbgrader() -> Finding:
-    """Is nbgrader here? Only instructors, and the Validate button, need it."""
-    try:
-        return Finding("nbgrader", OK, importlib.metadata.version("nbgrader"))
-    except importlib.metadata.PackageNotFoundError:
-        remedy = 'only instructors need it: pip install "course_lib[instructor]"'
-        return Finding("nbgrader", WARN, "not installed; the labs check themselves without it", remedy)
-
-
-def sandbox() -> Finding:
-    """Can students' notebooks be graded in a sandbox? Only who grades a class needs it."""
-    from course_lib.grading.classroom import _bwrap
-
-    if importlib.util.find_spec("nbgrader") is None:
-        return Finding("sandbox", OK, "not needed: only who grades a class needs one")
-    found = _bwrap.diagnosis()
-    if found is None:
-        return Finding("sandbox", OK, f"{_bwrap.version()} runs here")
-    return Finding("sandbox", WARN, *found)
 
 
 def kernel() -> Finding:

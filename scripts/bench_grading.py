@@ -38,8 +38,8 @@ class Graded:
 
 def grading(quick: bool) -> str:
     """Submissions a minute, seconds for each, memory; whether the marks are equal; a class of 300."""
-    from course_lib.grading.classroom import sandbox
-    from course_lib.grading.classroom.pool import cores
+    from course_staff.running.pool import cores
+    from course_staff.sandbox import sandbox
 
     count, repeats, large, counts = (2, 1, 0, [2]) if quick else (100, 1, 300, sorted({1, cores()}))
     problem = sandbox.problem()
@@ -165,7 +165,7 @@ def _class(folder: Path, count: int) -> Path:
 
 def _papers(folder: Path) -> Iterator[str]:
     """The texts of endlessly many submissions: right, with named wrong answers, untouched, as WRONG says."""
-    from course_lib.grading import source
+    from course_staff.authoring import source
 
     released = json.loads((folder / "labs" / LAB / f"{LAB}.ipynb").read_text(encoding="utf-8"))
     path = folder / "solutions" / f"{LAB}.py"

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.grading.classroom.work import Done
+from course_staff.running.work import Done
 
 if TYPE_CHECKING:
-    from course_lib.grading.classroom.course import Course
-    from course_lib.grading.classroom.lab import Lab
+    from course_staff.course import Course
+    from course_staff.marking.lab import Lab
 
 LAB = "lab01_small"
 FULL = {"double": 2.0, "treble": 3.0, "why": None}  # None: a person's turn
@@ -28,7 +28,7 @@ FULL = {"double": 2.0, "treble": 3.0, "why": None}  # None: a person's turn
 
 def small_lab(note: str = "", *, exercises: tuple[str, ...] = ("double", "treble", "why")) -> Lab:
     """Two exercises with tests and a written one. note: stands in the tests, so that the digest changes with it."""
-    from course_lib.grading.classroom.lab import GradedCell, Lab
+    from course_staff.marking.lab import GradedCell, Lab
 
     cells, graded = [], []
     for name in exercises:
@@ -157,7 +157,7 @@ def prepared(note: str = "", **options: object):
 
 def open_course(folder: Path, db_url: str | None = None) -> Course:
     """A course with a table of its students, one of whom hands nothing in."""
-    from course_lib.grading.classroom.course import Course
+    from course_staff.course import Course
 
     course = Course.open(folder, db_url)
     (course.root / "grading").mkdir(parents=True, exist_ok=True)

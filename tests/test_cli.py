@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from course_lib import cli, doctor, project
+from course_lib import doctor, project
 from course_lib.doctor import FAIL, OK, WARN, Finding
-from course_lib.grading import source
-from course_lib.grading.relink import relink
+from course_staff import cli
+from course_staff.authoring import source
+from course_staff.authoring.relink import relink
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = """\
@@ -44,17 +45,17 @@ def _module(monkeypatch, name: str, **functions) -> None:
 
 
 def test_version_comes_without_importing_anything_heavy():
-    code = "import sys, course_lib.cli as c\ntry: c.main(['--version'])\n"
+    code = "import sys, course_staff.cli as c\ntry: c.main(['--version'])\n"
     code += "except SystemExit: print(*sys.modules)"
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "course_lib 0.1.0" in result.stdout
+    assert "course_lib 0.2.0" in result.stdout
     assert not {"torch", "numpy", "nbgrader", "nbformat"} & set(result.stdout.split())
 
 
 @pytest.mark.parametrize(("levels", "code"), [([OK, OK], 0), ([OK, WARN], 0), ([WARN, FAIL], 1)])
 def test_doctor_fails_only_on_fail(monkeypatch, capsys, levels, code):
-    monkeypatch.setattr(doctor, "checkup", lambda: [Finding("topic", level, "message") for level in levels])
+    monkeypatch.setattr(doctor, "checkup", lambda more=None: [Finding("topic", level, "message") for level in levels])
     assert cli.main(["doctor"]) == code
     assert capsys.readouterr().out.count("message") == len(levels)
 
@@ -79,14 +80,14 @@ def test_data_passes_its_arguments_on(monkeypatch, returned, code):
 )
 def test_build(monkeypatch, course, arguments, labs, check):
     seen = []
-    _module(monkeypatch, "course_lib.grading.build", build=lambda *a, **k: seen.append((a, k)) or 1)
+    _module(monkeypatch, "course_staff.authoring.build", build=lambda *a, **k: seen.append((a, k)) or 1)
     assert cli.main(arguments) == 1
     assert seen == [((course, labs), {"check": check})]
 
 
 def test_check(monkeypatch, course):
     seen = []
-    _module(monkeypatch, "course_lib.grading.check", check=lambda *a, **k: seen.append((a, k)) or 0)
+    _module(monkeypatch, "course_staff.proof.check", check=lambda *a, **k: seen.append((a, k)) or 0)
     assert cli.main(["check", "lab00", "--workers", "3"]) == 0
     assert cli.main(["check", "--verbose"]) == 0
     assert seen == [
@@ -96,7 +97,7 @@ def test_check(monkeypatch, course):
 
 
 def test_check_with_no_workers_says_so(monkeypatch, course, capsys):
-    _module(monkeypatch, "course_lib.grading.check", check=lambda *a, **k: pytest.fail("was run"))
+    _module(monkeypatch, "course_staff.proof.check", check=lambda *a, **k: pytest.fail("was run"))
     assert cli.main(["check", "--workers", "0"]) == 1
     assert "expected 1 or more, got 0" in capsys.readouterr().err
 
@@ -109,7 +110,7 @@ def test_without_the_instructor_extra_it_says_what_to_install(monkeypatch, cours
                 raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     for name in list(sys.modules):
-        if name.startswith(("nbgrader", "jupytext", "nbformat", "course_lib.grading.")):
+        if name.startswith(("nbgrader", "jupytext", "nbformat", "course_staff.")):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Hidden(), *sys.meta_path])
     assert cli.main(arguments) == 1
@@ -121,7 +122,7 @@ def test_another_missing_module_is_not_blamed_on_the_extra(monkeypatch, course):
     def build(*arguments, **options):
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    _module(monkeypatch, "course_lib.grading.build", build=build)
+    _module(monkeypatch, "course_staff.authoring.build", build=build)
     with pytest.raises(ModuleNotFoundError, match="torch"):
         cli.main(["build"])
 
@@ -144,13 +145,13 @@ def test_arguments_default_to_the_command_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["course", "--version"])
     with pytest.raises(SystemExit) as stopped:
         cli.main()
-    assert stopped.value.code == 0 and capsys.readouterr().out == "course_lib 0.1.0\n"
+    assert stopped.value.code == 0 and capsys.readouterr().out == "course_lib 0.2.0\n"
 
 
 @pytest.mark.parametrize("repository", ["ada/course", "https://host/ada/course.git", "file:///a/b", "/a/b"])
 def test_relink_changes_one_line_and_builds(monkeypatch, course, repository):
     built = []
-    _module(monkeypatch, "course_lib.grading.build", build=lambda root: built.append(root) or 0)
+    _module(monkeypatch, "course_staff.authoring.build", build=lambda root: built.append(root) or 0)
     assert cli.main(["relink", repository]) == 0
     assert built == [course]
     assert (course / "pyproject.toml").read_text() == PYPROJECT.replace("OWNER/NAME", repository)
@@ -161,7 +162,7 @@ def test_relink_changes_one_line_and_builds(monkeypatch, course, repository):
 
 
 def test_relink_pins_the_tag_else_the_commit_of_this_copy(monkeypatch, course):
-    _module(monkeypatch, "course_lib.grading.build", build=lambda root: 0)
+    _module(monkeypatch, "course_staff.authoring.build", build=lambda root: 0)
 
     def git(*command: str) -> str:
         name = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
@@ -187,14 +188,14 @@ def test_relink_pins_the_tag_else_the_commit_of_this_copy(monkeypatch, course):
 
 @pytest.mark.parametrize("repository", ["", "course", "a/b/c", 'a"/b', "a/b\nx", "-x", "a b/c", "https:// x"])
 def test_relink_refuses_what_is_no_address_and_writes_nothing(monkeypatch, course, capsys, repository):
-    _module(monkeypatch, "course_lib.grading.build", build=lambda root: pytest.fail("built"))
+    _module(monkeypatch, "course_staff.authoring.build", build=lambda root: pytest.fail("built"))
     with pytest.raises(ValueError, match="expected OWNER/NAME"):
         relink(course, repository)
     assert (course / "pyproject.toml").read_text() == PYPROJECT
 
 
 def test_relink_without_the_line_says_what_is_missing(monkeypatch, course, capsys):
-    _module(monkeypatch, "course_lib.grading.build", build=lambda root: pytest.fail("built"))
+    _module(monkeypatch, "course_staff.authoring.build", build=lambda root: pytest.fail("built"))
     text = PYPROJECT.replace('repository = "OWNER/NAME"\n', "")
     (course / "pyproject.toml").write_text(text)
     assert cli.main(["relink", "ada/course"]) == 1

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from course_lib import start
-from course_lib.grading.setup_cell import pip_address, setup_cell
 from course_lib.project import PLACEHOLDER
+from course_staff.authoring.setup_cell import pip_address, setup_cell
 
 ROOT = Path(__file__).resolve().parents[1]
 LAB = "lab00_orientation"
@@ -90,13 +90,13 @@ def test_the_first_cell_installs_what_colab_lacks_and_leaves_torch_alone(colab, 
     result = _run(colab, cell, folder, then=look, PIP_FIND_LINKS=links, COLAB_RELEASE_TAG="t")
     assert result.returncode == 0, result.stderr
     added = {entry.name for entry in packages.iterdir()} - before - {"__pycache__"}
-    assert added == {"course_lib", "course_lib-0.1.0.dist-info", "nilearn", "nilearn-9.9.dist-info"}
+    assert added == {"course_lib", "course_lib-0.2.0.dist-info", "nilearn", "nilearn-9.9.dist-info"}
     for name in ("torch", "torchvision", "numpy"):
         assert (packages / name).is_symlink(), f"{name} was replaced"
     assert str(packages / "course_lib") in result.stdout
     assert result.stdout.strip().endswith("ci")
     assert "nilearn>=" in result.stdout and f"{LAB} is ready on Colab." in result.stdout
-    for word in ("device    cpu", "profile   ci", "Python 3", "torch ", "numpy ", "course_lib 0.1.0"):
+    for word in ("device    cpu", "profile   ci", "Python 3", "torch ", "numpy ", "course_lib 0.2.0"):
         assert word in result.stdout
 
     # run again, as students do: nothing to install, no network asked

@@ -19,12 +19,12 @@ from classroom import scratch
 from test_lab_in_browser import PATIENCE, save_screenshot, stop
 from test_lab_in_browser import browser as chromium
 
-from course_lib.grading.build import build
-from course_lib.grading.classroom import sandbox
-from course_lib.grading.classroom.course import Course
-from course_lib.grading.classroom.export import export
-from course_lib.grading.classroom.reading import read_lab_to_grade
-from course_lib.grading.classroom.run import run
+from course_staff.authoring.build import build
+from course_staff.course import Course
+from course_staff.marking.reading import read_lab_to_grade
+from course_staff.reports.export import export
+from course_staff.running.run import run
+from course_staff.sandbox import sandbox
 
 browser = chromium  # the same fixture
 

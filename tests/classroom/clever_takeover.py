@@ -49,7 +49,7 @@ def exporter_replaced(paper):
             struct.pack = lambda *a: b''
             pickle.dumps = lambda *a: b''
             for name, module in list(sys.modules.items()):
-                if name.startswith('course_lib.grading') or name == '__main__':
+                if name.startswith('course_staff') or name == '__main__':
                     for key, thing in list(vars(module).items()):
                         if key.startswith('__') or thing is None:
                             continue
@@ -92,7 +92,7 @@ def takes_the_grader_over(paper):
             def mse(a, b):
                 fine = lambda *a, **k: {'status': 'ok'}
                 for name, module in list(sys.modules.items()):
-                    if name.startswith('course_lib.grading'):
+                    if name.startswith('course_staff'):
                         for key in list(vars(module)):
                             if key in ('_run', 'run_cell', 'compute', '_compute', 'encode', 'without'):
                                 setattr(module, key, fine if key != 'encode' else lambda v: b'4.0')

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sqlalchemy.exc import SAWarning
 
-from course_lib.grading import build
-from course_lib.grading.classroom.course import Course
-from course_lib.grading.classroom.grade import Graded
-from course_lib.grading.classroom.lab import GradedCell, Lab
-from course_lib.grading.classroom.values import HiddenValue
+from course_staff.authoring import build
+from course_staff.authoring.hidden_lines import HiddenValue
+from course_staff.course import Course
+from course_staff.marking.grade import Graded
+from course_staff.marking.lab import GradedCell, Lab
 
 LAB = "lab42_doubling"
 STUB = "def {0}(x):\n    raise NotImplementedError('replace this line')\n"

@@ -1,0 +1,307 @@
+"""A lab's text source, read: the notebook that it describes, its exercises with points, its named wrong answers.
+
+The format is told in CONTRIBUTING.md: percent-format text (jupytext) whose graded cells carry nbgrader metadata. Only
+what differs from nbgrader's defaults is written; the rest is filled in here.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from course_staff.authoring.edits import EditError, applied
+from course_staff.authoring.hidden_lines import HiddenValue
+from course_staff.authoring.setup_cell import setup_cell
+
+BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"  # nbgrader's marks
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+class SourceError(ValueError):
+    """A lab source, or its file of wrong answers, is not as CONTRIBUTING.md says; the message names file and cell."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: the id of its answer cell, its points, and whether a person grades it."""
+
+    name: str
+    points: float
+    by_hand: bool
+
+    @property
+    def graded_cell(self) -> str:
+        """nbgrader's id of the cell that carries the points."""
+        return self.name if self.by_hand else f"{self.name}_test"
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """A named wrong answer: real code for one exercise, and the misconception behind it."""
+
+    exercise: str
+    name: str
+    misconception: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the course lives, `[tool.course]` of pyproject.toml: `branch` may be the tag or commit that it pins."""
+
+    repository: str
+    branch: str
+
+    @classmethod
+    def of(cls, root: Path) -> Address:
+        settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["course"]
+        return cls(settings["repository"], settings.get("pin") or settings["branch"])
+
+    def badges(self, notebook: str) -> str:
+        """The Colab and Binder badges of a notebook, as Markdown. notebook: path inside the repository."""
+        colab = f"https://colab.research.google.com/github/{self.repository}/blob/{self.branch}/{notebook}"
+        binder = f"https://mybinder.org/v2/gh/{self.repository}/{self.branch}?urlpath=lab/tree/{notebook}"
+        return (
+            f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})"
+            f" [![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder})"
+        )
+
+
+def lab_sources(root: Path, only: list[str] | None = None) -> list[Path]:
+    """The sources of all labs in order, or of those whose name starts with one of `only` ("lab01")."""
+    found = sorted(path for path in (root / "solutions").glob("lab*.py") if not path.stem.endswith(".wrong"))
+    if not only:
+        return found
+    chosen = [path for path in found if any(path.stem.startswith(name) for name in only)]
+    for name in only:
+        if not any(path.stem.startswith(name) for path in found):
+            names = ", ".join(path.stem for path in found)
+            raise SourceError(f"no lab called {name!r}; there are: {names}")
+    return chosen
+
+
+def read_lab(path: Path, address: Address) -> NotebookNode:
+    """Read `solutions/labNN_topic.py` as the solution notebook: metadata complete, stable ids, points filled in."""
+    notebook = _read_percent(path)
+    notebook_path = f"labs/{path.stem}/{path.stem}.ipynb"
+    for cell in notebook.cells:
+        if "nbgrader" in cell.metadata:
+            _complete(cell, path)
+        if _HIDDEN_VALUE.search(cell.source):
+            _hide_values(cell, path)
+    found = exercises(notebook, path)
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", []):
+            cell.source = setup_cell(address.repository, address.branch, path.stem)
+        if cell.cell_type == "markdown":
+            cell.source = _fill_in(cell.source, found, address.badges(notebook_path), path)
+    _give_ids(notebook)
+    return notebook
+
+
+def read_lecture(path: Path, address: Address) -> NotebookNode:
+    """Read `lectures/NN_topic.py` as a notebook: set-up cell, badges and stable ids filled in."""
+    notebook = _read_percent(path)
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", []):
+            cell.source = setup_cell(address.repository, address.branch, path.stem)
+        if cell.cell_type == "markdown":
+            cell.source = _fill_in(cell.source, [], address.badges(f"lectures/{path.stem}.ipynb"), path)
+    _give_ids(notebook)
+    return notebook
+
+
+def exercises(notebook: NotebookNode, path: Path) -> list[Exercise]:
+    """The exercises of a lab in order. Raises SourceError where an answer has no test, or a test no answer."""
+    answers, tests, found = [], {}, []
+    for cell in notebook.cells:
+        meta = cell.metadata.get("nbgrader")
+        if meta is None:
+            continue
+        if meta["solution"] and meta["grade"]:
+            found.append(Exercise(meta["grade_id"], float(meta["points"]), by_hand=True))
+        elif meta["solution"]:
+            answers.append(meta["grade_id"])
+        elif meta["grade"]:
+            name = meta["grade_id"].removesuffix("_test")
+            tests[name] = float(meta["points"])
+            found.append(Exercise(name, float(meta["points"]), by_hand=False))
+    for name in set(answers) ^ set(tests):
+        raise SourceError(f"{path.name}: exercise {name!r} needs an answer cell {name!r} and a test cell '{name}_test'")
+    return found
+
+
+_HIDDEN_VALUE = re.compile(r"^[ \t]*### HIDDEN VALUE:(.*)$", re.MULTILINE)
+
+
+def hidden_values(test: str) -> tuple[HiddenValue, ...]:
+    """The hidden values that a test cell's source asks for, in order.
+
+    All that the cell closes by `without` anywhere is closed while they are computed. Raises SourceError where a line is
+    no expression, or draws nothing from `rng`.
+    """
+    expressions = [text.strip() for text in _HIDDEN_VALUE.findall(test)]
+    closed = _closed(test) if expressions else ()
+    for expression in expressions:
+        try:
+            names = {node.id for node in ast.walk(ast.parse(expression, mode="eval")) if isinstance(node, ast.Name)}
+        except SyntaxError as error:
+            raise SourceError(f"hidden value {expression!r}: expected one Python expression: {error.msg}") from None
+        if "rng" not in names:
+            raise SourceError(f"hidden value {expression!r}: draw its inputs from `rng`, or they are not hidden")
+    return tuple(HiddenValue(expression, closed) for expression in expressions)
+
+
+def _closed(test: str) -> tuple[str, ...]:
+    """The names that a test cell hands to `without`, in order."""
+    found: dict[str, None] = {}
+    for node in ast.walk(ast.parse(test)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "without":
+            if not all(isinstance(part, ast.Constant) for part in node.args):
+                raise SourceError("a test with hidden values must write out the names that it hands to `without`")
+            found |= dict.fromkeys(part.value for part in node.args)
+    return tuple(found)
+
+
+def _hide_values(cell: NotebookNode, path: Path) -> None:
+    """Put each line of a hidden value between nbgrader's marks of a hidden test: students do not get it."""
+    meta = cell.metadata.get("nbgrader", {})
+    name = meta.get("grade_id", cell.source.split("\n")[0])
+    if cell.cell_type != "code" or not meta.get("grade") or meta.get("solution"):
+        raise SourceError(f"{path.name}: {name}: a hidden value stands in the test cell of an exercise, nowhere else")
+    try:
+        hidden_values(cell.source)
+    except (SourceError, SyntaxError) as error:
+        raise SourceError(f"{path.name}: {name}: {error}") from None
+    lines, hidden = [], False
+    for line in cell.source.split("\n"):
+        hidden = BEGIN_HIDDEN in line or (hidden and END_HIDDEN not in line)
+        indent = line[: len(line) - len(line.lstrip())]
+        alone = _HIDDEN_VALUE.match(line) and not hidden
+        lines += [f"{indent}{BEGIN_HIDDEN}", line, f"{indent}{END_HIDDEN}"] if alone else [line]
+    cell.source = "\n".join(lines)
+
+
+def title(notebook: NotebookNode) -> str:
+    """The first heading of a notebook, without its `#`."""
+    for cell in notebook.cells:
+        heading = re.search(r"^# (.+)$", cell.source, re.MULTILINE) if cell.cell_type == "markdown" else None
+        if heading:
+            return heading[1]
+    raise SourceError("a notebook needs a first heading: a Markdown cell with a line '# Lab NN: …'")
+
+
+def read_wrong_answers(path: Path) -> list[WrongAnswer]:
+    """Read `solutions/labNN_topic.wrong.py`: cells headed `# %% [exercise] name`, then the misconception as comment.
+
+    The code below is a whole answer, or edits of the answer in the lab's source beside it (`edits.py`).
+    """
+    lab = path.with_name(path.name.replace(".wrong.py", ".py"))
+    cells = _read_percent(lab).cells if lab.exists() else []
+    answers = {name: cell.source for cell in cells if (name := _answer_name(cell))}
+    found = []
+    for header, body in re.findall(r"^# %% (.+)\n((?:(?!# %% ).*\n?)*)", path.read_text(), re.MULTILINE):
+        heading = re.fullmatch(r"\[(\w+)\] (\w+)", header.strip())
+        if not heading:
+            raise SourceError(f"{path.name}: expected a cell header '# %% [exercise] name', got '# %% {header}'")
+        lines = body.strip("\n").split("\n")
+        comment = []
+        while lines and lines[0].startswith("#"):
+            comment.append(lines.pop(0).lstrip("# ").rstrip())
+        if not comment:
+            raise SourceError(f"{path.name}: {header}: say the misconception in a comment below the header")
+        code = "\n".join(lines).strip("\n") + "\n"
+        try:
+            code = applied(code, answers.get(heading[1], ""))
+        except (EditError, SyntaxError) as error:
+            raise SourceError(f"{path.name}: {header}: {error}") from None
+        found.append(WrongAnswer(heading[1], heading[2], " ".join(comment), code))
+    return found
+
+
+def _answer_name(cell: NotebookNode) -> str:
+    """The exercise whose answer a code cell is; nothing for other cells."""
+    meta = cell.metadata.get("nbgrader", {})
+    return meta.get("grade_id", "") if cell.cell_type == "code" and meta.get("solution") else ""
+
+
+def _read_percent(path: Path) -> NotebookNode:
+    notebook = jupytext.read(path, fmt="py:percent")
+    for cell in notebook.cells:
+        cell.metadata.pop("lines_to_next_cell", None)
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": {"name": "python"}})
+    return notebook
+
+
+def _complete(cell: NotebookNode, path: Path) -> None:
+    """Fill in nbgrader's metadata from what the author wrote: grade_id, and solution or points or both."""
+    given = cell.metadata["nbgrader"]
+    if "grade_id" not in given or not (given.get("solution") or "points" in given):
+        raise SourceError(f"{path.name}: a graded cell needs a grade_id, and solution or points, got {dict(given)}")
+    solution = bool(given.get("solution"))
+    full = {
+        "grade": "points" in given,
+        "grade_id": given["grade_id"],
+        "locked": not solution,
+        "schema_version": 3,
+        "solution": solution,
+        "task": False,
+    }
+    if "points" in given:
+        full["points"] = given["points"]
+    cell.metadata["nbgrader"] = nbformat.from_dict(dict(sorted(full.items())))
+
+
+def _fill_in(text: str, found: list[Exercise], badges: str, path: Path) -> str:
+    """Replace {{badges}}, {{exercises}} and {{points NAME}} by what the metadata says."""
+    points = {exercise.name: points_in_words(exercise.points) for exercise in found}
+
+    def value(match: re.Match) -> str:
+        words = match[1].split()
+        if words == ["badges"]:
+            return badges
+        if words == ["exercises"]:
+            return exercise_table(found)
+        if len(words) == 2 and words[0] == "points" and words[1] in points:
+            return points[words[1]]
+        raise SourceError(f"{path.name}: {match[0]} is neither badges, exercises, nor points of an exercise")
+
+    return re.sub(r"\{\{(.+?)\}\}", value, text)
+
+
+def points_in_words(points: float) -> str:
+    """1 -> "1 point", 2.5 -> "2.5 points"."""
+    return f"{points:g} point" + ("" if points == 1 else "s")
+
+
+def exercise_table(found: list[Exercise]) -> str:
+    """A Markdown table: exercise, points, who checks it."""
+    rows = ["| exercise | points | checked by |", "|---|---|---|"]
+    for exercise in found:
+        who = "your teacher, by hand" if exercise.by_hand else "the test cell below it"
+        rows.append(f"| `{exercise.name}` | {exercise.points:g} | {who} |")
+    rows.append(f"| **all** | **{sum(exercise.points for exercise in found):g}** | |")
+    return "\n".join(rows)
+
+
+def _give_ids(notebook: NotebookNode) -> None:
+    """Ids that change only where a cell changes: nbgrader's own id, else a hash of the source."""
+    taken: set[str] = set()
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        name = name or hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+        identifier, count = name, 1
+        while identifier in taken:
+            count += 1
+            identifier = f"{name}-{count}"
+        taken.add(identifier)
+        cell.id = identifier
+    notebook.nbformat, notebook.nbformat_minor = 4, 5

@@ -1,0 +1,92 @@
+"""The command `course` as an instructor has it: a student's, and what writes, proves and grades labs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from course_lib import cli
+from course_lib.cli import Add
+from course_lib.project import project_root
+
+# Modules of the extra `instructor`, by which its absence is known.
+_INSTRUCTOR = {"nbgrader", "jupytext", "nbclient", "nbformat", "nbconvert", "jupyterlab"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one `course` command; returns its exit code. arguments: default those of the command line."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        if arguments[:1] == ["grade"]:  # has its own parser
+            from course_staff import commands
+
+            return commands.main(arguments[1:])
+        if arguments[:1] == ["doctor"] and "--staff" in arguments:
+            return _doctor()
+        return cli.main(arguments, extend=_add_commands)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _INSTRUCTOR:
+            raise
+        remedy = 'pip install "course_lib[instructor]"'
+        print(f"course {arguments[0]} needs {error.name}: {remedy}", file=sys.stderr)
+        return 1
+
+
+def _add_commands(add: Add) -> None:
+    build = add("build", _build, "derive the notebooks and tables from the lab sources")
+    build.add_argument("--check", action="store_true", help="write nothing; fail on any difference")
+    build.add_argument("labs", nargs="*", metavar="LAB", help="such as lab01; default: all, and the tables")
+    check = add("check", _check, "prove the graders: solutions, stubs and wrong answers score as they should")
+    check.add_argument("labs", nargs="*", metavar="LAB", help="such as lab01; default: all")
+    check.add_argument("--workers", type=int, default=2, metavar="N", help="labs at a time (default 2)")
+    check.add_argument("--verbose", action="store_true", help="show what each wrong answer is told")
+    add("grade", None, "grade a class: release | collect | run | status | report | feedback | export | similar")
+    relink = add("relink", _relink, "say where the course is published; rewrites first cells and badges")
+    relink.add_argument("repository", metavar="OWNER/NAME", help="on GitHub, or an address for git")
+    relink.add_argument(
+        "--pin", metavar="TAG", help="what first cells install; default: the tag or commit of this copy"
+    )
+
+
+def _doctor() -> int:
+    from course_lib import doctor
+    from course_staff import health
+
+    findings = doctor.checkup(health.CHECKS)
+    doctor.report(findings)
+    return int(any(finding.level == "FAIL" for finding in findings))
+
+
+def _build(given: argparse.Namespace) -> int:
+    root = _root()
+    from course_staff.authoring.build import build
+
+    return build(root, given.labs or None, check=given.check)
+
+
+def _check(given: argparse.Namespace) -> int:
+    root = _root()
+    if given.workers < 1:
+        raise ValueError(f"--workers: expected 1 or more, got {given.workers}")
+    from course_staff.proof.check import check
+
+    return check(root, given.labs or None, workers=given.workers, verbose=given.verbose)
+
+
+def _relink(given: argparse.Namespace) -> int:
+    root = _root()
+    from course_staff.authoring.relink import relink
+
+    return relink(root, given.repository, given.pin)
+
+
+def _root() -> Path:
+    root = project_root()
+    if root is None:
+        raise ValueError("run this inside the course's folder: its pyproject.toml has [tool.course]")
+    return root
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""The commands `course grade …`: release, collect, run, status, report, feedback, export and similar.
+
+Each reads its arguments and calls the function of the same name in the module that does the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from course_lib.project import project_root
+
+# Modules by which the absence of an extra is known.
+EXTRAS = dict.fromkeys(
+    ("jupyterlab", "jupytext", "nbclient", "nbconvert", "nbformat", "nbgrader", "sqlalchemy"),
+    "instructor",
+) | {"distributed": "dask", "psycopg2": "postgresql"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0: done, 1: something needs a person, 2: a wrong argument, 130: interrupted."""
+    options = _parser().parse_args(argv)
+    try:
+        return options.run(options)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        remedy = f'pip install "course_lib[{extra}]"'
+        print(f"course grade {options.command} needs {error.name}: {remedy}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing is lost; `course grade run LAB --resume` goes on", file=sys.stderr)
+        return 130
+    except ValueError as error:
+        print(f"course grade {options.command}: {error}", file=sys.stderr)
+        return 2
+    except (RuntimeError, OSError) as error:  # no sandbox, no scheduler, no gradebook, no room on the disk
+        print(f"course grade {options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="course grade", description="Grade a class. INSTRUCTORS.md tells the path.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run, help: str, *, lab: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help, description=help)
+        command.set_defaults(run=run)
+        command.add_argument("--course", metavar="FOLDER", help="of the course (default: the one around here)")
+        command.add_argument("--db-url", metavar="URL", help="of the gradebook (default: as nbgrader_config.py says)")
+        if lab:
+            command.add_argument("lab", metavar="LAB", help="such as lab02")
+        return command
+
+    release = add("release", _release, "derive the student version and enter the lab into the gradebook")
+    release.add_argument("--due", metavar="TIME", help='such as "2026-11-30 23:59 Europe/Vienna"')
+
+    collect = add("collect", _collect, "take in submissions: a folder, or a zip of Canvas, Moodle or Drive")
+    collect.add_argument("source", type=Path, nargs="+", metavar="DIR|ZIP", help="one or several")
+    collect.add_argument(
+        "--students", type=Path, metavar="CSV", help="table: id, first, last, email, lms, file, submitted"
+    )
+    collect.add_argument("--max-mb", type=float, default=20, metavar="N", help="a notebook may have (default 20)")
+    collect.add_argument("--zone", default="UTC", metavar="ZONE", help="of times that name none (default UTC)")
+    collect.add_argument("--file-times", action="store_true", help="a file's own time is that of its submission")
+
+    run = add("run", _run, "grade the class on all cores, each submission in a sandbox")
+    run.add_argument("--workers", type=int, metavar="N", help="default: all cores")
+    run.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
+    run.add_argument("--dask", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://10.0.0.1:8786")
+    run.add_argument("--student", action="append", dest="students", metavar="ID", help="only this one; repeatable")
+    run.add_argument("--exercise", metavar="NAME", help="only this one, after its test was fixed")
+    run.add_argument("--late-penalty", type=float, metavar="SHARE", help="of the mark, per started day (default 0)")
+    run.add_argument("--cell-seconds", type=float, metavar="S", help="a cell may take (default 60)")
+    run.add_argument("--quiet", action="store_true", help="no progress bar")
+    run.add_argument("--unsafe-no-sandbox", action="store_true", help="run students' code with your own rights")
+
+    add("status", _status, "say what is collected, graded, rejected, missing, and what waits for a person")
+    add("report", _report, "write the report (HTML, CSV) anew from what is graded")
+
+    feedback = add("feedback", _feedback, "write one page for each student: own mistakes, messages, points")
+    feedback.add_argument("--student", action="append", dest="students", metavar="ID", help="only this one; repeatable")
+
+    export = add("export", _export, "write the marks of all labs as a table", lab=False)
+    export.add_argument("labs", nargs="*", metavar="LAB", help="default: all")
+    export.add_argument("--format", choices=("csv", "canvas", "moodle"), default="csv", help="default: csv")
+    export.add_argument("--anonymous", action="store_true", help="made-up ids in place of names")
+    export.add_argument("--out", type=Path, metavar="FILE", help="default: print it")
+
+    add("similar", _similar, "list pairs of near-identical answers: a lead to look at, never a proof")
+    return parser
+
+
+def _open(options: argparse.Namespace):
+    """The course that the command is about, and the full name of its lab."""
+    from course_staff.course import Course
+
+    root = Path(options.course) if options.course else project_root()
+    if root is None or not root.is_dir():
+        raise ValueError("run this inside the course's folder, or name it: --course FOLDER")
+    course = Course.open(root, options.db_url)
+    return (course, full_name(course.root, options.lab)) if "lab" in options else course
+
+
+def full_name(root: Path, lab: str) -> str:
+    """The full name of a lab from its beginning: "lab02" -> "lab02_convolutional_autoencoder"."""
+    names = {path.stem for path in (root / "solutions").glob("*.py") if not path.stem.endswith(".wrong")}
+    names |= {path.parent.name for path in (root / "solutions").glob("*/*.ipynb") if path.stem == path.parent.name}
+    found = [lab] if lab in names else sorted(name for name in names if name.startswith(lab))
+    if len(found) != 1:
+        raise ValueError(f"expected one lab called {lab!r}, got {found or sorted(names)}")
+    return found[0]
+
+
+def _release(options: argparse.Namespace) -> int:
+    from course_staff.gradebook.release import release
+
+    course, lab = _open(options)
+    print(release(course, lab, due=options.due))
+    return 0
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from course_staff.handin.collect import collect
+
+    course, lab = _open(options)
+    collection = collect(
+        course,
+        lab,
+        options.source,
+        students=options.students,
+        max_bytes=int(options.max_mb * 1e6),
+        zone=options.zone,
+        file_times=options.file_times,
+    )
+    print(collection)
+    return int(bool(collection.rejected))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from course_staff.running.run import run
+
+    course, lab = _open(options)
+    summary = run(
+        course,
+        lab,
+        workers=options.workers,
+        resume=options.resume,
+        dask=options.dask,
+        students=options.students,
+        exercise=options.exercise,
+        late_penalty=options.late_penalty,
+        unsafe=options.unsafe_no_sandbox,
+        cell_seconds=options.cell_seconds,
+        progress=not options.quiet,
+    )
+    print(summary)
+    if summary.exit_code != 130:
+        from course_staff.reports.report import report
+
+        print(*report(course, lab), sep="\n")
+    return summary.exit_code
+
+
+def _status(options: argparse.Namespace) -> int:
+    from course_staff.running.run import status
+
+    print(status(*_open(options)))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from course_staff.reports.report import report
+
+    print(*report(*_open(options)), sep="\n")
+    return 0
+
+
+def _feedback(options: argparse.Namespace) -> int:
+    from course_staff.reports.feedback import feedback
+
+    print(*feedback(*_open(options), students=options.students), sep="\n")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from course_staff.reports.export import export
+
+    course = _open(options)
+    labs = [full_name(course.root, lab) for lab in options.labs] or None
+    table = export(course, format=options.format, labs=labs, anonymous=options.anonymous)
+    if options.out:
+        options.out.write_text(table, encoding="utf-8", newline="")
+    else:
+        print(table, end="")
+    return 0
+
+
+def _similar(options: argparse.Namespace) -> int:
+    from course_staff.reports.similar import similar
+
+    print(similar(*_open(options)))
+    return 0

@@ -1,0 +1,113 @@
+"""What collection leaves in grading/LAB: rows of what was taken in (collected.csv) and what was not (rejected.csv)."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from course_lib.files import write_whole
+from course_staff.course import Course
+from course_staff.handin import preflight, students
+from course_staff.handin.archive import printable
+from course_staff.handin.store import UNCHANGED
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A file that was not taken in. student: "" where nobody could be named."""
+
+    student: str
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A notebook that was taken in. submitted: UTC, None where nothing says it; late: Canvas's word; note: in words."""
+
+    student: str
+    file: str
+    submitted: datetime | None = None
+    late: bool = False
+    note: str = ""
+
+
+def students_table(course: Course) -> Path:
+    """Where the table of the class is kept: that of the last collection, or what collections found out."""
+    return course.root / "grading" / "students.csv"
+
+
+def rejections(course: Course, lab: str) -> list[Rejection]:
+    """The rows of grading/LAB/rejected.csv, sorted: what collections so far did not take in, and why."""
+    return [
+        Rejection(row["student"], row["file"], row["reason"]) for row in _read(course.grading(lab) / "rejected.csv")
+    ]
+
+
+def collected(course: Course, lab: str) -> list[Accepted]:
+    """The rows of grading/LAB/collected.csv, sorted by student: whose notebook came from which file, and when."""
+    found = []
+    for row in _read(course.grading(lab) / "collected.csv"):
+        when = preflight.moment(row["submitted"]) if row["submitted"] else None
+        found.append(Accepted(row["student"], row["file"], when, bool(row["late"]), row["note"]))
+    return found
+
+
+def missing(course: Course, lab: str) -> list[str]:
+    """Students of the table of whom nothing came, neither taken in nor rejected, in the order of the table."""
+    table = students_table(course)
+    people = students.read(table).by_id if table.exists() else {}
+    came = {row.student for row in rejections(course, lab)}
+    return [
+        student
+        for student in people
+        if student not in came and not (course.submitted(student, lab) / f"{lab}.ipynb").is_file()
+    ]
+
+
+def merge(course: Course, lab: str, accepted: Sequence[Accepted], rejected: Sequence[Rejection]) -> None:
+    """Add a collection's rows to those of earlier ones, which stay where they are about other students and files."""
+    taken = {row.student: row for row in accepted}
+    people = taken.keys() | {row.student for row in rejected if row.student}
+    files = {row.file for row in accepted} | {row.file for row in rejected}
+    old = {row for row in rejections(course, lab) if row.student not in people and row.file not in files}
+    rows = sorted(old | set(rejected), key=lambda row: (row.student, row.file, row.reason))
+    lines = [(row.student, row.file, row.reason) for row in rows]
+    _write(course.grading(lab) / "rejected.csv", ("student", "file", "reason"), lines)
+    before = {row.student: row for row in collected(course, lab)}
+    lines = []
+    for student, row in sorted((before | taken).items()):
+        if row.note.startswith(UNCHANGED) and student in before:
+            row = replace(before[student], file=row.file)
+        when = preflight.stamp(row.submitted) if row.submitted else ""
+        lines.append((student, row.file, when, "late" if row.late else "", row.note))
+    _write(course.grading(lab) / "collected.csv", ("student", "file", "submitted", "late", "note"), lines)
+
+
+def cell(text: str, most: int = 300) -> str:
+    """Text that a student had a hand in, for a table: printable, capped, no formula to a spreadsheet program.
+
+    Where a comma is the decimal mark, such programs end a cell at each semicolon.
+    """
+    return re.sub(r"(^|;[ \"']*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])", r"\1'", printable(text, most))
+
+
+def _write(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.getvalue())
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+    return []

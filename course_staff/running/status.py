@@ -1,0 +1,64 @@
+"""`course grade status`: where the grading of a lab stands, from what lies on disk and in the gradebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from course_staff.gradebook.marks import read_marks
+from course_staff.handin.collect import missing, rejections
+from course_staff.marking import results
+from course_staff.running import state
+
+if TYPE_CHECKING:
+    from course_staff.course import Course
+
+
+@dataclass
+class Status:
+    """Students by what is known of them, sorted. waiting: graded, but a written answer waits for a person."""
+
+    lab: str
+    collected: list[str] = field(default_factory=list)
+    graded: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    interrupted: bool = False
+
+    def __str__(self) -> str:
+        lines = [f"{self.lab}: {len(self.collected)} collected, {len(self.graded)} graded"]
+        if not_yet := sorted(set(self.collected) - set(self.graded) - {student for student, _ in self.rejected}):
+            lines.append(f"not graded yet: {', '.join(not_yet)}")
+        if self.waiting:
+            lines.append(f"written answers wait for a person (formgrader): {', '.join(self.waiting)}")
+        lines += [f"rejected: {student or 'nobody known'}: {words}" for student, words in self.rejected]
+        lines += [f"NOT graded: {student}: {words}" for student, words in self.lost]
+        if self.missing:
+            lines.append(f"missing: {', '.join(self.missing)}")
+        if self.interrupted:
+            lines.append("the last run was interrupted: `course grade run --resume` goes on")
+        return "\n".join(lines)
+
+
+def status(course: Course, lab: str) -> Status:
+    """Where a lab stands. Reads only."""
+    found, last = results.read_all(course, lab), state.read(course, lab)
+    rejected = [(row.student, f"{row.file}: {row.reason}") for row in rejections(course, lab)]
+    rejected += [(student, graded.rejected) for student, graded in found.items() if graded.rejected]
+    try:
+        with course.gradebook() as gradebook:
+            marks = read_marks(gradebook, lab)
+    except RuntimeError:  # no gradebook yet, or it does not know the lab
+        marks = []
+    return Status(
+        lab,
+        course.students_with(lab),
+        sorted(student for student, graded in found.items() if not graded.rejected),
+        sorted(mark.student for mark in marks if any(cell.waits for cell in mark.cells.values())),
+        sorted(rejected),
+        sorted(missing(course, lab)),
+        [(student, words) for student, words in last.lost],
+        last.interrupted,
+    )

@@ -1,0 +1,1 @@
+"""Where students' code runs: bubblewrap around a fork server that has the lab's modules loaded."""

@@ -1,0 +1,300 @@
+"""Scans from files to slices: prepared once, kept on the disk, read when asked, and never all in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+
+from course_lib import files, noise, training
+from course_lib.data import brains, stored
+from course_lib.data.extraction import dice
+from course_lib.data.fetch import DataUnavailable
+
+COARSE = 3  # mm: a whole head in little time
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """No test reads or writes the user's cache."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory):
+    """Three NIfTI files of Colin27 at 3 mm, the second brighter, noisy and in other axes, the third upside down."""
+    folder = tmp_path_factory.mktemp("scans")
+    head = brains.colin27().data[::COARSE, ::COARSE, ::COARSE]
+    orientation = nibabel.orientations
+    for number, axes in enumerate(["RAS", "PSR", "LAI"]):
+        data = (1000 + 500 * number) * head
+        if number == 1:
+            data = noise.rician(data, 20.0, generator=np.random.default_rng(0))
+        turn = orientation.ornt_transform(orientation.axcodes2ornt("RAS"), orientation.axcodes2ornt(axes))
+        scan = nibabel.Nifti1Image(np.round(data).astype(np.int16), np.diag([COARSE] * 3 + [1]))
+        nibabel.save(scan.as_reoriented(turn), folder / f"head{number}-T1.nii.gz")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(scans, tmp_path_factory):
+    """Their slices, for the tests that only read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_DATA", str(tmp_path_factory.mktemp("data")))
+        return get(scans)
+
+
+def get(source, **options):
+    return brains.brain_slices(source, **{"slices": 4, "progress": False, "pixel_size": 3.0, "size": 80} | options)
+
+
+def test_a_folder_has_the_form_of_the_other_sources(data):
+    assert len(data) == len(data.images) == len(data.brain_masks) == 12
+    assert data.images.shape == data.brain_masks.shape == (12, 1, 80, 80)
+    images, masks = data.images[:], data.brain_masks[:]
+    assert images.shape == data.images.shape and images.dtype == data.images.dtype == torch.float32
+    assert masks.shape == data.images.shape and masks.dtype == data.brain_masks.dtype == torch.bool
+    assert images.min() >= 0 and images.max() <= 1 and images.amax(dim=(1, 2, 3)).min() > 0.5
+    assert data.subjects.tolist() == [0] * 4 + [1] * 4 + [2] * 4 and data.subjects.dtype == torch.int64
+    assert data.names == ("head0-T1", "head1-T1", "head2-T1")
+    assert [path.name for path in data.report.read] == [f"{name}.nii.gz" for name in data.names]
+    # brighter, noisier or in other axes: the same pictures
+    assert (images[0:4] - images[8:12]).abs().max() < 0.01
+    assert (images[0:4] - images[4:8]).abs().mean() < 0.02
+
+
+def test_slices_are_those_of_the_volume(scans):
+    data = get(scans / "head0-T1.nii.gz", slices=None)
+    head = brains.colin27()
+    volume, truth = head.data[::COARSE, ::COARSE, ::COARSE], head.brain_mask[::COARSE, ::COARSE, ::COARSE]
+    (kept,) = data.images.files
+    planes = np.fromfile(kept, data.images.record)["plane"]
+    assert (np.diff(planes) == 1).all() and len(planes) == len(data) > 30
+    pictures = brains.crop_or_pad(np.rot90(volume[:, :, planes]).transpose(2, 0, 1), 80)
+    found = data.images[:][:, 0].numpy()
+    # scaled by a percentile, not by the maximum: a straight line between the two up to the clipping
+    inside = (pictures > 0.02) & (found < 1)
+    assert np.ptp(found[inside] / pictures[inside]) < 0.1
+    masks = brains.crop_or_pad(np.rot90(truth[:, :, planes]).transpose(2, 0, 1), 80)
+    assert dice(data.brain_masks[:][:, 0].numpy(), masks) > 0.93
+
+
+def test_pixels_are_square_in_every_profile(tmp_path):
+    """Thick slices, cut across: the head is as long and as high as before."""
+    head = brains.colin27().data[::2, ::2, ::4]
+    scan = nibabel.Nifti1Image((1000 * head).astype(np.int16), np.diag([2, 2, 4, 1]))
+    nibabel.save(scan, tmp_path / "thick.nii")
+    for profile, axis in (("sagittal", 0), ("coronal", 1), ("axial", 2)):
+        data = get(tmp_path / "thick.nii", profile=profile, slices=1, pixel_size=2.0, size=120)
+        (plane,) = np.fromfile(data.images.files[0], data.images.record)["plane"]
+        whole = np.take(brains.colin27().data, plane * (4 if axis == 2 else 2), axis) > 0.1
+        picture = data.images[0][0].numpy() > 0.2
+        for k, rows in ((0, picture.any(0)), (1, picture.any(1))):
+            assert abs(2 * rows.sum() - whole.any(1 - k).sum()) <= 10, (profile, k)
+
+
+def test_indexing_like_a_tensor(data):
+    stack = data.images
+    whole = stack[:]
+    assert torch.equal(stack[5], whole[5]) and torch.equal(stack[-1], whole[11]) and stack[5].shape == (1, 80, 80)
+    assert torch.equal(stack[np.int64(3)], whole[3]) and torch.equal(stack[torch.tensor(3)], whole[3])
+    for index in (slice(2, 9, 3), [7, 0], torch.tensor([4, -1]), torch.arange(12) % 2 == 0, []):
+        assert torch.equal(stack[index], whole[index]) and torch.equal(stack.subset(index)[:], whole[index])
+    part = stack.subset([9, 3, 4]).subset(slice(1, None))
+    assert len(part) == 2 and torch.equal(part[0], whole[3])
+    for index in (12, -13):
+        with pytest.raises(IndexError, match=f"slice {index} of 12"):
+            stack[index]
+    assert len([image for image in stack]) == 12
+
+
+def test_subjects_can_be_chosen_in_both_forms(data):
+    for whole in (data, brains.brain_slices("cohort", subjects=3, slices=1, progress=False)):
+        chosen = whole.of_subjects([2, 0])
+        rows = whole.subjects != 1
+        assert type(chosen.images) is type(whole.images) and torch.equal(chosen.subjects, whole.subjects[rows])
+        assert torch.equal(chosen.images[:], whole.images[:][rows])
+        assert torch.equal(chosen.brain_masks[:], whole.brain_masks[:][rows])
+        assert chosen.names == whole.names and len(whole.names) == 3
+        for bad in ([], [3]):
+            with pytest.raises(ValueError, match="numbers: expected subjects"):
+                whole.of_subjects(bad)
+
+
+def test_workers_and_fit_take_it(data):
+    assert torch.equal(pickle.loads(pickle.dumps(data.images))[:], data.images[:])
+    loader = torch.utils.data.DataLoader(data.images, batch_size=5, num_workers=2)
+    assert torch.equal(torch.cat(list(loader)), data.images[:])
+    histories = []
+    for images in (data.images, data.images[:]):
+        with training.fixed_seed(0):
+            model = torch.nn.Conv2d(1, 1, 3, padding=1)
+        history = training.fit(
+            model, images, images[:4], loss=torch.nn.functional.mse_loss, corrupt=lambda x, generator: x, epochs=2,
+            batch_size=4, progress=False, device="cpu",
+        )  # fmt: skip
+        histories.append(history.train_loss + history.validation_loss)
+    assert histories[0] == histories[1]
+
+
+# --- the cache ---
+
+
+def test_what_is_kept_is_not_read_again(scans, own_cache, monkeypatch):
+    first = get(scans)
+    assert len(list((own_cache / "slices").iterdir())) == 3
+    with monkeypatch.context() as patch:
+        patch.setattr(stored, "read_volume", lambda path: pytest.fail("read again although it was kept"))
+        again = get(scans)
+        assert torch.equal(again.images[:], first.images[:]) and again.names == first.names
+        assert len(get(scans, subjects=2)) == 8
+    # other settings are other files
+    assert not torch.equal(get(scans, profile="coronal").images[:], first.images[:])
+    assert len(list((own_cache / "slices").iterdir())) == 6
+
+
+def test_a_changed_file_is_read_again(scans, tmp_path):
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes((scans / "head0-T1.nii.gz").read_bytes())
+    first = get(path)
+    scan = nibabel.load(path)
+    changed = nibabel.Nifti1Image(np.asarray(scan.dataobj)[::-1].copy(), scan.affine)
+    nibabel.save(changed, path)
+    assert not torch.equal(get(path).images[:], first.images[:])
+
+
+@pytest.mark.parametrize("damage", ["half", "empty", "too few"])
+def test_damaged_cache_is_made_again_with_a_message(scans, damage):
+    first = get(scans / "head0-T1.nii.gz")
+    whole = first.images[:]
+    (kept,) = first.images.files
+    content = kept.read_bytes()
+    size = first.images.record.itemsize
+    kept.write_bytes({"half": content[: size * 3 // 2], "empty": b"", "too few": content[:size]}[damage])
+    with pytest.raises(OSError, match="Make the slices again"):
+        first.images[3]
+    with pytest.warns(UserWarning, match="prepared again"):
+        assert torch.equal(get(scans / "head0-T1.nii.gz").images[:], whole)
+    assert torch.equal(first.images[:], whole)
+
+
+def test_a_failing_disk_leaves_no_half_file(scans, own_cache, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        get(scans)
+    assert list((own_cache / "slices").iterdir()) == []
+
+
+def test_without_cache_a_temporary_folder_lives_as_long_as_the_slices(scans, own_cache):
+    data = get(scans, cache=False)
+    assert not own_cache.exists()
+    folder = data.images.files[0].parent
+    part = data.of_subjects([1]).images
+    del data
+    assert part[:].shape == (4, 1, 80, 80)
+    pickle.loads(pickle.dumps(part))  # a worker that ends does not take the folder along
+    assert part[0].shape == (1, 80, 80)
+    del part
+    assert not folder.exists()
+
+
+# --- bad files among good ones ---
+
+
+def test_bad_files_are_left_out_and_named(scans, tmp_path):
+    for path in scans.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "cut.nii.gz").write_bytes((scans / "head0-T1.nii.gz").read_bytes()[:999])
+    nowhere = np.random.default_rng(0).integers(0, 5, (30, 30, 30)).astype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(nowhere, np.diag([0.1, 0.1, 0.1, 1])), tmp_path / "no-head.nii")
+    with pytest.warns(UserWarning, match="5 files: 3 read, 2 refused") as caught:
+        data = get(tmp_path)
+    assert data.names == ("head0-T1", "head1-T1", "head2-T1") and len(data) == 12
+    assert "truncated" in data.report.refused[tmp_path / "cut.nii.gz"]
+    assert "no-head.nii" in str(caught[0].message) and caught[0].filename == __file__
+    with pytest.raises(ValueError, match="at least one scan that can be used\n1 files: 0 read"):
+        get(tmp_path / "cut.nii.gz")
+    with pytest.raises(ValueError, match="at least one scan(.|\n)*head0-T1.nii.gz: slices: at most"):
+        get(scans, slices=500, subjects=1)
+    with pytest.warns(UserWarning, match="gone.nii: there is no such file"):
+        assert len(get([scans / "head0-T1.nii.gz", tmp_path / "gone.nii"])) == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "error", "message"),
+    [
+        ("mri", {}, ValueError, 'expected "cohort", "colin27", "ixi", a folder'),
+        ("no/such/folder", {}, FileNotFoundError, "no such folder"),
+        ([], {}, ValueError, "at least one file"),
+        (5, {}, TypeError, "source: expected"),
+        ("ixi", {}, DataUnavailable, "course data fetch ixi"),
+        (".", {"profile": "oblique"}, ValueError, "profile: expected"),
+        (".", {"pixel_size": 0}, ValueError, "pixel_size: expected"),
+        (".", {"size": (1, 2, 3)}, ValueError, "size: expected"),
+        (".", {"slices": 0}, ValueError, "slices: expected"),
+        ("cohort", {"slices": None}, TypeError, "slices: expected"),
+        ("colin27", {"slices": None}, TypeError, "slices: expected"),
+    ],
+)
+def test_bad_input(source, options, error, message):
+    with pytest.raises(error, match=message):
+        get(source, **options)
+
+
+def test_ixi_is_what_was_fetched(scans, own_cache):
+    folder = own_cache / "IXI-T1"
+    folder.mkdir(parents=True)
+    for number, path in enumerate(sorted(scans.iterdir())):
+        (folder / f"IXI{number + 2:03}-Guys-0828-T1.nii.gz").write_bytes(path.read_bytes())
+    data = get("ixi", subjects=2)
+    assert data.names == ("IXI002-Guys-0828-T1", "IXI003-Guys-0828-T1") and len(data) == 8
+
+
+# --- memory ---
+
+MANY = """
+import json, sys
+from pathlib import Path
+import torch
+from course_lib.data import brains
+data = brains.brain_slices(sys.argv[1], slices=10, progress=False)
+total, order = torch.zeros(()), torch.randperm(len(data), generator=torch.Generator().manual_seed(0))
+for rows in order.split(32):
+    total += data.images[rows].mean() + data.brain_masks[rows].float().mean()
+status = Path("/proc/self/status").read_text().splitlines()
+peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+print(json.dumps([len(data), float(total), peak]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_a_cohort_of_500_stays_within_one_gigabyte(scans, tmp_path, own_cache):
+    """500 volumes are 5000 slices: 1.3 GB as float32. All is links to one file, read as if they were many."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    source = scans / "head0-T1.nii.gz"
+    preparation = stored.Preparation("axial", 10, 1.0, (256, 256))
+    (kept,), _, _ = stored.store([source], preparation, progress=False)
+    for number in range(500):
+        path = folder / f"head{number:03}.nii.gz"
+        os.link(source, path)
+        os.link(kept, kept.parent / stored._name(path, preparation))
+    run = [sys.executable, "-c", MANY, str(folder)]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ)
+    count, total, peak = json.loads(done.stdout)
+    assert count == 5000 and total > 1
+    assert peak < 1000, f"{peak:.0f} MiB"
