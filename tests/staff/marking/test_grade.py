@@ -1,6 +1,6 @@
 """One submission, graded: the mark that each kind of paper must get, what is told to whom, and the same each time.
 
-What needs the walls of the sandbox is tested in test_hostile.py beside this; what is done here harms only its own process.
+What needs the walls of the sandbox is tested in test_hostile.py beside this; what is done here harms only itself.
 """
 
 import dataclasses
