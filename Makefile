@@ -38,7 +38,7 @@ lab: $(VENV)/.stamp-built $(VENV)/.stamp-kernel
 
 # The check of derived files comes before anything derives them, or it could never fail.
 test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
-	@$(STAGE) "style" $(BIN)/ruff check .
+	@$(STAGE) "style" bash -c "$(BIN)/ruff check . && $(BIN)/ruff format --check ."
 	@$(STAGE) "imports" $(BIN)/lint-imports
 	@$(STAGE) "derived files" $(BIN)/course build --check
 	@$(STAGE) "build" $(BIN)/course build

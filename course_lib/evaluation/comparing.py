@@ -1,4 +1,5 @@
 """Methods side by side: `compare` makes a table, `tune` gives each method its best chance, `sweep` varies the noise."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,4 +1,5 @@
 """The measurement of MRI, y = M F S x + noise, its adjoint, and how much a mask blurs."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,5 @@
 """Saved models evaluated on hidden noise: files read, refused in words, denoised, ranked."""
+
 from __future__ import annotations
 
 import secrets

@@ -1,4 +1,5 @@
 """Losses that compare pixels and structure, and the Kullback-Leibler term of a variational autoencoder."""
+
 from __future__ import annotations
 
 import torch

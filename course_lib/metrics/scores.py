@@ -1,4 +1,5 @@
 """Scores of an image: a number for an image (H, W), N numbers for a batch (N, C, H, W)."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """Noise models: `f(image, level, *, generator=None)` gives a corrupted copy of any shape, same type, dtype, device."""
+
 from __future__ import annotations
 
 from typing import Any

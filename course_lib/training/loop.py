@@ -1,4 +1,5 @@
 """`fit`: the training loop that lab 01 writes by hand, carried to GPUs, mixed precision and several processes."""
+
 from __future__ import annotations
 
 import math

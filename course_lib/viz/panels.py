@@ -1,4 +1,5 @@
 """Panels of images: noisy, denoised, and what was taken away."""
+
 from __future__ import annotations
 
 import math

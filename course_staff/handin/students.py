@@ -31,7 +31,6 @@ _COLUMNS = {
 }
 
 
-
 @dataclass(frozen=True)
 class Student:
     """A person of the class. id: safe as the name of a folder. known: of a table given, not guessed from a file."""

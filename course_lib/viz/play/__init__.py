@@ -1,5 +1,4 @@
-"""What moves in a notebook: sliders, a blind test; a still picture on paper and where no kernel is.
-"""
+"""What moves in a notebook: sliders, a blind test; a still picture on paper and where no kernel is."""
 
 from __future__ import annotations
 
