@@ -1,7 +1,7 @@
 # Named wrong answers of lab 00: each is a real misconception and loses just its exercise. See CONTRIBUTING.md.
 #
 # What the tests try, beside the example:
-# rescale: negative, tiny and huge values, tall, [0, 1] already, integers, two floats, constants, in place; numpy, no gradient
+# rescale: negative, tiny and huge values, tall, [0, 1] already, integers, two floats, constants, in place; no gradient
 # to_batch: one row, one column, stacks of 1 to 4, tall, three types, beyond [0, 1], in place; no gradient
 # pad_to_multiple: tall, odd, one pixel, nothing missing, several channels, float64, below 0, gradient numbers
 
@@ -69,7 +69,10 @@ edit("if high == low:", "if high - low < 1e-3:")
 
 # %% [rescale] leaves_unit_images
 # Thinks that an image inside [0, 1] is rescaled already.
-edit("    if high == low:", "    if low >= 0 and high <= 1 and high > low:\n        return image\n    if high == low:")
+edit(
+    "    if high == low:",
+    "    if low >= 0 and high <= 1 and high > low:\n        return image\n    if high == low:",
+)
 
 
 # %% [to_batch] calls_the_library
@@ -127,7 +130,10 @@ def pad_to_multiple(batch, multiple):
 
 # %% [pad_to_multiple] always_adds
 # Adds a whole multiple where nothing is missing.
-edit("-width % multiple, 0, -height % multiple", "multiple - width % multiple, 0, multiple - height % multiple")
+edit(
+    "-width % multiple, 0, -height % multiple",
+    "multiple - width % multiple, 0, multiple - height % multiple",
+)
 
 
 # %% [pad_to_multiple] pads_with_zeros

@@ -87,8 +87,8 @@ from course_lib.exercise import without
 def kept(image, fraction):
     seed = lambda number: torch.Generator().manual_seed(number)
     share = float((masking(torch.ones(300, 1, 20, 20), fraction, seed(7)) == 0).double().mean())
-    white = masking(torch.ones_like(image), fraction, seed(8))
-    same = masking(image, fraction, seed(8)) - image * white
+    kept = masking(torch.ones_like(image), fraction, seed(8)) != 0
+    same = masking(image, fraction, seed(8)) - image * kept
     return [round(20 * share), same, masking(image, 0.0, seed(9)), image]
 ### END HIDDEN TESTS
 
@@ -288,6 +288,11 @@ with without("course_lib.models.dae.DenseDAE"):
     assert np.allclose(learnt, expected, rtol=1e-3), (
         f"each layer has to learn: squared gradients {expected} expected, got {learnt}"
     )
+    ### BEGIN HIDDEN TESTS
+    with torch.random.fork_rng():
+        first, second = (next(DenseDAE().parameters()) for _ in range(2))
+    assert not torch.equal(first, second), "each new network should start with weights of its own"
+    ### END HIDDEN TESTS
     ### HIDDEN VALUE: slopes(random_weights(DenseDAE(), rng), random_tensor(rng, 3, 1, 28, 28))
     ### HIDDEN VALUE: random_weights(DenseDAE(), rng).train()(random_tensor(rng, 1, 1, 28, 28))
 print("DenseDAE: right,", sum(p.numel() for p in network.parameters()), "parameters")
@@ -351,6 +356,9 @@ class OneWeight(nn.Module):  # output = weight · input; remembers in which mode
         return self.weight * x
 
 with without("course_lib.training.fit"):
+    ### BEGIN HIDDEN TESTS
+    state = torch.get_rng_state()
+    ### END HIDDEN TESTS
     three = torch.tensor([-0.5, 0.2, 1.5, 0.9, -1.1, 2.0]).reshape(3, 1, 2, 1)
     for clean, noisy, momentum, wanted in [
         (torch.full((1, 1, 1, 1), 5.0), torch.ones(1, 1, 1, 1), 0, [(9.0, 2.6), (5.76, 3.08)]),
@@ -368,6 +376,10 @@ with without("course_lib.training.fit"):
             assert np.isclose(got, weight, rtol=1e-4), f"weight {weight}, not {got}: {look}"
         assert toy.modes == [True] * len(wanted), f"once, in training mode, not {toy.modes}"
         assert toy.training, "leave the model in training mode: model.train() comes first"
+    ### BEGIN HIDDEN TESTS
+    assert torch.equal(state, torch.get_rng_state()), "a step should leave the random numbers alone"
+    assert torch.is_grad_enabled(), "gradients are off after the step"
+    ### END HIDDEN TESTS
     ### HIDDEN VALUE: trained(rng)
 print("train_step: right")
 
@@ -434,11 +446,17 @@ with without("course_lib.training.denoise"), torch.enable_grad():
     assert not first.requires_grad and not any(inside), "compute inside `with torch.no_grad():`"
     assert torch.is_grad_enabled(), "gradients are still off after it: use `with torch.no_grad():`"
     assert probe.training, "the model was in training mode and should be so again: restore it"
+    ### BEGIN HIDDEN TESTS
+    state = torch.get_rng_state()
+    ### END HIDDEN TESTS
     probe.eval()
     with torch.no_grad():
         denoise(probe, batch)
         assert not torch.is_grad_enabled(), "gradients were off before the call and should stay off"
     assert not probe.training, "the model was in evaluation mode and should stay in it"
+    ### BEGIN HIDDEN TESTS
+    assert torch.equal(state, torch.get_rng_state()), "it should leave the random numbers alone"
+    ### END HIDDEN TESTS
     ### HIDDEN VALUE: [used(rng, count, count > 1) for count in (1, 2)]
 print("denoise: right")
 

@@ -1,8 +1,8 @@
 # Named wrong answers of lab 01: each is a real misconception and loses just its exercise. See CONTRIBUTING.md.
 #
 # What the tests try, beside the example:
-# masking: small and all fractions, one draw for many pixels, exact shares, one pixel, channels, float64, below 0, in place, copies
-# gaussian: tiny and large sigma, one draw for many pixels, tails, one or two pixels, beyond [0, 1], flat images, sigma 0, in place
+# masking: small and all fractions, shared draws, exact shares, one pixel, channels, float64, below 0, in place, copies
+# gaussian: tiny and large sigma, shared draws, tails, one or two pixels, beyond [0, 1], flat images, sigma 0, in place
 # DenseDAE: beyond [0, 1], one image, gradient numbers of every layer and of the input, both modes
 # train_step: old gradients, momentum, several images, beyond [0, 1], batch statistics, mode inside and after, in place
 # denoise: beyond [0, 1], one image, both modes inside and after, gradients on and off after, batch statistics, in place
@@ -30,7 +30,10 @@ edit("image.shape", "image.shape[-2:]")
 
 # %% [masking] one_mask_for_a_batch_and_its_mirror
 # Draws half of a mask and mirrors it, to save numbers.
-edit("    return", "    half = dropped.shape[-1] // 2\n    dropped[..., :half] = dropped.flip(-1)[..., :half]\n    return")
+edit(
+    "    return",
+    "    half = dropped.shape[-1] // 2\n    dropped[..., :half] = dropped.flip(-1)[..., :half]\n    return",
+)
 
 
 # %% [masking] ignores_the_generator
@@ -96,12 +99,18 @@ edit("sigma * torch", "sigma**0.5 * torch")
 
 # %% [gaussian] uniform_noise
 # Uses torch.rand, centred and scaled to the right standard deviation, but not normal.
-edit("torch.randn(image.shape, generator=generator)", "12**0.5 * (torch.rand(image.shape, generator=generator) - 0.5)")
+edit(
+    "torch.randn(image.shape, generator=generator)",
+    "12**0.5 * (torch.rand(image.shape, generator=generator) - 0.5)",
+)
 
 
 # %% [gaussian] sum_of_uniforms
 # Adds three uniform numbers and calls the sum normal: it never goes beyond 3 sigma.
-edit("torch.randn(image.shape, generator=generator)", "2 * (torch.rand(3, *image.shape, generator=generator) - 0.5).sum(0)")
+edit(
+    "torch.randn(image.shape, generator=generator)",
+    "2 * (torch.rand(3, *image.shape, generator=generator) - 0.5).sum(0)",
+)
 
 
 # %% [gaussian] no_outliers
@@ -174,7 +183,10 @@ edit(", nn.Sigmoid()", "")
 
 # %% [DenseDAE] no_relu
 # Stacks linear layers with nothing between: that is one linear layer.
-edit("nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 64), nn.ReLU()", "nn.Linear(784, 256), nn.Linear(256, 64)")
+edit(
+    "nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 64), nn.ReLU()",
+    "nn.Linear(784, 256), nn.Linear(256, 64)",
+)
 edit("nn.Linear(64, 256), nn.ReLU()", "nn.Linear(64, 256)")
 
 
