@@ -85,7 +85,8 @@ viz.noise_slider(clean, noise.gaussian, label="sigma", maximum=0.5, value=0.1)
 #
 # 1. Write the function yourself. `course_lib` has the same function, since your answer *becomes* the library. While your
 #    answer is checked, the library's version is closed.
-# 2. Keep the name and the arguments of the function.
+# 2. Keep the name and the arguments of the function, and leave the notebook's names and settings (`images`, `np.seterr`,
+#    `torch.set_default_dtype`) as they are: later cells use them. Try things out in a cell of your own.
 # 3. Before you submit: *Kernel → Restart Kernel and Run All Cells* (Colab: *Runtime → Restart session and run all*). Then you
 #    see what the grader sees.
 
@@ -94,7 +95,8 @@ viz.noise_slider(clean, noise.gaussian, label="sigma", maximum=0.5, value=0.1)
 #
 # Scanners write numbers from 0 to 4095, or to 32767, or to anything. A network wants [0, 1].
 #
-# **Goal.** `rescale(image)` shifts and stretches the image so that its smallest value becomes 0 and its largest 1.
+# **Goal.** `rescale(image)` shifts and stretches a numpy image so that its smallest value becomes 0 and its largest 1.
+# The result is a numpy image, too.
 #
 # **Steps.** Take the smallest and the largest value. Subtract the smallest. Divide by the difference of the two.
 # An image that has one value everywhere has no contrast to stretch: return zeros then.
@@ -120,27 +122,34 @@ def rescale(image):
 from course_lib.exercise import without
 
 with without("course_lib.images.rescale"):
-    example = rescale(np.array([[10.0, 20.0], [30.0, 50.0]]))
-    assert np.allclose(example, [[0, 0.25], [0.5, 1]]), f"the example of the text should give [[0, .25], [.5, 1]], not {example}"
-
-    scan = np.random.default_rng(0).integers(-200, 4096, (7, 9)).astype(np.float32)
-    before = scan.copy()
-    result = rescale(scan)
-    assert np.array_equal(scan, before), "your function changed the image that it was given; make a new array"
-    assert np.isclose(result.min(), 0), f"the smallest value should become 0, got {result.min()}: did you subtract the minimum?"
-    assert np.isclose(result.max(), 1), f"the largest value should become 1, got {result.max()}: divide by (max - min)"
-    expected = np.interp(scan, [scan.min(), scan.max()], [0, 1])
-    assert np.allclose(result, expected, atol=1e-6), "values in between should keep their order and their spacing: no clipping"
-
-    flat = rescale(np.full((3, 4), 7.0, dtype=np.float32))
-    assert np.array_equal(flat, np.zeros((3, 4))), "an image of one value should become all zero (do not divide by zero)"
-    whole = np.array([[-30000, 0], [10000, 30000]], dtype=np.int16)
-    expected = np.array([[0, 0.5], [2 / 3, 1]])
-    assert np.allclose(rescale(whole), expected, atol=1e-6), "whole numbers of 16 bits overflow when they are subtracted: convert to float32 first"
-    ### BEGIN HIDDEN TESTS
-    hidden = np.random.default_rng(99).normal(-3, 2, (5, 11)).astype(np.float32)
-    assert np.allclose(rescale(hidden), (hidden - hidden.min()) / np.ptp(hidden), atol=1e-6), "look at negative values too"
-    ### END HIDDEN TESTS
+    eighths = np.array([[0, 2, 8], [5, 1, 4], [3, 7, 6], [1, 8, 2]]) / 8
+    for image, expected, look in [
+        (np.array([[10.0, 20.0], [30.0, 50.0]]), [[0, 0.25], [0.5, 1]], "the example of the text"),
+        (800 * eighths - 300, eighths, "negative values: subtract the minimum, whatever its sign"),
+        (eighths / 4 + 0.25, eighths, "an image inside [0, 1] has to be stretched, too"),
+        (1e-9 * eighths, eighths, "a tiny range is a range: add nothing to (max - min)"),
+    ]:
+        for kind in (np.float32, np.float64):
+            given = image.astype(kind)
+            before = given.copy()
+            result = rescale(given)
+            assert isinstance(result, np.ndarray), f"return a numpy array, not {type(result)}"
+            assert np.array_equal(given, before), "you changed the given image: make a new one"
+            assert np.allclose(result, expected, atol=1e-6), (
+                f"{look}. Smallest 0, largest 1, the rest in proportion: {expected}, got {result}"
+            )
+    whole = np.array([[-30000, 0], [10000, 30000], [15000, 7500]], dtype=np.int16)
+    assert np.allclose(rescale(whole), [[0, 0.5], [2 / 3, 1], [0.75, 0.625]], atol=1e-6), (
+        "whole numbers of 16 bits overflow when they are subtracted: convert to float32 first"
+    )
+    for shape, value in [((3, 4), 7.0), ((217, 181), 0.1), ((1, 1), -5.0), ((4, 3), 0.0)]:
+        flat = rescale(np.full(shape, value, dtype=np.float32))
+        assert np.array_equal(flat, np.zeros(shape)), (
+            f"an image of {value} everywhere should become all zero: is max equal to min?"
+        )
+    ### HIDDEN VALUE: [rescale(rng.normal(-3, 2, (11, 5)) * scale) for scale in (1e-8, 1.0, 1e6)]
+    ### HIDDEN VALUE: rescale(rng.integers(-32768, 32767, (9, 4)).astype(np.int16))
+    ### HIDDEN VALUE: (lambda x: [rescale(x), x])(rng.uniform(0.2, 0.7, (6, 7)).astype(np.float32))
 print("rescale: right")
 
 # %% [markdown]
@@ -156,7 +165,8 @@ print("rescale: right")
 #
 # **Example.** `to_batch(np.zeros((5, 4))).shape` is `(1, 1, 5, 4)`; `to_batch(np.zeros((3, 5, 4))).shape` is `(3, 1, 5, 4)`.
 #
-# **Hint.** `tensor[None]` adds an axis in front, `tensor[:, None]` one after the first. No value may move.
+# **Hint.** `tensor[None]` adds an axis in front, `tensor[:, None]` one after the first. No value may move or change. An image
+# of one row or one column is an image, too.
 
 # %% nbgrader={"grade_id": "to_batch", "solution": true}
 def to_batch(image):
@@ -173,21 +183,33 @@ def to_batch(image):
 from course_lib.exercise import without
 
 with without("course_lib.images.to_batch"):
-    picture = np.arange(20, dtype=np.float64).reshape(5, 4)
-    one = to_batch(picture)
-    assert isinstance(one, torch.Tensor), f"expected a torch tensor, got {type(one).__name__}"
-    assert tuple(one.shape) == (1, 1, 5, 4), f"an image (5, 4) should become (1, 1, 5, 4), got {tuple(one.shape)}"
-    assert one.dtype == torch.float32, f"networks work in float32, got {one.dtype}"
-    assert np.array_equal(one[0, 0].numpy(), picture), "the pixels moved: add axes, do not reorder or transpose"
-
-    stack = np.random.default_rng(1).random((3, 5, 4))
-    many = to_batch(stack)
-    assert tuple(many.shape) == (3, 1, 5, 4), (
-        f"three slices (3, 5, 4) should become (3, 1, 5, 4), got {tuple(many.shape)}: slices are not channels"
-    )
-    assert many.dtype == torch.float32, f"a stack should become float32, too, got {many.dtype}"
-    for i in range(3):
-        assert np.array_equal(many[i, 0].numpy(), stack[i].astype(np.float32)), f"slice {i} should be image {i} of the batch, unchanged"
+    for shape, wanted in [
+        ((5, 4), (1, 1, 5, 4)),
+        ((3, 5, 4), (3, 1, 5, 4)),
+        ((1, 4), (1, 1, 1, 4)),
+        ((5, 1), (1, 1, 5, 1)),
+        ((1, 5, 4), (1, 1, 5, 4)),
+        ((2, 7, 1), (2, 1, 7, 1)),
+        ((4, 2, 3), (4, 1, 2, 3)),
+    ]:
+        for kind in (np.float64, np.float32, np.int16):
+            image = (100 * np.random.default_rng(1).normal(0, 1, shape)).astype(kind)
+            before = image.copy()
+            batch = to_batch(image)
+            assert isinstance(batch, torch.Tensor), f"expected a torch tensor, got {type(batch)}"
+            assert tuple(batch.shape) == wanted, (
+                f"{shape} should become {wanted}, got {tuple(batch.shape)}: slices are not channels"
+            )
+            assert batch.dtype == torch.float32, f"expected float32 in any case, got {batch.dtype}"
+            assert np.array_equal(batch.numpy().ravel(), before.astype(np.float32).ravel()), (
+                f"{shape}: the pixels moved or changed: add axes, do not transpose or scale"
+            )
+            assert image.shape == shape and np.array_equal(image, before), (
+                "your function changed the image that it was given"
+            )
+    ### HIDDEN VALUE: [to_batch(rng.normal(0, 9, s)) for s in [(7, 4), (1, 6), (5, 1), (6, 2, 3)]]
+    ### HIDDEN VALUE: [to_batch(rng.normal(0, 9, (n, 4, 5))) for n in (1, 2, 3, 4)]
+    ### HIDDEN VALUE: (lambda b: [b, str(b.dtype)])(to_batch(rng.integers(0, 256, (5, 3))))
 print("to_batch: right")
 
 # %% [markdown]
@@ -197,7 +219,8 @@ print("to_batch: right")
 # longer fits. The cure is to pad first, and to crop the result.
 #
 # **Goal.** `pad_to_multiple(batch, multiple)` makes height and width divisible by `multiple`. It adds rows **below** and
-# columns **to the right**, as few as possible, and repeats the last row and column.
+# columns **to the right**, as few as possible, and repeats the last row and column. The type of the numbers stays, and
+# gradients pass through: later labs pad inside their networks.
 #
 # **Steps.** How many rows are missing? `-height % multiple` says it (try `-217 % 4` and `-216 % 4`). The same for columns.
 # `torch.nn.functional.pad(batch, (left, right, top, bottom), mode="replicate")` does the rest.
@@ -217,23 +240,40 @@ def pad_to_multiple(batch, multiple):
 
 # %% nbgrader={"grade_id": "pad_to_multiple_test", "points": 2}
 from course_lib.exercise import without
+### BEGIN HIDDEN TESTS
+def slope(x, multiple):
+    return torch.autograd.grad(pad_to_multiple(x, multiple).square().sum(), x)
+### END HIDDEN TESTS
 
 with without("course_lib.images.pad_to_multiple"):
     generator = torch.Generator().manual_seed(0)
-    for height, width, multiple in [(5, 6, 4), (7, 9, 8), (8, 4, 4), (3, 10, 5)]:
-        batch = torch.rand(2, 1, height, width, generator=generator)
+    for height, width, multiple, shape in [
+        (5, 6, 4, (8, 8)), (7, 9, 8, (8, 16)), (9, 7, 8, (16, 8)), (8, 4, 4, (8, 4)),
+        (3, 10, 5, (5, 10)), (10, 3, 5, (10, 5)), (7, 5, 1, (7, 5)), (1, 1, 3, (3, 3)),
+    ]:  # fmt: skip
+        batch = torch.randn(2, 3, height, width, generator=generator, dtype=torch.float64)
         padded = pad_to_multiple(batch, multiple)
-        below, right = -height % multiple, -width % multiple
-        shape = (2, 1, height + below, width + right)
-        assert tuple(padded.shape) == shape, (
-            f"({height}, {width}) with multiple {multiple} should become {shape[-2:]}, got {tuple(padded.shape[-2:])}:"
-            " as few rows and columns as possible; height and width in the right order?"
+        assert tuple(padded.shape) == (2, 3, *shape), (
+            f"(2, 3, {height}, {width}) with multiple {multiple} should become {(2, 3, *shape)},"
+            f" got {tuple(padded.shape)}: as few rows and columns as possible, height first"
         )
+        assert padded.dtype == batch.dtype, f"float64 should stay float64, got {padded.dtype}"
         assert torch.equal(padded[..., :height, :width], batch), (
             "the image should stay in the upper left corner: pad below and to the right only"
         )
-        expected = np.pad(batch.numpy(), ((0, 0), (0, 0), (0, below), (0, right)), mode="edge")
-        assert np.array_equal(padded.numpy(), expected), "the new pixels should repeat the last row and column, not be zero"
+        bottom, right = padded[..., height - 1 :, :], padded[..., width - 1 :]
+        assert (bottom == bottom[..., :1, :]).all() and (right == right[..., :1]).all(), (
+            "the new pixels should repeat the last row and column, not be zero"
+        )
+    image = torch.ones(1, 1, 2, 3, requires_grad=True)
+    padded = pad_to_multiple(image, 4)
+    assert padded.requires_grad, "the gradient is cut: work with torch, without numpy and detach()"
+    padded.sum().backward()
+    assert image.grad[0, 0].tolist() == [[1, 1, 2], [3, 3, 6]], (
+        "the gradient of the sum should count how often each pixel appears: the last ones repeat"
+    )
+    ### HIDDEN VALUE: [slope(random_tensor(rng, 1, 2, 7, 5).requires_grad_(), m) for m in (1, 4, 5)]
+    ### HIDDEN VALUE: [pad_to_multiple(random_tensor(rng, 2, 3, n, 9) - 0.5, 4) for n in (1, 8, 11)]
 print("pad_to_multiple: right")
 
 # %% [markdown]

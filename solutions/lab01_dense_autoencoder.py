@@ -62,8 +62,8 @@ viz.noise_slider(test_images[7, 0], noise.masking, label="fraction", maximum=0.9
 # %% [markdown]
 # ## Exercise 1: masking ({{points masking}})
 #
-# **Goal.** `masking(image, fraction, generator)` returns a copy of the tensor in which each pixel is zero with
-# probability `fraction`. The other pixels keep their exact value.
+# **Goal.** `masking(image, fraction, generator)` returns a copy of the tensor, of the same type, in which each pixel of each
+# image is zero with probability `fraction`, whatever happens to the others. The other pixels keep their exact value.
 #
 # **Steps.** Draw a number between 0 and 1 for each pixel: `torch.rand(image.shape, generator=generator)`.
 # Where it is below `fraction`, put a zero: `image.masked_fill(where, 0)` or `torch.where(where, 0, image)` make a new tensor.
@@ -83,41 +83,66 @@ def masking(image, fraction, generator):
 
 # %% nbgrader={"grade_id": "masking_test", "points": 2}
 from course_lib.exercise import without
+### BEGIN HIDDEN TESTS
+def kept(image, fraction):
+    seed = lambda number: torch.Generator().manual_seed(number)
+    share = float((masking(torch.ones(300, 1, 20, 20), fraction, seed(7)) == 0).double().mean())
+    kept = masking(torch.ones_like(image), fraction, seed(8)) != 0
+    same = masking(image, fraction, seed(8)) - image * kept
+    return [round(20 * share), same, masking(image, 0.0, seed(9)), image]
+### END HIDDEN TESTS
 
 with without("course_lib.noise.masking"):
     seed = lambda number: torch.Generator().manual_seed(number)
-    image = torch.rand(40, 1, 28, 28, generator=seed(0)) + 0.5
+    image = torch.randn(40, 2, 28, 14, generator=seed(0), dtype=torch.float64)
     before, state = image.clone(), torch.get_rng_state()
     result = masking(image, 0.3, seed(1))
-    assert torch.equal(image, before), "your function changed the image that it was given; return a changed copy"
-    assert torch.equal(state, torch.get_rng_state()), "your function drew from the global generator: hand `generator` on to torch.rand"
-    assert torch.equal(result, masking(image, 0.3, seed(1))), "the same seed should give the same noise: use `generator`"
-    zero = result == 0
-    share = zero.float().mean().item()
-    assert abs(share - 0.3) < 0.012, f"with fraction 0.3 about 30 % of the pixels should be zero, got {100 * share:.0f} %"
-    assert torch.equal(result[~zero], image[~zero]), "pixels that are not dropped keep their exact value: no scaling as in dropout"
-    assert (zero.flatten(1).float().mean(1) > 0.1).all() and (zero.flatten(1).float().mean(1) < 0.6).all(), "drop pixels, not whole images"
-    assert not torch.equal(zero[0], zero[1]), "each image of a batch needs its own mask: draw one number for each pixel of the whole batch"
-    stream = seed(1)
-    first, second = masking(image, 0.3, stream) == 0, masking(image, 0.3, stream) == 0
-    assert not torch.equal(first, second), "two calls with one generator should drop other pixels: draw from `generator` itself, do not start a new one"
+    assert torch.equal(image, before), "you changed the image that was given: return a changed copy"
+    assert torch.equal(state, torch.get_rng_state()), "hand `generator` on to torch.rand"
+    assert torch.equal(result, masking(image, 0.3, seed(1))), "the same seed should give the same"
+    zero, stream = result == 0, seed(1)
+    first, second = masking(image, 0.3, stream), masking(image, 0.3, stream)
+    assert not torch.equal(first, second), "draw from `generator` itself, do not start a new one"
+    assert torch.equal(result[~zero], image[~zero]), "no scaling, no other type: exact values stay"
+    for fraction, far in [(0.3, 0.016), (0.05, 0.0075), (0.005, 0.0025)]:  # 6 standard deviations
+        share = (masking(image, fraction, seed(1)) == 0).double().mean().item()
+        assert abs(share - fraction) < far, f"with fraction {fraction}, {share:.4f} became zero"
     pixels = zero.double() - 0.3
     for axis, a, b in [
         ("rows", pixels[..., 1:], pixels[..., :-1]),
         ("columns", pixels[..., 1:, :], pixels[..., :-1, :]),
-        ("batch", pixels[1:], pixels[:-1]),
-    ]:  # the correlation of independent pixels is 0 with a standard deviation of 0.006
-        link = (a * b).mean() / 0.21
-        assert abs(link) < 0.04, f"pixels should be dropped independently, but neighbours along the {axis} go together (correlation {link:.2f})"
-    assert torch.equal(masking(image, 0.0, seed(2)), image), "with fraction 0 nothing should change"
+        ("images", pixels[1:], pixels[:-1]),
+    ]:  # the correlation of independent pixels is 0 with a standard deviation below 0.008
+        link = (a * b).mean().item() / 0.21
+        assert abs(link) < 0.05, f"each pixel needs its own draw; along the {axis} they go together"
+    unchanged = masking(image, 0.0, seed(2))
+    assert torch.equal(unchanged, image), "with fraction 0 nothing should change"
+    assert unchanged.data_ptr() != image.data_ptr(), "with fraction 0 return a copy, too"
     assert (masking(image, 1.0, seed(2)) == 0).all(), "with fraction 1 all pixels should be zero"
+    ### BEGIN HIDDEN TESTS
+    spread = zero.flatten(1).double().mean(1).std().item()  # expected 0.0164, ± 0.0019
+    assert 0.006 < spread < 0.028, "each image loses 30 % on average, not exactly: draw each pixel"
+    pixel = [float(masking(torch.ones(1, 1, 1, 1), 0.3, stream)) for _ in range(1000)]
+    assert abs(np.mean(pixel) - 0.7) < 0.09, "an image of one pixel loses it in 30 % of the cases"
+    share = (masking(torch.ones(1000, 1, 40, 25), 0.0005, stream) == 0).double().mean().item()
+    assert abs(share - 0.0005) < 0.00015, "with fraction 0.0005 another share became zero"
+    waves, flat = np.fft.fft2(pixels.numpy()), pixels.flatten(0, 1).flatten(1).numpy() / 0.21**0.5
+    for name, power in [("shifted", abs(waves) ** 2), ("mirrored", waves**2)]:  # deviation 0.008
+        links = np.fft.ifft2(power).mean((0, 1)).real / (0.21 * 28 * 14)
+        assert abs(links.ravel()[name == "shifted" :]).max() < 0.06, f"{name} pixels share a draw"
+    links = flat @ flat.T / flat.shape[1] - np.diag((flat**2).mean(1))  # deviation 0.05
+    assert abs(links).max() < 0.35, "two images of the batch lose the same pixels"
+
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: kept(8 * random_tensor(rng, 3, 2, 9, 5) - 4, rng.integers(1, 20) / 20)
+    ### HIDDEN VALUE: [kept(random_tensor(rng, 1, 1, 4, 7), n / 20) for n in rng.integers(1, 20, 4)]
 print("masking: right")
 
 # %% [markdown]
 # ## Exercise 2: Gaussian noise ({{points gaussian}})
 #
 # **Goal.** `gaussian(image, sigma, generator)` returns `image + n`, where `n` is normally distributed with mean 0 and
-# standard deviation `sigma`, drawn anew for each pixel.
+# standard deviation `sigma`, drawn anew for each pixel of each image.
 #
 # **Steps.** `torch.randn` draws with standard deviation 1. What must you do to it to get `sigma`?
 #
@@ -134,36 +159,62 @@ def gaussian(image, sigma, generator):
 
 
 # %% nbgrader={"grade_id": "gaussian_test", "points": 2}
-from scipy import stats
-
 from course_lib.exercise import without
+### BEGIN HIDDEN TESTS
+def shown(image, sigma):
+    seed = lambda number: torch.Generator().manual_seed(number)
+    noise = gaussian(torch.zeros(200, 1, 20, 30), sigma, seed(6)).double()
+    same = gaussian(image, sigma, seed(7)) - gaussian(torch.zeros_like(image), sigma, seed(7))
+    return [round(20 * float(noise.std())), round(10 * float(noise.mean())), same, image]
+### END HIDDEN TESTS
 
 with without("course_lib.noise.gaussian"):
     seed = lambda number: torch.Generator().manual_seed(number)
-    image = torch.rand(20, 1, 28, 28, generator=seed(3))
+    image = 3 * torch.randn(60, 2, 28, 28, generator=seed(3), dtype=torch.float64) - 1
     before, state = image.clone(), torch.get_rng_state()
     result = gaussian(image, 0.25, seed(4))
-    assert torch.equal(image, before), "your function changed the image that it was given; return a new one"
-    assert torch.equal(state, torch.get_rng_state()), "your function drew from the global generator: hand `generator` on to torch.randn"
-    assert torch.equal(result, gaussian(image, 0.25, seed(4))), "the same seed should give the same noise: use `generator`"
-    added = (result - image).double()
-    assert result.min() < 0 and result.max() > 1, "some pixels should fall below 0, and some rise above 1: do not clip"
-    stream = seed(4)
-    assert not torch.equal(gaussian(image, 0.25, stream), gaussian(image, 0.25, stream)), "two calls with one generator should give other noise: draw from `generator` itself"
+    assert torch.equal(image, before), "you changed the image that was given: return a new one"
+    assert torch.equal(state, torch.get_rng_state()), "hand `generator` on to torch.randn"
+    assert torch.equal(result, gaussian(image, 0.25, seed(4))), "the same seed should give the same"
+    added, stream = (result - image).double(), seed(4)
+    two = [gaussian(image, 0.25, stream) for _ in range(2)]
+    assert not torch.equal(*two), "draw from `generator` itself, do not start a new one"
     for axis, a, b in [
         ("rows", added[..., 1:], added[..., :-1]),
         ("columns", added[..., 1:, :], added[..., :-1, :]),
-        ("batch", added[1:], added[:-1]),
-    ]:  # the correlation of independent noise is 0 with a standard deviation of 0.008
+        ("images", added[1:], added[:-1]),
+    ]:  # the correlation of independent noise is 0 with a standard deviation below 0.005
         link = (a * b).mean() / (a.std() * b.std())
-        assert abs(link) < 0.06, f"each pixel of each image needs its own number, but neighbours along the {axis} go together (correlation {link:.2f})"
-    assert abs(added.mean()) < 0.01, f"the noise should have mean 0, got {added.mean():.3f}"
-    assert abs(added.std() - 0.25) < 0.01, f"sigma is the standard deviation (not the variance): expected .25, got {added.std():.3f}"
-    small = (gaussian(image, 0.05, seed(5)) - image).std()
-    assert abs(small - 0.05) < 0.002, f"with sigma 0.05 the noise should have standard deviation 0.05, got {small:.3f}: use `sigma`"
-    assert abs(np.corrcoef(added.flatten().abs(), image.flatten())[0, 1]) < 0.05, "the noise should not depend on the brightness: add it, do not multiply"
-    fit = stats.kstest(added.flatten().numpy() / 0.25, "norm")
-    assert fit.pvalue > 1e-5, "the noise is not normally distributed: torch.randn draws normal numbers, torch.rand uniform ones"
+        assert abs(link) < 0.04, f"each pixel needs its own draw; along the {axis} they go together"
+    for sigma in (1e-6, 0.1, 2.0):
+        grey = gaussian(torch.full((1, 1, 100, 160), 0.5).double(), sigma, seed(5)) - 0.5
+        assert abs(grey.mean() / sigma) < 0.05, f"the noise should have mean 0, got {grey.mean()}"
+        assert abs(grey.std() / sigma - 1) < 0.04, f"expected deviation {sigma}, got {grey.std()}"
+    for limit, expected, far in [(1, 0.3173, 0.013), (2, 0.0455, 0.005), (3, 0.0027, 0.0012)]:
+        share = (added.abs() > 0.25 * limit).double().mean().item()  # ± far / 7
+        assert abs(share - expected) < far, f"not normal: {share:.4f} lies beyond {limit} sigma"
+    black = gaussian(0 * image, 0.25, seed(4))
+    assert torch.allclose(black, added, atol=1e-6), "the noise should not depend on the image"
+    ### BEGIN HIDDEN TESTS
+    assert black.unique().numel() > 0.9 * black.numel(), "many pixels get the same noise"
+    pairs = torch.cat([gaussian(torch.zeros(1, 1, 1, 2), 1.0, stream) for _ in range(400)]).double()
+    assert abs(pairs.std() - 1) < 0.2, "in an image of two pixels the noise has another deviation"
+    assert abs((pairs[..., 0] * pairs[..., 1]).mean()) < 0.4, "two pixels share one draw"
+    one = torch.cat([gaussian(torch.zeros(1, 1, 1, 1), 1.0, stream) for _ in range(400)])
+    assert abs(one.std() - 1) < 0.25, "in an image of one pixel the noise has another deviation"
+    many = gaussian(torch.zeros(4000, 1, 40, 25), 1.0, stream)
+    for side in (many > 4, many < -4):  # 127 expected, ± 11
+        assert 60 < side.sum() < 200, "the noise is not normal: look at what lies beyond 4 sigma"
+    waves, flat = np.fft.fft2(added.numpy()), added.flatten(0, 1).flatten(1).numpy()
+    for name, power in [("shifted", abs(waves) ** 2), ("mirrored", waves**2)]:  # deviation 0.005
+        links = np.fft.ifft2(power).mean((0, 1)).real / (0.25**2 * 28 * 28)
+        assert abs(links.ravel()[name == "shifted" :]).max() < 0.04, f"{name} pixels share a draw"
+    links = flat @ flat.T / (0.25**2 * flat.shape[1]) * (1 - np.eye(len(flat)))  # deviation 0.036
+    assert abs(links).max() < 0.25, "two images of the batch get the same noise"
+
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: shown(90 * random_tensor(rng, 3, 2, 9, 5) - 40, rng.integers(1, 20) / 20)
+    ### HIDDEN VALUE: gaussian(9 * random_tensor(rng, 2, 1, 4, 7) - 4, 0.0, torch.Generator())
 print("gaussian: right")
 
 # %% [markdown]
@@ -202,38 +253,49 @@ class DenseDAE(nn.Module):
 
 # %% nbgrader={"grade_id": "DenseDAE_test", "points": 3}
 from course_lib.exercise import without
+### BEGIN HIDDEN TESTS
+def slopes(network, image):
+    image = 3 * image - 1  # noise leaves [0, 1]
+    output = network(image.requires_grad_())
+    found = torch.autograd.grad(output.square().sum(), [image, *network.parameters()])
+    return [output, found[0], *[slope.square().sum() for slope in found]]
+### END HIDDEN TESTS
 
 with without("course_lib.models.dae.DenseDAE"):
     with torch.random.fork_rng():
-        torch.manual_seed(0)
         network = DenseDAE()
     sizes = [tuple(parameter.shape) for parameter in network.parameters()]
     wanted = [(256, 784), (256,), (64, 256), (64,), (256, 64), (256,), (784, 256), (784,)]
-    assert sizes == wanted, f"the layers should be 784 -> 256 -> 64 -> 256 -> 784 with bias, in this order; your weights have shapes {sizes}"
-    batch = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(5))
-    # weights of a size that makes every ReLU and the sigmoid matter, but one that saturates nothing
-    generator = torch.Generator().manual_seed(6)
+    assert sizes == wanted, f"784 -> 256 -> 64 -> 256 -> 784, with bias, in this order; not {sizes}"
+    draw = np.random.default_rng(6)
     with torch.no_grad():
-        for parameter in network.parameters():
-            scale = 2 / parameter.shape[1] ** 0.5 if parameter.ndim == 2 else 0.5
-            parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
-        output = network(batch)
-    assert network(batch).requires_grad, "the output has no gradient, so nothing could be learnt: no detach() or no_grad() in forward"
-    assert tuple(output.shape) == (3, 1, 28, 28), f"the output should have the shape of the input (3, 1, 28, 28), got {tuple(output.shape)}"
-    weights = [parameter.detach().numpy() for parameter in network.parameters()]
-    hidden = batch.numpy().reshape(3, 784)
-    for index in (0, 2, 4):
-        hidden = np.maximum(hidden @ weights[index].T + weights[index + 1], 0)
-    expected = 1 / (1 + np.exp(-(hidden @ weights[6].T + weights[7])))
-    assert output.min() >= 0 and output.max() <= 1, "the output should lie in [0, 1]: a sigmoid after the last layer"
-    assert np.allclose(output.numpy().reshape(3, 784), expected, atol=1e-4), (
-        "the numbers differ from Linear-ReLU, Linear-ReLU, Linear-ReLU, Linear-Sigmoid computed by hand:"
-        " look at what stands after each layer"
+        for parameter in network.parameters():  # neither dead nor saturated
+            scale = 1.4 / parameter.shape[1] ** 0.5 if parameter.ndim == 2 else 0.5
+            parameter.copy_(torch.from_numpy(scale * draw.standard_normal(parameter.shape)))
+    batch = torch.from_numpy(draw.normal(0.5, 1, (3, 1, 28, 28))).float()  # noise leaves [0, 1]
+    output = network(batch)
+    assert output.shape == batch.shape, f"expected {tuple(batch.shape)}, got {tuple(output.shape)}"
+    assert network(batch[:1]).shape == (1, 1, 28, 28), "do not write the batch size into forward"
+    assert output.min() >= 0 and output.max() <= 1, "a sigmoid after the last layer"
+    expected = [0.8676, 0.1633, 0.7529, 0.0852, 0.9130, 0.3602]
+    assert np.allclose(output[:, 0, 5:25:19, 14].detach().ravel(), expected, atol=1e-4), (
+        "other numbers than Linear-ReLU three times, Linear-Sigmoid: what stands after each layer?"
     )
-    one = network(batch[:1])
-    assert tuple(one.shape) == (1, 1, 28, 28), "any number of images should work: do not write the batch size into forward"
-    ### HIDDEN VALUE: random_weights(DenseDAE(), rng)(random_tensor(rng, 3, 1, 28, 28))
-print("DenseDAE: right,", sum(parameter.numel() for parameter in network.parameters()), "parameters")
+    assert output.requires_grad, "nothing could be learnt: no detach() or no_grad() in forward"
+    output.square().sum().backward()
+    learnt = [p.grad is not None and p.grad.square().sum().item() for p in network.parameters()]
+    expected = [301942, 415.786, 111178, 490.136, 15708.1, 302.046, 67444.6, 258.23]
+    assert np.allclose(learnt, expected, rtol=1e-3), (
+        f"each layer has to learn: squared gradients {expected} expected, got {learnt}"
+    )
+    ### BEGIN HIDDEN TESTS
+    with torch.random.fork_rng():
+        first, second = (next(DenseDAE().parameters()) for _ in range(2))
+    assert not torch.equal(first, second), "each new network should start with weights of its own"
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: slopes(random_weights(DenseDAE(), rng), random_tensor(rng, 3, 1, 28, 28))
+    ### HIDDEN VALUE: random_weights(DenseDAE(), rng).train()(random_tensor(rng, 1, 1, 28, 28))
+print("DenseDAE: right,", sum(p.numel() for p in network.parameters()), "parameters")
 
 # %% [markdown]
 # ## Exercise 4: one step of training ({{points train_step}})
@@ -243,7 +305,7 @@ print("DenseDAE: right,", sum(parameter.numel() for parameter in network.paramet
 # **Goal.** `train_step(model, optimizer, clean, noisy)` does one step and returns the loss as a Python number.
 #
 # **Steps.**
-# 1. Put the model in training mode: `model.train()`.
+# 1. Put the model in training mode, and leave it there: `model.train()`.
 # 2. Forget the old gradients: `optimizer.zero_grad()`.
 # 3. Send the **noisy** images through the model.
 # 4. Compare the output with the **clean** images: mean squared error, `nn.functional.mse_loss`.
@@ -270,61 +332,63 @@ def train_step(model, optimizer, clean, noisy):
 
 # %% nbgrader={"grade_id": "train_step_test", "points": 3}
 from course_lib.exercise import without
+### BEGIN HIDDEN TESTS
+from course_lib.exercise import random_tensor, random_weights
 
 
-class OneWeight(nn.Module):
-    """output = weight · input; remembers in which mode it ran."""
+def trained(rng):
+    layers = nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 1, 1)
+    model = random_weights(nn.Sequential(*layers), rng)
+    clean, noisy = 6 * random_tensor(rng, 2, 3, 1, 7, 5) - 3
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    (9 * model(clean)).sum().backward()  # old gradients
+    losses = [train_step(model, optimizer, clean, noisy) for _ in range(3)]
+    return [losses, model.training, *model.state_dict().values(), clean, noisy]
+### END HIDDEN TESTS
 
+class OneWeight(nn.Module):  # output = weight · input; remembers in which mode it ran
     def __init__(self):
         super().__init__()
-        self.weight = nn.Parameter(torch.tensor(2.0))
-        self.modes = []
+        self.weight, self.modes = nn.Parameter(torch.tensor(2.0)), []
 
     def forward(self, x):
         self.modes.append(self.training)
         return self.weight * x
 
-
 with without("course_lib.training.fit"):
-    toy = OneWeight().eval()
-    rate = 0.1
-    descent = torch.optim.SGD(toy.parameters(), lr=rate)
-    weight = 2.0
-    for step, (x, y) in enumerate([(1.0, 5.0), (0.5, 1.0), (-1.0, 3.0)]):
-        loss, gradient = (weight * x - y) ** 2, 2 * (weight * x - y) * x
-        returned = train_step(toy, descent, torch.full((2, 1), y), torch.full((2, 1), x))
-        assert isinstance(returned, (float, np.floating)), f"return the loss as a number (loss.item()), not as {type(returned).__name__}"
-        assert np.isclose(returned, loss, rtol=1e-4), (
-            f"step {step + 1}: the loss should compare model(noisy) with clean and be {loss:.3f}, got {returned:.3f}"
-        )
-        weight -= rate * gradient
-        got = toy.weight.item()
-        assert np.isclose(got, weight, rtol=1e-4), (
-            f"step {step + 1}: the weight should become {weight:.3f}, got {got:.3f}."
-            + (" Did optimizer.step() come after loss.backward()?" if step == 0 else " Are old gradients still added (zero_grad)?")
-        )
-    draw = torch.Generator().manual_seed(9)
-    clean, noisy = (torch.rand(3, 1, 2, 4, generator=draw) for _ in range(2))
-    other = OneWeight()
-    momentum = torch.optim.SGD(other.parameters(), lr=0.5, momentum=0.9)
-    weight, speed = 2.0, 0.0
-    for _ in range(2):
-        loss = ((weight * noisy - clean) ** 2).mean().item()
-        speed = 0.9 * speed + (2 * (weight * noisy - clean) * noisy).mean().item()
-        returned = train_step(other, momentum, clean, noisy)
-        assert np.isclose(returned, loss, rtol=1e-4), f"the loss is the mean over all pixels of all images, {loss:.4f}, got {returned:.4f}"
-        weight -= 0.5 * speed
-        assert np.isclose(other.weight.item(), weight, rtol=1e-4), "change the weights with optimizer.step(): another optimizer takes other steps"
-    assert all(toy.modes), "the model should be in training mode while it trains: model.train()"
-    assert len(toy.modes) == 3, f"one step should send one batch through the model once, not {len(toy.modes) / 3:g} times"
-    ### HIDDEN VALUE: (lambda model: [train_step(model, torch.optim.SGD(model.parameters(), lr=0.2), *random_tensor(rng, 2, 3, 1, 5, 7)) for _ in range(3)])(random_weights(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.Conv2d(2, 1, 3, padding=1)), rng))
+    ### BEGIN HIDDEN TESTS
+    state = torch.get_rng_state()
+    ### END HIDDEN TESTS
+    three = torch.tensor([-0.5, 0.2, 1.5, 0.9, -1.1, 2.0]).reshape(3, 1, 2, 1)
+    for clean, noisy, momentum, wanted in [
+        (torch.full((1, 1, 1, 1), 5.0), torch.ones(1, 1, 1, 1), 0, [(9.0, 2.6), (5.76, 3.08)]),
+        (1 - three.flip(0), three, 0.9, [(8.44, 1.364), (4.97212, 0.337072)]),
+    ]:
+        toy = OneWeight().eval()
+        toy.weight.grad = torch.tensor(7.0)  # an old one: it must not count
+        optimizer = torch.optim.SGD(toy.parameters(), lr=0.1, momentum=momentum)
+        for loss, weight in wanted:
+            returned, got = train_step(toy, optimizer, clean, noisy), toy.weight.item()
+            assert isinstance(returned, (float, np.floating)), f"return loss.item(), not {returned}"
+            look = "compare model(noisy) with clean, by the mean of the squares over all pixels"
+            assert np.isclose(returned, loss, rtol=1e-4), f"loss {loss}, not {returned}: {look}"
+            look = "first zero_grad(), then loss.backward(), then optimizer.step(), nothing else"
+            assert np.isclose(got, weight, rtol=1e-4), f"weight {weight}, not {got}: {look}"
+        assert toy.modes == [True] * len(wanted), f"once, in training mode, not {toy.modes}"
+        assert toy.training, "leave the model in training mode: model.train() comes first"
+    ### BEGIN HIDDEN TESTS
+    assert torch.equal(state, torch.get_rng_state()), "a step should leave the random numbers alone"
+    assert torch.is_grad_enabled(), "gradients are off after the step"
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: trained(rng)
 print("train_step: right")
 
 # %% [markdown]
 # ## Exercise 5: use the model ({{points denoise}})
 #
 # **Goal.** `denoise(model, noisy)` returns the model's output, as it should be computed when nothing is learnt: in
-# **evaluation mode**, **without gradients**. After it the model is again in the mode it was in before.
+# **evaluation mode**, **without gradients**, and as it is: nothing is clipped. After it the model is again in the mode it
+# was in before.
 #
 # **Steps.** Remember `model.training`. Call `model.eval()`. Compute inside `with torch.no_grad():`. Restore with
 # `model.train(remembered)`.
@@ -349,30 +413,51 @@ def denoise(model, noisy):
 
 # %% nbgrader={"grade_id": "denoise_test", "points": 2}
 from course_lib.exercise import without
+### BEGIN HIDDEN TESTS
+from course_lib.exercise import random_tensor, random_weights
+
+
+def used(rng, count, training):
+    image = 9 * random_tensor(rng, count, 1, 7 * count, 6) - 4
+    layers = nn.Conv2d(1, 1, 3, padding=1), nn.BatchNorm2d(1), nn.Dropout(0.5)
+    model = random_weights(nn.Sequential(*layers), rng)
+    output = denoise(model.train(training), image)
+    return [output, output.requires_grad, model.training, model[1].running_mean, image]
+### END HIDDEN TESTS
 
 with without("course_lib.training.denoise"), torch.enable_grad():
+    batch = torch.randn(4, 1, 6, 5, generator=torch.Generator().manual_seed(1))
+    batch.requires_grad_()
     with torch.random.fork_rng():
-        torch.manual_seed(1)
         probe = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2), nn.Dropout(0.5))
-        batch = torch.rand(4, 1, 6, 5)
         probe[0].weight.data.fill_(3.0)
-        probe.train()
-        recording = []
-        probe[0].register_forward_hook(lambda *_: recording.append(torch.is_grad_enabled()))
-        statistics = probe[1].running_mean.clone()
+        probe[0].bias.data.fill_(-0.5)
+        inside = []
+        probe[0].register_forward_hook(lambda *_: inside.append(torch.is_grad_enabled()))
+        before, statistics = batch.detach().clone(), probe[1].running_mean.clone()
         first, second = denoise(probe, batch), denoise(probe, batch)
-    assert torch.equal(first, second), "two calls gave different answers, so dropout was active: call model.eval() first"
-    assert torch.equal(statistics, probe[1].running_mean), "batch normalisation learnt from this batch: call model.eval() first"
-    with torch.no_grad():
-        expected = probe[0](batch) / np.sqrt(1 + 1e-5)  # a fresh BatchNorm2d in evaluation mode divides by sqrt(1 + eps)
-    assert torch.allclose(first, expected, atol=1e-5), "return model(noisy) as it is"
-    assert not first.requires_grad and not any(recording[:2]), "no gradients are needed here: compute inside `with torch.no_grad():`"
-    assert torch.is_grad_enabled(), "gradients are still off after the call: use `with torch.no_grad():`"
-    assert probe.training, "the model was in training mode before the call and should be so again: restore it"
+    assert torch.equal(batch, before), "you changed the image that was given"
+    assert torch.equal(first, second), "dropout was active: call model.eval() first"
+    assert torch.equal(statistics, probe[1].running_mean), (
+        "batch normalisation learnt from this batch: call model.eval() first"
+    )
+    expected = (3 * before - 0.5).expand(-1, 2, -1, -1)  # what two channels of one convolution say
+    assert torch.allclose(first, expected, rtol=1e-4), "return model(noisy) as it is: no clipping"
+    assert not first.requires_grad and not any(inside), "compute inside `with torch.no_grad():`"
+    assert torch.is_grad_enabled(), "gradients are still off after it: use `with torch.no_grad():`"
+    assert probe.training, "the model was in training mode and should be so again: restore it"
+    ### BEGIN HIDDEN TESTS
+    state = torch.get_rng_state()
+    ### END HIDDEN TESTS
     probe.eval()
-    denoise(probe, batch)
-    assert not probe.training, "the model was in evaluation mode before the call and should stay in it"
-    ### HIDDEN VALUE: denoise(random_weights(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.5)), rng).train(), random_tensor(rng, 3, 1, 7, 6))
+    with torch.no_grad():
+        denoise(probe, batch)
+        assert not torch.is_grad_enabled(), "gradients were off before the call and should stay off"
+    assert not probe.training, "the model was in evaluation mode and should stay in it"
+    ### BEGIN HIDDEN TESTS
+    assert torch.equal(state, torch.get_rng_state()), "it should leave the random numbers alone"
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: [used(rng, count, count > 1) for count in (1, 2)]
 print("denoise: right")
 
 # %% [markdown]

@@ -56,7 +56,8 @@ from course_lib.data.digits import digits
 # %% [markdown]
 # ## Exercise 1: mean squared error ({{points mse}})
 #
-# **Goal.** `mse(prediction, target)` of two numpy images of the same shape: one number.
+# **Goal.** `mse(prediction, target)` of two numpy images of the same shape: one number. Neither image is changed or clipped,
+# here and in the next two exercises.
 #
 # **Steps.** Subtract. Square each difference. Take the mean.
 #
@@ -77,13 +78,23 @@ from course_lib.exercise import without
 
 with without("course_lib.metrics.mse", "skimage.metrics.mean_squared_error"):
     zero, one_wrong = np.zeros((2, 2)), np.array([[0.0, 0.0], [0.0, 2.0]])
-    assert np.isclose(mse(one_wrong, zero), 1), f"the example should give 1, got {mse(one_wrong, zero)}: the mean of the squares (no root)"
-    rng = np.random.default_rng(0)
-    a, b = rng.random((7, 9)), rng.random((7, 9))
-    expected = sum((x - y) ** 2 for x, y in zip(a.ravel(), b.ravel(), strict=True)) / 63
-    assert np.isclose(mse(a, b), expected), f"expected {expected:.4f}, got {mse(a, b)}: sum of the squared differences, divided by the number of pixels"
-    assert np.isclose(mse(a, b), mse(b, a)), "the order of the two images should not matter"
-    ### HIDDEN VALUE: mse(rng.random((7, 9)), rng.random((7, 9)))
+    value = mse(one_wrong, zero)
+    assert np.ndim(value) == 0, f"return one number: the mean over all pixels, not {value}"
+    assert np.isclose(value, 1), f"the example should give 1, got {value}: the mean of the squares"
+    one, other = np.random.default_rng(0).normal(0.5, 2, (2, 9, 4))
+    for scale in (1.0, 1e-6, 1e6):
+        a, b = scale * one, scale * other
+        expected, before = 7.89122 * scale**2, (a.copy(), b.copy())
+        for value in (mse(a, b), mse(b, a)):
+            assert np.isclose(value, expected, rtol=1e-4, atol=0), (
+                f"expected {expected}, got {value}: the sum of the squared differences, divided by"
+                " the number of pixels. No root, no clipping, in either order"
+            )
+        assert np.array_equal(a, before[0]) and np.array_equal(b, before[1]), (
+            "your function changed an image that it was given"
+        )
+    ### HIDDEN VALUE: [mse(*rng.normal(2, 3, (2, *shape))) for shape in [(7, 9), (11, 4), (1, 5)]]
+    ### HIDDEN VALUE: [mse(*rng.normal(0, s, (2, 8, 3))) / s**2 for s in (1e-8, 1e6)]
 print("mse: right")
 
 # %% [markdown]
@@ -110,18 +121,34 @@ def psnr(prediction, target, data_range):
 from course_lib.exercise import without
 
 with without(
-    "course_lib.metrics.psnr", "course_lib.metrics.mse", "skimage.metrics.peak_signal_noise_ratio", "skimage.metrics.mean_squared_error"
+    "course_lib.metrics.psnr",
+    "course_lib.metrics.mse",
+    "skimage.metrics.peak_signal_noise_ratio",
+    "skimage.metrics.mean_squared_error",
 ):
     flat = np.full((5, 6), 0.4)
     value = psnr(flat + 0.1, flat, 1)
-    assert np.isclose(value, 20), f"an error of 0.1 everywhere is 20 dB, got {value}: 10·log10 (base 10) of data_range²/MSE"
-    rng = np.random.default_rng(1)
-    a, b = rng.random((6, 11)) * 0.7, rng.random((6, 11)) * 0.7
-    expected = -10 * np.log10(((a - b) ** 2).sum() / 66)
-    assert np.isclose(psnr(a, b, 1), expected), f"expected {expected:.3f} dB, got {psnr(a, b, 1)}: use data_range, not the largest value of the image"
-    assert np.isclose(psnr(np.full((4, 4), 1.5), np.ones((4, 4)), 1), 20 * np.log10(2)), "an error of 0.5 is 6.02 dB also above 1: do not clip inside psnr"
-    assert np.isclose(psnr(255 * a, 255 * b, 255), expected), "in other units (255 times image and data_range) the PSNR should stay: data_range is squared"
+    assert np.isclose(value, 20), (
+        f"an error of 0.1 everywhere is 20 dB, got {value}: 10·log10 (base 10) of data_range²/MSE"
+    )
+    image, error = np.random.default_rng(1).normal(0.3, 0.8, (2, 11, 6))
+    for data_range, size, expected, look in [
+        (1, 0.1, 21.8586, "use data_range, not the largest value, and clip nothing"),
+        (2.5, 0.1, 29.8174, "data_range is squared"),
+        (255, 3.0, 40.447, "data_range is squared"),
+        (1, 1e-6, 121.8586, "a tiny error counts: add nothing to the MSE"),
+        (1, 4.0, -10.1826, "an error larger than the range gives a negative number"),
+    ]:
+        prediction, target = image + size * error, image.copy()
+        before = prediction.copy()
+        value = psnr(prediction, target, data_range)
+        assert np.ndim(value) == 0, f"return one number, not {value}"
+        assert np.isclose(value, expected, rtol=1e-5), f"{expected} dB, not {value}: {look}"
+        assert np.array_equal(prediction, before) and np.array_equal(target, image), (
+            "your function changed an image that it was given"
+        )
     ### HIDDEN VALUE: psnr(10 * rng.random((6, 11)), rng.random((6, 11)), rng.uniform(2, 3))
+    ### HIDDEN VALUE: [psnr(*rng.normal(1, s, (2, 9, 4)), rng.uniform(1, 9)) for s in (1e-6, 50)]
 print("psnr: right")
 
 # %% [markdown]
@@ -171,44 +198,37 @@ def ssim(prediction, target, data_range):
 # %% nbgrader={"grade_id": "ssim_test", "points": 3}
 from course_lib.exercise import without
 
-
-def ssim_window_by_window(x, y, data_range):
-    """The definition, with two loops: slow, and independent of `local_mean`."""
-    offsets = np.arange(-5, 6)
-    weights = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * 1.5**2))
-    weights /= weights.sum()
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    values = []
-    for row in range(x.shape[0] - 10):
-        for column in range(x.shape[1] - 10):
-            u, v = x[row : row + 11, column : column + 11], y[row : row + 11, column : column + 11]
-            mu, mv = (weights * u).sum(), (weights * v).sum()
-            su, sv = (weights * (u - mu) ** 2).sum(), (weights * (v - mv) ** 2).sum()
-            suv = (weights * (u - mu) * (v - mv)).sum()
-            values.append((2 * mu * mv + c1) * (2 * suv + c2) / ((mu**2 + mv**2 + c1) * (su + sv + c2)))
-    return np.mean(values)
-
-
-rng = np.random.default_rng(2)
-rows, columns = np.mgrid[:17, :21]
+rows, columns = np.mgrid[:21, :17]
 x = 0.5 + 0.3 * np.sin(rows / 3) * np.cos(columns / 4)
-y = np.clip(x + 0.1 * rng.standard_normal(x.shape), 0, 1)
-cases = {"a noisy image": (y, x), "a darker image": (0.6 * x, x), "a negative": (1 - x, x)}
-wanted = {name: ssim_window_by_window(u, v, 1) for name, (u, v) in cases.items()}
-del ssim_window_by_window  # the answer must not lean on it
-
+y = x + 0.1 * np.random.default_rng(2).standard_normal(x.shape)
 with without("course_lib.metrics.ssim", "skimage.metrics.structural_similarity"):
-    value = ssim(x, x, 1)
-    assert np.ndim(value) == 0, "return one number: the mean of the map"
-    assert np.isclose(value, 1), f"two equal images should give 1, got {value}"
-    for name, (u, v) in cases.items():
-        expected, got = wanted[name], ssim(u, v, 1)
-        assert np.isclose(got, expected, atol=2e-4), (
-            f"{name}: expected {expected:.4f}, got {got:.4f}."
-            " Variance = mean of squares minus square of the mean, in each window; covariance = mean of the product minus product of the means"
+    assert np.isclose(ssim(x, x, 1), 1), f"two equal images should give 1, got {ssim(x, x, 1)}"
+    for name, prediction, target, data_range, expected in [
+        ("a noisy image", y, x, 1, 0.59770),
+        ("a darker image", 0.6 * x, x, 1, 0.78906),
+        ("a negative", 1 - x, x, 1, -0.79134),
+        ("values below 0", y - 0.6, x - 0.6, 1, 0.55194),
+        ("two dark images", 0.05 * y, 0.03 * x, 1, 0.87703),
+        ("two flat images", 0 * x + 0.5, 0 * x + 0.4, 1, 0.97562),
+        ("data_range 8 (c1 and c2 contain its square)", y, x, 8, 0.87653),
+        ("data_range 255, images times 255", 255 * y, 255 * x, 255, 0.59770),
+    ]:
+        before = prediction.copy(), target.copy()
+        got = ssim(prediction, target, data_range)
+        assert np.ndim(got) == 0, f"return one number, the mean of the map, not {np.shape(got)}"
+        assert np.isclose(got, expected, rtol=0, atol=3e-5), (
+            f"{name}: expected {expected:.5f}, got {got:.5f}. In each window, variance = mean of"
+            " the squares minus square of the mean; covariance = mean of the product minus product"
+            " of the means. Only c1 and c2 depend on data_range"
         )
-    assert np.isclose(ssim(255 * y, 255 * x, 255), wanted["a noisy image"], atol=2e-4), "in other units the SSIM should stay: c1 and c2 contain data_range, squared"
-    ### HIDDEN VALUE: (lambda x: ssim(0.6 * x + 0.4 * rng.random((17, 21)), x, rng.uniform(1.5, 4)))(rng.random((17, 21)))
+        assert np.array_equal(prediction, before[0]) and np.array_equal(target, before[1]), (
+            "your function changed an image that it was given"
+        )
+    ### BEGIN HIDDEN TESTS
+    similar = lambda x, y, data_range: ssim(0.6 * x + 0.4 * y, x, data_range)
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: [similar(*rng.random((2, 23, 15)), rng.uniform(1.5, 4)) for _ in range(2)]
+    ### HIDDEN VALUE: [similar(*rng.normal(0, s, (2, 14, 19)), rng.uniform(9, 20)) for s in (1, 5)]
 print("ssim: right")
 
 # %% [markdown]
@@ -269,49 +289,49 @@ class ConvDAE(nn.Module):
 
 # %% nbgrader={"grade_id": "ConvDAE_test", "points": 3}
 from course_lib.exercise import without
+### BEGIN HIDDEN TESTS
+def slopes(network, image):
+    image = (3 * image - 1).requires_grad_()  # noise leaves [0, 1]
+    output = network.train()(image)
+    found = torch.autograd.grad(output.square().sum(), [image, *network.parameters()])
+    return [output, found[0], *[slope.square().sum() for slope in found]]
+### END HIDDEN TESTS
 
 with without("course_lib.models.dae.ConvDAE"):
     with torch.random.fork_rng():
-        torch.manual_seed(0)
         network = ConvDAE()
+    sizes = [tuple(p.shape) for p in network.parameters() if p.ndim == 4]
+    wanted = [(32, 1, 3, 3), *[(32, 32, 3, 3)] * 3, (1, 32, 3, 3)]
+    assert sizes == wanted, f"five convolutions in the order of the table, with weights {wanted}"
     count = sum(parameter.numel() for parameter in network.parameters())
-    assert count == 28353, f"expected 28,353 parameters, got {count}: five 3×3 convolutions with bias, 1-32-32-32-32-1 channels"
-    sizes = [tuple(parameter.shape) for parameter in network.parameters() if parameter.ndim == 4]
-    assert sizes == [(32, 1, 3, 3), *[(32, 32, 3, 3)] * 3, (1, 32, 3, 3)], (
-        f"make the five convolutions in the order in which the image passes them; your weights have shapes {sizes}"
-    )
-    generator = torch.Generator().manual_seed(3)
+    assert count == 28353, f"expected 28,353 parameters, got {count}: 3×3 convolutions with bias"
+    draw = np.random.default_rng(2)
     with torch.no_grad():
-        for parameter in network.parameters():
-            scale = 1.7 / (9 * parameter.shape[1]) ** 0.5 if parameter.ndim == 4 else 0.2
-            parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
-    w1, b1, w2, b2, w3, b3, w4, b4, w5, b5 = [parameter.detach() for parameter in network.parameters()]
-    convolve, pool = nn.functional.conv2d, nn.functional.max_pool2d
-
-    def by_hand(x):
-        x = pool(convolve(x, w1, b1, padding=1).clamp(min=0), 2)
-        x = pool(convolve(x, w2, b2, padding=1).clamp(min=0), 2)
-        x = convolve(x, w3, b3, padding=1).clamp(min=0).repeat_interleave(2, 2).repeat_interleave(2, 3)
-        x = convolve(x, w4, b4, padding=1).clamp(min=0).repeat_interleave(2, 2).repeat_interleave(2, 3)
-        return 1 / (1 + torch.exp(-convolve(x, w5, b5, padding=1)))
-
-    batch = torch.rand(2, 1, 16, 24, generator=generator)
-    with torch.no_grad():
+        for parameter in network.parameters():  # neither dead nor saturated
+            scale = 1.4 / (9 * parameter.shape[1]) ** 0.5 if parameter.ndim == 4 else 0.2
+            parameter.copy_(torch.from_numpy(scale * draw.standard_normal(parameter.shape)))
+    for shape, expected, look in [
+        ((2, 1, 16, 24), [0.5226, 0.0409, 0.5078, 0.7360], "what stands after each convolution?"),
+        ((1, 1, 30, 21), [0.6516, 0.0264, 0.1802, 0.5003], "pad to multiples of 4, then crop"),
+    ]:
+        batch = torch.from_numpy(draw.normal(0.5, 1, shape)).float()  # noise leaves [0, 1]
         output = network(batch)
-    assert tuple(output.shape) == (2, 1, 16, 24), f"(2, 1, 16, 24) in should give the same shape out, got {tuple(output.shape)}"
-    assert output.min() >= 0 and output.max() <= 1, "the output should lie in [0, 1]: a sigmoid after the last convolution"
-    assert torch.allclose(output, by_hand(batch), atol=1e-4), (
-        "the numbers differ from conv-ReLU-maxpool twice, conv-ReLU-upsample twice, conv-sigmoid: look at what stands after each convolution"
-    )
-    assert network(batch).requires_grad, "the output has no gradient, so nothing could be learnt: no detach() or no_grad() in forward"
-    odd = torch.rand(1, 1, 25, 30, generator=generator)
-    with torch.no_grad():
-        output = network(odd)
-    assert tuple(output.shape) == (1, 1, 25, 30), f"a 25×30 image should come back as 25×30, got {tuple(output.shape[-2:])}: pad first, crop at the end"
-    expected = by_hand(nn.functional.pad(odd, (0, 2, 0, 3), mode="replicate"))[..., :25, :30]
-    assert torch.allclose(output, expected, atol=1e-4), "pad with images.pad_to_multiple(noisy, 4), and crop [..., :height, :width]"
-    ### HIDDEN VALUE: random_weights(ConvDAE(), rng)(random_tensor(rng, 2, 1, 16, 24))
-    ### HIDDEN VALUE: random_weights(ConvDAE(), rng)(random_tensor(rng, 1, 1, 21, 30))
+        assert output.shape == batch.shape, f"{shape} became {tuple(output.shape)}: {look}"
+        got = output.detach()[-1, 0, [0, 5, -1, -1], [0, 7, 3, -1]]
+        assert np.allclose(got, expected, atol=2e-4), f"{shape}: {expected} became {got}: {look}"
+    assert output.requires_grad, "nothing could be learnt: no detach() or no_grad() in forward"
+    output.square().sum().backward()
+    learnt = [p.grad is not None and p.grad.square().sum().item() for p in network.parameters()]
+    expected = [1948, 498.1, 226328, 395.1, 1079590, 638.2, 1798950, 2570, 1105380, 2911]
+    assert np.allclose(learnt, expected, rtol=2e-3), f"gradients {expected} expected, got {learnt}"
+    ### BEGIN HIDDEN TESTS
+    with torch.random.fork_rng():
+        first, second = (next(ConvDAE().parameters()) for _ in range(2))
+    assert not torch.equal(first, second), "each new network should start with weights of its own"
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: random_weights(ConvDAE(), rng)(random_tensor(rng, 2, 1, 1, 7))
+    ### HIDDEN VALUE: slopes(random_weights(ConvDAE(), rng), random_tensor(rng, 1, 1, 21, 30))
+    ### HIDDEN VALUE: slopes(random_weights(ConvDAE(), rng), random_tensor(rng, 2, 1, 27, 16))
 print("ConvDAE: right")
 
 # %% [markdown]
@@ -365,7 +385,8 @@ viz.panel(
 #
 # **Example.** A crop of 3×3 from a 5×6 image can begin in rows 0, 1, 2 and in columns 0, 1, 2, 3.
 #
-# **Hint.** There are `H - size + 1` places. Forget the `+ 1`, and the last row is never seen.
+# **Hint.** There are `H - size + 1` places. Forget the `+ 1`, and the last row is never seen. An image of just `size` rows has
+# one place for them.
 
 # %% nbgrader={"grade_id": "random_crop", "solution": true}
 def random_crop(image, size, generator):
@@ -380,35 +401,49 @@ def random_crop(image, size, generator):
 
 # %% nbgrader={"grade_id": "random_crop_test", "points": 2}
 from course_lib.exercise import without
+### BEGIN HIDDEN TESTS
+def places(rng, size, shape):
+    picture, generator = torch.from_numpy(rng.random(shape)), torch.Generator().manual_seed(1)
+    crops = [random_crop(picture, size, generator) for _ in range(300)]
+    return [sorted({float(crop.flatten()[0]) for crop in crops}), list(crops[0].shape)]
+### END HIDDEN TESTS
 
 with without("course_lib.images.random_crop"):
-    picture = torch.arange(30.0).reshape(1, 5, 6)
-    generator, state = torch.Generator().manual_seed(0), torch.get_rng_state()
-    found = {}
-    for _ in range(1200):  # 12 places, 100 times each on average, with a standard deviation of 10
-        crop = random_crop(picture, 3, generator)
-        assert tuple(crop.shape) == (1, 3, 3), f"a crop of size 3 should have the shape (1, 3, 3), got {tuple(crop.shape)}"
-        corner = int(crop[0, 0, 0])
-        row, column = corner // 6, corner % 6
-        assert torch.equal(crop, picture[:, row : row + 3, column : column + 3]), "a crop should be a piece of the image, rows and columns in order"
-        found[row, column] = found.get((row, column), 0) + 1
-    tall = torch.arange(2 * 3 * 9 * 5.0).reshape(2, 3, 9, 5)
-    corners = set()
-    for _ in range(400):  # 6 × 2 places, 33 times each on average
-        crop = random_crop(tall, 4, generator)
-        assert tuple(crop.shape) == (2, 3, 4, 4), f"a crop of size 4 from (2, 3, 9, 5) should have the shape (2, 3, 4, 4), got {tuple(crop.shape)}"
-        row, column = divmod(int(crop[0, 0, 0, 0]), 5)
-        assert torch.equal(crop, tall[..., row : row + 4, column : column + 4]), "cut all images and channels at the same place"
-        corners.add((row, column))
-    assert torch.equal(state, torch.get_rng_state()), "you drew from the global generator: hand `generator` on to torch.randint"
-    places = {(row, column) for row in range(3) for column in range(4)}
-    missing = sorted(places - set(found))
-    assert not missing, f"crops that begin at (row, column) {missing} never came: there are H - size + 1 places, and W - size + 1"
-    expected = {(row, column) for row in range(6) for column in range(2)}
-    assert corners == expected, f"a 4×4 crop of 9×5 can begin in rows 0 to 5 and columns 0 and 1, got {sorted(corners)}"
-    assert min(found.values()) > 50, f"all places should be equally likely (about 100 of 1200 each), got {found}"
-    first, second = (random_crop(picture, 3, torch.Generator().manual_seed(7)) for _ in range(2))
-    assert torch.equal(first, second), "the same seed should give the same crop: use `generator`"
+    state, generator = torch.get_rng_state(), torch.Generator().manual_seed(0)
+    for shape, size, rows, columns, draws in [
+        ((1, 5, 6), 3, 3, 4, 1200),  # the example of the text: 3 × 4 places
+        ((2, 3, 9, 5), 4, 6, 2, 900),
+        ((5, 6), 5, 1, 2, 200),
+        ((1, 1, 7, 4), 4, 4, 1, 300),
+        ((2, 3), 1, 2, 3, 400),
+    ]:
+        picture = torch.arange(float(np.prod(shape))).reshape(shape)
+        found, what = np.zeros((rows + 1, columns + 1)), f"{size}×{size} from {shape}"
+        for _ in range(draws):
+            crop = random_crop(picture, size, generator)
+            assert crop.shape == (*shape[:-2], size, size), f"{what} became {tuple(crop.shape)}"
+            row, column = divmod(int(crop.flatten()[0]), shape[-1])
+            piece = picture[..., row : row + size, column : column + size]
+            assert torch.equal(crop, piece), f"{what}: no piece of the image, at one place for all"
+            found[row, column] += 1
+        missing = np.argwhere(found[:rows, :columns] == 0).tolist()
+        assert not missing, f"{what}: no crop began at {missing}: there are H - size + 1 rows"
+        mean = draws / (rows * columns)
+        uneven = ((found[:rows, :columns] - mean) ** 2).sum() / mean  # chi-squared, at most 11 ± 5
+        assert uneven < 50, f"{what}: all places should be equally likely, got {found.tolist()}"
+    assert torch.equal(state, torch.get_rng_state()), "hand `generator` on to torch.randint"
+    starts = [torch.Generator().manual_seed(7) for _ in range(2)]
+    one, two = [[random_crop(picture, 1, start) for _ in range(20)] for start in starts]
+    assert torch.equal(torch.stack(one), torch.stack(two)), "one seed should give the same crops"
+    ### BEGIN HIDDEN TESTS
+    strip = torch.arange(606.0).reshape(202, 3)  # 200 places: each end of 4 is missed once in 1e9
+    tops = [int(random_crop(strip, 3, generator)[0, 0]) // 3 for _ in range(1000)]
+    assert min(tops) < 4 and max(tops) > 195, "places at the border are rarer than others"
+    pairs = np.corrcoef(tops[1:], tops[:-1])[0, 1]  # deviation 0.03
+    assert abs(pairs) < 0.2, "each crop should have a place of its own, whatever the one before"
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: [places(rng, 3, (1, 3, 3 + n)) for n in rng.integers(0, 6, 4)]
+    ### HIDDEN VALUE: [places(rng, 4, (2, 1, 4 + n, 5)) for n in rng.integers(0, 6, 4)]
 print("random_crop: right")
 
 # %% [markdown]

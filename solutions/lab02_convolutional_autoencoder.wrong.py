@@ -1,4 +1,11 @@
 # Named wrong answers of lab 02: each is a real misconception and loses just its exercise. See CONTRIBUTING.md.
+#
+# What the tests try, beside the example:
+# mse: tall, below 0 and beyond 1, tiny and huge scales, in place, one number; numpy, no gradient
+# psnr: below 0, beyond the range, several ranges, tiny and huge errors, tall, in place, one number; no gradient
+# ssim: below 0, dark, flat, several ranges, tall and wide, in place, one number; numpy, no gradient
+# ConvDAE: beyond [0, 1], odd, tall, one and two images, gradient numbers of every layer and of the input, both modes
+# random_crop: as large as the image in one or both directions, tall, two to four axes, all places, no order
 
 # %% [mse] calls_the_library
 # Calls the function that the exercise builds.
@@ -16,26 +23,45 @@ def mse(prediction, target):
 
 # %% [mse] takes_the_root
 # Confuses MSE with RMSE. (The example gives 1 for both.)
-def mse(prediction, target):
-    return np.sqrt(np.mean((prediction - target) ** 2))
+edit("np.mean((prediction - target) ** 2)", "np.sqrt(np.mean((prediction - target) ** 2))")
 
 
 # %% [mse] sums
 # Forgets to divide by the number of pixels.
-def mse(prediction, target):
-    return np.sum((prediction - target) ** 2)
+edit("np.mean", "np.sum")
 
 
 # %% [mse] averages_before_squaring
 # Squares the mean difference: positive and negative errors cancel.
-def mse(prediction, target):
-    return np.mean(prediction - target) ** 2
+edit("((prediction - target) ** 2)", "(prediction - target) ** 2")
 
 
 # %% [mse] absolute_error
 # Takes the mean of the absolute values.
-def mse(prediction, target):
-    return np.mean(np.abs(prediction - target))
+edit("(prediction - target) ** 2", "np.abs(prediction - target)")
+
+
+# %% [mse] variance_of_the_error
+# Takes the variance of the difference: a constant error then costs nothing.
+edit("np.mean((prediction - target) ** 2)", "np.var(prediction - target)")
+
+
+# %% [mse] thinks_in_squares
+# Divides by the square of the width: right for square images only.
+edit("np.mean((prediction - target) ** 2)", "np.sum((prediction - target) ** 2) / target.shape[1] ** 2")
+
+
+# %% [mse] clips_first
+# Clips both images to [0, 1]: errors outside no longer count.
+edit("prediction - target", "np.clip(prediction, 0, 1) - np.clip(target, 0, 1)")
+
+
+# %% [mse] works_in_place
+# Subtracts in the prediction itself.
+edit(
+    "    return np.mean((prediction - target) ** 2)",
+    "    prediction -= target\n    return np.mean(prediction**2)",
+)
 
 
 # %% [psnr] calls_the_library
@@ -46,39 +72,55 @@ def psnr(prediction, target, data_range):
 
 # %% [psnr] natural_logarithm
 # Takes np.log for the logarithm to base 10.
-def psnr(prediction, target, data_range):
-    return 10 * np.log(data_range**2 / np.mean((prediction - target) ** 2))
+edit("np.log10", "np.log")
 
 
 # %% [psnr] range_not_squared
 # Forgets the square of the data range: right only where it is 1.
-def psnr(prediction, target, data_range):
-    return 10 * np.log10(data_range / np.mean((prediction - target) ** 2))
+edit("np.log10(data_range**2", "np.log10(data_range")
 
 
 # %% [psnr] largest_value_as_range
 # Takes the largest value of the target for the data range.
-def psnr(prediction, target, data_range):
-    return 10 * np.log10(target.max() ** 2 / np.mean((prediction - target) ** 2))
+edit("np.log10(data_range**2", "np.log10(target.max() ** 2")
 
 
 # %% [psnr] twenty_times
 # Mixes the two forms: 20·log10 belongs to the root of the MSE.
-def psnr(prediction, target, data_range):
-    return 20 * np.log10(data_range**2 / np.mean((prediction - target) ** 2))
+edit("return 10 *", "return 20 *")
 
 
 # %% [psnr] upside_down
 # Divides the MSE by the range: a good image gets a negative number.
-def psnr(prediction, target, data_range):
-    return 10 * np.log10(np.mean((prediction - target) ** 2) / data_range**2)
+edit("data_range**2 / error", "error / data_range**2")
 
 
 # %% [psnr] clips_first
 # Clips the prediction inside the metric: errors outside [0, data_range] no longer count.
-def psnr(prediction, target, data_range):
-    error = np.mean((np.clip(prediction, 0, data_range) - target) ** 2)
-    return 10 * np.log10(data_range**2 / error)
+edit("(prediction - target)", "(np.clip(prediction, 0, data_range) - target)")
+
+
+# %% [psnr] no_negatives
+# Sets negative predictions to 0, "since a magnitude is positive".
+edit("(prediction - target)", "(np.maximum(prediction, 0) - target)")
+
+
+# %% [psnr] epsilon
+# Adds a small number to the MSE so as never to divide by zero: no image gets more than 100 dB.
+edit("data_range**2 / error", "data_range**2 / (error + 1e-10)")
+
+
+# %% [psnr] never_negative
+# Thinks that decibels cannot be negative.
+edit("return 10 * np.log10(data_range**2 / error)", "return max(0, 10 * np.log10(data_range**2 / error))")
+
+
+# %% [psnr] works_in_place
+# Subtracts in the prediction itself.
+edit(
+    "error = np.mean((prediction - target) ** 2)",
+    "prediction -= target\n    error = np.mean(prediction**2)",
+)
 
 
 # %% [ssim] calls_the_library
@@ -99,63 +141,57 @@ def ssim(prediction, target, data_range):
 
 # %% [ssim] one_window
 # Uses the mean and variance of the whole image: structure is local.
-def ssim(prediction, target, data_range):
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    mx, my = prediction.mean(), target.mean()
-    covariance = ((prediction - mx) * (target - my)).mean()
-    return ((2 * mx * my + c1) * (2 * covariance + c2)) / (
-        (mx**2 + my**2 + c1) * (prediction.var() + target.var() + c2)
-    )
+edit("    mean_x, mean_y", "    local_mean = np.mean\n    mean_x, mean_y")
 
 
 # %% [ssim] mean_of_squares_as_variance
 # Forgets to subtract the square of the mean.
-def ssim(prediction, target, data_range):
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    mx, my = local_mean(prediction), local_mean(target)
-    covariance = local_mean(prediction * target)
-    variances = local_mean(prediction**2) + local_mean(target**2)
-    return np.mean(((2 * mx * my + c1) * (2 * covariance + c2)) / ((mx**2 + my**2 + c1) * (variances + c2)))
+edit(" - mean_x**2", "")
+edit(" - mean_y**2", "")
+
+
+# %% [ssim] mean_of_products_as_covariance
+# Forgets to subtract the product of the means.
+edit(" - mean_x * mean_y", "")
 
 
 # %% [ssim] constants_for_range_one
 # Leaves the data range out of the constants: right only for images in [0, 1].
-def ssim(prediction, target, data_range):
-    c1, c2 = 0.01**2, 0.03**2
-    mx, my = local_mean(prediction), local_mean(target)
-    covariance = local_mean(prediction * target) - mx * my
-    variances = local_mean(prediction**2) - mx**2 + local_mean(target**2) - my**2
-    return np.mean(((2 * mx * my + c1) * (2 * covariance + c2)) / ((mx**2 + my**2 + c1) * (variances + c2)))
+edit("(0.01 * data_range) ** 2, (0.03 * data_range) ** 2", "0.01**2, 0.03**2")
+
+
+# %% [ssim] range_not_squared
+# Forgets that the data range is squared with the constant before it.
+edit("(0.01 * data_range) ** 2, (0.03 * data_range) ** 2", "0.01**2 * data_range, 0.03**2 * data_range")
 
 
 # %% [ssim] contrast_instead_of_covariance
 # Takes the product of the standard deviations for the covariance: a negative image then looks similar.
-def ssim(prediction, target, data_range):
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    mx, my = local_mean(prediction), local_mean(target)
-    vx = np.maximum(local_mean(prediction**2) - mx**2, 0)
-    vy = np.maximum(local_mean(target**2) - my**2, 0)
-    return np.mean(((2 * mx * my + c1) * (2 * np.sqrt(vx * vy) + c2)) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
+edit("local_mean(prediction * target) - mean_x * mean_y", "np.sqrt(np.maximum(variance_x * variance_y, 0))")
 
 
 # %% [ssim] forgets_the_brightness
 # Leaves out the first factor, which compares the means.
-def ssim(prediction, target, data_range):
-    c2 = (0.03 * data_range) ** 2
-    mx, my = local_mean(prediction), local_mean(target)
-    covariance = local_mean(prediction * target) - mx * my
-    variances = local_mean(prediction**2) - mx**2 + local_mean(target**2) - my**2
-    return np.mean((2 * covariance + c2) / (variances + c2))
+edit("(2 * mean_x * mean_y + c1) * ", "")
+edit("(mean_x**2 + mean_y**2 + c1) * ", "")
+
+
+# %% [ssim] never_negative
+# Thinks that similarity cannot be negative, and sets the map to 0 where it is.
+edit("np.mean(numerator / denominator)", "np.mean(np.maximum(numerator / denominator, 0))")
+
+
+# %% [ssim] clips_first
+# Clips both images to [0, data_range] before they are compared.
+edit("    mean_x, mean_y", """
+    prediction, target = np.clip(prediction, 0, data_range), np.clip(target, 0, data_range)
+    mean_x, mean_y
+""")
 
 
 # %% [ssim] returns_the_map
 # Forgets the last step, the mean of the map.
-def ssim(prediction, target, data_range):
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    mx, my = local_mean(prediction), local_mean(target)
-    covariance = local_mean(prediction * target) - mx * my
-    variances = local_mean(prediction**2) - mx**2 + local_mean(target**2) - my**2
-    return ((2 * mx * my + c1) * (2 * covariance + c2)) / ((mx**2 + my**2 + c1) * (variances + c2))
+edit("np.mean(numerator / denominator)", "numerator / denominator")
 
 
 # %% [ConvDAE] calls_the_library
@@ -169,109 +205,90 @@ class ConvDAE(dae.ConvDAE):
 
 # %% [ConvDAE] no_padding_to_a_multiple
 # Right for sizes divisible by 4 only: an odd image comes back smaller.
-class ConvDAE(nn.Module):
-    def __init__(self):
-        super().__init__()
-        down = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        up = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)]
-        self.layers = nn.Sequential(
-            *down(1, 32), *down(32, 32), *up(32, 32), *up(32, 32), nn.Conv2d(32, 1, 3, padding=1), nn.Sigmoid()
-        )
-
-    def forward(self, noisy):
-        return self.layers(noisy)
+edit("images.pad_to_multiple(noisy, 4)", "noisy")
 
 
 # %% [ConvDAE] no_sigmoid
 # Leaves the output linear.
-class ConvDAE(nn.Module):
-    def __init__(self):
-        super().__init__()
-        down = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        up = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)]
-        self.layers = nn.Sequential(*down(1, 32), *down(32, 32), *up(32, 32), *up(32, 32), nn.Conv2d(32, 1, 3, padding=1))
-
-    def forward(self, noisy):
-        height, width = noisy.shape[-2:]
-        return self.layers(images.pad_to_multiple(noisy, 4))[..., :height, :width]
+edit(", nn.Sigmoid()", "")
 
 
 # %% [ConvDAE] never_pools
 # Stacks convolutions at full size: the right shape and number of parameters, but no encoder.
-class ConvDAE(nn.Module):
-    def __init__(self):
-        super().__init__()
-        block = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU()]
-        self.layers = nn.Sequential(
-            *block(1, 32), *block(32, 32), *block(32, 32), *block(32, 32), nn.Conv2d(32, 1, 3, padding=1), nn.Sigmoid()
+edit(
+    "nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)",
+    "nn.Conv2d(1, 32, 3, padding=1), nn.ReLU()",
+)
+edit("""
+            nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         )
-
-    def forward(self, noisy):
-        return self.layers(noisy)
+""", """
+            nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(),
+        )
+""")
+edit("""
+            nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
+            nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
+""", """
+            nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(),
+""")
 
 
 # %% [ConvDAE] average_pooling
 # Averages where the exercise asks for the maximum.
-class ConvDAE(nn.Module):
-    def __init__(self):
-        super().__init__()
-        down = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2)]
-        up = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)]
-        self.layers = nn.Sequential(
-            *down(1, 32), *down(32, 32), *up(32, 32), *up(32, 32), nn.Conv2d(32, 1, 3, padding=1), nn.Sigmoid()
-        )
-
-    def forward(self, noisy):
-        height, width = noisy.shape[-2:]
-        return self.layers(images.pad_to_multiple(noisy, 4))[..., :height, :width]
+edit(
+    "nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)",
+    "nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2)",
+)
 
 
 # %% [ConvDAE] no_relu_in_the_decoder
 # Thinks that only the encoder needs to be nonlinear.
-class ConvDAE(nn.Module):
-    def __init__(self):
-        super().__init__()
-        down = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        up = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.Upsample(scale_factor=2)]
-        self.layers = nn.Sequential(
-            *down(1, 32), *down(32, 32), *up(32, 32), *up(32, 32), nn.Conv2d(32, 1, 3, padding=1), nn.Sigmoid()
-        )
-
-    def forward(self, noisy):
-        height, width = noisy.shape[-2:]
-        return self.layers(images.pad_to_multiple(noisy, 4))[..., :height, :width]
+edit("""
+            nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
+            nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
+""", """
+            nn.Conv2d(32, 32, 3, padding=1), nn.Upsample(scale_factor=2),
+            nn.Conv2d(32, 32, 3, padding=1), nn.Upsample(scale_factor=2),
+""")
 
 
 # %% [ConvDAE] bilinear_upsampling
 # Smooths while it upsamples, where the exercise repeats pixels.
-class ConvDAE(nn.Module):
-    def __init__(self):
-        super().__init__()
-        down = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        up = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2, mode="bilinear")]
-        self.layers = nn.Sequential(
-            *down(1, 32), *down(32, 32), *up(32, 32), *up(32, 32), nn.Conv2d(32, 1, 3, padding=1), nn.Sigmoid()
-        )
-
-    def forward(self, noisy):
-        height, width = noisy.shape[-2:]
-        return self.layers(images.pad_to_multiple(noisy, 4))[..., :height, :width]
+edit(
+    "nn.Upsample(scale_factor=2),\n            nn.Conv2d(32, 1",
+    'nn.Upsample(scale_factor=2, mode="bilinear"),\n            nn.Conv2d(32, 1',
+)
 
 
 # %% [ConvDAE] pads_to_even_only
 # Makes the sides even, but two poolings need a multiple of 4.
-class ConvDAE(nn.Module):
-    def __init__(self):
-        super().__init__()
-        down = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-        up = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2)]
-        self.layers = nn.Sequential(
-            *down(1, 32), *down(32, 32), *up(32, 32), *up(32, 32), nn.Conv2d(32, 1, 3, padding=1), nn.Sigmoid()
-        )
+edit("pad_to_multiple(noisy, 4)", "pad_to_multiple(noisy, 2)")
 
-    def forward(self, noisy):
-        height, width = noisy.shape[-2:]
-        return self.layers(images.pad_to_multiple(noisy, 2))[..., :height, :width]
+
+# %% [ConvDAE] crops_the_wrong_corner
+# Pads below and to the right, and crops above and to the left.
+edit("[..., :height, :width]", "[..., -height:, -width:]")
+
+
+# %% [ConvDAE] pads_with_zeros
+# Pads with black, which the network takes for an edge.
+edit("images.pad_to_multiple(noisy, 4)", "nn.functional.pad(noisy, (0, -width % 4, 0, -height % 4))")
+
+
+# %% [ConvDAE] clips_the_input
+# Brings the noisy image to [0, 1] first: that throws away noise which the network could use.
+edit("pad_to_multiple(noisy, 4)", "pad_to_multiple(noisy.clamp(0, 1), 4)")
+
+
+# %% [ConvDAE] detached_code
+# Cuts the graph at the code: the encoder never learns.
+edit("self.decoder(code)", "self.decoder(code.detach())")
+
+
+# %% [ConvDAE] adds_dropout
+# Adds dropout, which has no parameters but makes the training another one.
+edit("self.decoder(code)", "self.decoder(nn.functional.dropout(code, 0.2, self.training))")
 
 
 # %% [random_crop] calls_the_library
@@ -282,34 +299,50 @@ def random_crop(image, size, generator):
 
 # %% [random_crop] always_the_middle
 # Cuts the centre: nothing is random.
-def random_crop(image, size, generator):
-    height, width = image.shape[-2:]
-    top, left = (height - size) // 2, (width - size) // 2
-    return image[..., top : top + size, left : left + size]
+edit("int(torch.randint(height - size + 1, (), generator=generator))", "(height - size) // 2")
+edit("int(torch.randint(width - size + 1, (), generator=generator))", "(width - size) // 2")
 
 
 # %% [random_crop] misses_the_last_place
 # Forgets the + 1: the last row and column are never seen.
-def random_crop(image, size, generator):
-    height, width = image.shape[-2:]
-    top = int(torch.randint(height - size, (), generator=generator))
-    left = int(torch.randint(width - size, (), generator=generator))
-    return image[..., top : top + size, left : left + size]
+edit("torch.randint(height - size + 1,", "torch.randint(max(height - size, 1),")
+edit("torch.randint(width - size + 1,", "torch.randint(max(width - size, 1),")
+
+
+# %% [random_crop] needs_room
+# Takes an image with one place for the crop for one that is too small.
+edit("    top =", """
+    if size in (height, width):
+        raise ValueError("the image is too small")
+    top =
+""")
 
 
 # %% [random_crop] only_along_the_diagonal
 # Uses one random number for rows and columns.
-def random_crop(image, size, generator):
-    start = int(torch.randint(min(image.shape[-2:]) - size + 1, (), generator=generator))
-    return image[..., start : start + size, start : start + size]
+edit("left = int(torch.randint(width - size + 1, (), generator=generator))", "left = min(top, width - size)")
+
+
+# %% [random_crop] rounds_the_place
+# Rounds a random number to the next place: those at the border come half as often.
+edit(
+    "int(torch.randint(height - size + 1, (), generator=generator))",
+    "round(float(torch.rand((), generator=generator)) * (height - size))",
+)
+
+
+# %% [random_crop] avoids_the_border
+# Draws places near the middle a little more often, and those at the far ends never.
+edit(
+    "int(torch.randint(height - size + 1, (), generator=generator))",
+    "int((0.02 + 0.96 * float(torch.rand((), generator=generator))) * (height - size + 1))",
+)
 
 
 # %% [random_crop] ignores_the_generator
 # Draws from the global generator, so that no run can be repeated.
-def random_crop(image, size, generator):
-    height, width = image.shape[-2:]
-    top, left = int(torch.randint(height - size + 1, ())), int(torch.randint(width - size + 1, ()))
-    return image[..., top : top + size, left : left + size]
+edit("height - size + 1, (), generator=generator", "height - size + 1, ()")
+edit("width - size + 1, (), generator=generator", "width - size + 1, ()")
 
 
 # %% [random_crop] shuffles_the_pixels
@@ -322,6 +355,18 @@ def random_crop(image, size, generator):
 
 # %% [random_crop] numbers_of_the_example
 # Writes the numbers of the example, 3 and 4 places, into the function.
-def random_crop(image, size, generator):
-    top, left = int(torch.randint(3, (), generator=generator)), int(torch.randint(4, (), generator=generator))
-    return image[..., top : top + size, left : left + size]
+edit("height - size + 1", "3")
+edit("width - size + 1", "4")
+
+
+# %% [random_crop] starts_its_own_generator
+# Seeds a new generator in each call: all crops come from one place.
+edit(
+    "    height, width",
+    "    generator = torch.Generator().manual_seed(generator.initial_seed())\n    height, width",
+)
+
+
+# %% [random_crop] one_channel_only
+# Thinks that an image has no axes but its own two and one for the channel.
+edit("image[..., top", "image.reshape(-1, height, width)[:1, top")
