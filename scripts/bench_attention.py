@@ -34,7 +34,7 @@ def networks() -> dict[str, Callable]:
 
 
 def training_step(network, clean, *, bf16: bool) -> Callable[[], None]:
-    """One step of a plain loop, noise is there already: forward, mean squared error, backward, AdamW; `fit`'s layout."""
+    """One step of a plain loop, noise is there already: forward, squared error, backward, AdamW; `fit`'s layout."""
     import torch
 
     from course_lib._layout import memory_format
