@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from course_lib import cli
-from course_staff import commands
+from course_staff import cli, commands
 from course_staff.course import Course
 
 ROOT = Path(__file__).resolve().parents[2]
