@@ -221,7 +221,7 @@ def test_one_student_alone_is_graded_anew(course: Course, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{"workers": 0}, {"late_penalty": 1.5}, {"late_penalty": -0.1}, {"cell_seconds": 0}]
+    "options", [{"workers": 0}, {"late_penalty": 1.5}, {"late_penalty": -0.1}, {"cell_seconds": 0}, {"dask_wait": -1}]
 )
 def test_wrong_arguments_are_refused_before_anything_happens(course: Course, options: dict):
     with pytest.raises(ValueError, match="expected"):
