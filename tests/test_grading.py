@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 import shutil
 import textwrap
@@ -469,6 +470,21 @@ def test_a_stub_that_earns_points_is_found(course, capsys):
     told = capsys.readouterr().out
     assert "released stub (nbgrader): expected 0 points in half_test, got 1" in told
     assert "exercise half: the wrong answer 'calls_the_library' is missing" in told
+
+
+def dies_at_lab91(root: Path, name: str) -> checking.LabReport:
+    if name.startswith("lab91"):
+        os.abort()
+    return checking.LabReport(name)
+
+
+def test_a_process_that_dies_is_said_and_nothing_waits_for_it(course, capsys, monkeypatch):
+    for suffix in (".py", ".wrong.py"):
+        shutil.copy(course / "solutions" / f"lab90_tiny{suffix}", course / "solutions" / f"lab91_tiny{suffix}")
+    monkeypatch.setattr(checking, "check_lab", dies_at_lab91)
+    assert checking.check(course, workers=2) == 1
+    told = capsys.readouterr().out
+    assert "FAIL lab91_tiny" in told and "a process died" in told and "--workers 1 lab91_tiny" in told
 
 
 def test_check_of_several_labs_and_of_none(course, capsys):
