@@ -318,7 +318,7 @@ def test_killed_with_all_its_workers_it_goes_on_to_the_same_table(course: Course
     for name in ("student02", "student05"):
         path = hit.submission(name, LAB)
         told = json.loads(json.loads(path.read_bytes())["cells"][0]["source"])
-        path.write_bytes(submission(told["marks"], sleep=1.0))
+        path.write_bytes(submission(told["marks"], sleep=3.0))  # until it is killed
     script = """
 import sys; sys.path.insert(0, sys.argv[1])
 from small_class import LAB, open_course, prepared
