@@ -1,13 +1,6 @@
-"""Long files come first, a crashed worker ends the run, and how many tests had no sandbox is said."""
+"""A worker that crashes ends the run; at its end it is said how many tests had no sandbox."""
 
 import pytest
-
-# What takes long comes first: at the end it would leave all workers but one idle. The others follow in their order.
-LONG = ("test_classroom_hostile.py",)
-
-
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.hookimpl(trylast=True)
