@@ -75,14 +75,6 @@ def test_a_class_gets_the_same_table_as_from_the_local_pool(cluster, tmp_path: P
     assert summary.graded == 7 and export(there, format="csv") == export(here, format="csv")
 
 
-def test_what_always_kills_its_worker_is_given_up_and_said_and_nothing_beside_it(cluster, tmp_path: Path):
-    deadly = Job("deadly", submission(deaths=99, file=str(tmp_path / "deaths")))
-    jobs = [deadly, *(Job(f"s{number}", submission(sleep=0.05)) for number in range(4))]
-    done = {item.student: item for item in grade_all(told_work(small_lab()), jobs, address=address(cluster))}
-    assert done["deadly"].graded == "" and "died" in done["deadly"].problem
-    assert len(done) == 5 and all(item.graded for name, item in done.items() if name != "deadly")
-
-
 def test_an_exception_of_the_grader_is_told(cluster):
     work = told_work(small_lab())
     done = list(grade_all(work, [Job("s", submission(raises="no such cell"))], address=address(cluster)))
@@ -106,6 +98,15 @@ def test_each_job_comes_once_and_none_for_none(cluster):
     assert list(grade_all(work, [], address=address(cluster))) == []
     twins = [Job("a", submission()), Job("b", submission())]  # equal bytes are still two submissions
     assert sorted(item.student for item in grade_all(work, twins, address=address(cluster))) == ["a", "b"]
+
+
+# the last with this cluster: on a busy machine Dask may not bring back workers that die as soon as they start
+def test_what_always_kills_its_worker_is_given_up_and_said_and_nothing_beside_it(cluster, tmp_path: Path):
+    deadly = Job("deadly", submission(deaths=99, file=str(tmp_path / "deaths")))
+    jobs = [deadly, *(Job(f"s{number}", submission(sleep=0.05)) for number in range(4))]
+    done = {item.student: item for item in grade_all(told_work(small_lab()), jobs, address=address(cluster))}
+    assert done["deadly"].graded == "" and "died" in done["deadly"].problem
+    assert len(done) == 5 and all(item.graded for name, item in done.items() if name != "deadly")
 
 
 @pytest.fixture(scope="module")
