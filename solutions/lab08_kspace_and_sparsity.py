@@ -118,11 +118,6 @@ with without("course_lib.kspace.fft2c", "course_lib.kspace.ifft2c"):
     ### HIDDEN VALUE: (lambda image: [fft2c(image), image])(rng.integers(-9, 9, (5, 2)))
 print("fft2c: right")
 
-
-
-
-
-
 # %% [markdown]
 # Here is the k-space of a real head. A brain in our files is a magnitude image; a real scan has a **phase** too, which winds smoothly with the errors of the field. `kspace.with_phase` adds
 # one, and leaves the magnitude as it is. All data of this lab are measured on such complex images, and without noise. Without it k-space would be symmetric, and half of it would be known for free.
@@ -235,12 +230,6 @@ with without("course_lib.kspace.cartesian_mask", "course_lib.kspace.interleaved_
     ### HIDDEN VALUE: [always(16 * int(w) + 4, 2, 0.125, rng) for w in rng.integers(1, 5, 2)]
 print("line_mask: right")
 
-
-
-
-
-
-
 # %% [markdown]
 # ## Exercise 3: measure, and fill with zeros ({{points zero_filled}})
 #
@@ -295,14 +284,9 @@ with without(
             said = f"{name}: {what} should be {np.array(expected).tolist()}, got {got.tolist()}"
             hint = "kspace.fft2c, and 0 where the mask is False; kspace.ifft2c, times nothing"
             assert np.abs(got - expected).max() < 1e-4 * np.abs(expected).max(), f"{said}: {hint}"
-    ### HIDDEN VALUE: [scan(rng, s, s[1:]) + scan(rng, s, s) for s in [(5, 5), (7, 4), (4, 9)]]
+    ### HIDDEN VALUE: [[*scan(rng, s, s[1:]), *scan(rng, s, s)] for s in [(5, 5), (7, 4), (4, 9)]]
     ### HIDDEN VALUE: [1e8 * x for x in zero_filled(1e-8 * rng.random((7, 4)), rng.random(4) < 0.6)]
 print("zero_filled: right")
-
-
-
-
-
 
 # %% [markdown]
 # Four ways to spend a quarter of the time, seen through your function: the middle lines alone; every fourth line; lines by chance; and your mask, the middle and chance.
@@ -469,15 +453,10 @@ with without("course_lib.classical.sparse.soft_threshold", "pywt.threshold", "py
         hint = "max(magnitude − threshold, 0), with the magnitude of the whole complex number"
         assert np.abs(np.abs(got) - np.abs(expected)).max() < near, f"{said}: {hint}"
         assert np.abs(got - expected).max() < near, f"{said}: the phase (or sign) must stay"
-    ### HIDDEN VALUE: [cut(s * drawn(rng, 4, 4), s * rng.random(4)) / s for s in (1e-9, 1)]
+    ### HIDDEN VALUE: [cut(s * drawn(rng, 4, 4), s * rng.random(4)) / s for s in (1e-9, 1e6)]
     ### HIDDEN VALUE: (lambda x: [cut(x, rng.random((5, 1))), x])(rng.integers(-9, 9, (5, 2)))
     ### HIDDEN VALUE: soft_threshold(1j * rng.normal(size=(2, 1, 9)).round(), 0)
 print("soft_threshold: right")
-
-
-
-
-
 
 # %% [markdown]
 # ### Three spikes
@@ -583,13 +562,6 @@ with without("course_lib.classical.sparse.ista", "course_lib.classical.sparse.fi
     ### HIDDEN VALUE: [mine(rng, (n, 9), 9, 1, 0.003 * rng.random((2, n, 1)), 70) for n in (5, 8)]
     ### HIDDEN VALUE: [mine(rng, (7, 4), (7, 4), size, 0.2 * size, 3) for size in (1e-8, 1e5)]
 print("ista: right")
-
-
-
-
-
-
-
 
 # %% [markdown]
 # ### A transform without blocks
@@ -708,11 +680,6 @@ with without("course_lib.classical.sparse.fista", "course_lib.classical.sparse.i
     ### HIDDEN VALUE: (lambda x: [fista(lambda z: z / 3 - 1j, x, 30), x])(rng.normal(size=(4, 3)))
     ### HIDDEN VALUE: fista(lambda z: 2 / (1 + np.abs(z)) - 0.5j, rng.normal(size=7) + 0j, 9)
 print("fista: right")
-
-
-
-
-
 
 # %% [markdown]
 # ## ISTA against FISTA
