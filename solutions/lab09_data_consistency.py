@@ -414,7 +414,7 @@ with without("course_lib.kspace.DataConsistency"):
         hint = "least squares for w over the measured points, λ = w / (1 − w); more is more scanner"
         close = close or (name == "no noise" and value > 1e6)  # w is 1, up to rounding
         assert close, f"{name}: λ = {expected} comes nearest to the truth, got {value:.5g}: {hint}"
-    ### HIDDEN VALUE: [share(rng, (2, 1, 7, 4), noise) for noise in (rng.random(), 15 + rng.random())]
+    ### HIDDEN VALUE: [share(rng, (2, 1, 7, 4), noise) for noise in (rng.random(), 15)]
     ### HIDDEN VALUE: [share(rng, (1, 1, 5, 5), 0.2, size) for size in (1e-8, 1e6)]
     ### HIDDEN VALUE: share(rng, (3, 1, 4, 9), 1.5, 1.0, torch.complex64)
 print("best_strength: right")
