@@ -1,4 +1,13 @@
 # Named wrong answers of lab 08: each is a real misconception and loses just its exercise. See CONTRIBUTING.md.
+#
+# The kinds of inputs that tell them apart:
+# fft2c: tall, odd, stacks of 1 and of several axes, negatives, integers, tiny and huge scales, changed input, type
+# line_mask: ties of round, no middle, exact number, pairs and halves of columns, one seed, global random state, type
+# zero_filled: tall, odd, square with a mask of columns, points, real and complex, tiny scales, changed input, type
+# soft_threshold: zeros, integers, all four quadrants, tiny scales, thresholds of other shapes, changed input, type
+# ista: rounds 0, 1, 2 and 70, tall, square, points, two bands, a measured 0, tiny and huge scales, changed input
+# fista: rounds 0 to 300, complex, not linear, tiny and huge scales, calls of step, changed start
+# No gradients, modes or dtypes of torch here: numpy in, numpy out.
 
 # %% [fft2c] calls_the_library
 # Calls the function that the exercise builds.
@@ -45,46 +54,37 @@ def fft2c(image):
 
 # %% [fft2c] fftshift_twice
 # fftshift before and after: off by one pixel for odd sizes.
-def fft2c(image):
-    corner = np.fft.fftshift(image, axes=(-2, -1))
-    return np.fft.fftshift(np.fft.fft2(corner, norm="ortho"), axes=(-2, -1))
+edit("ifftshift", "fftshift")
 
 
 # %% [fft2c] ifftshift_twice
 # ifftshift before and after: the zero frequency off by one for odd sizes.
-def fft2c(image):
-    corner = np.fft.ifftshift(image, axes=(-2, -1))
-    return np.fft.ifftshift(np.fft.fft2(corner, norm="ortho"), axes=(-2, -1))
+edit(".fftshift", ".ifftshift")
 
 
 # %% [fft2c] not_orthonormal
 # numpy's default: k-space has H·W times the energy of the image.
-def fft2c(image):
-    return np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(image, axes=(-2, -1))), axes=(-2, -1))
+edit(', norm="ortho"', "")
 
 
 # %% [fft2c] divides_by_the_number_of_pixels
 # norm="forward": divides by H·W, where its root is due.
-def fft2c(image):
-    return np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(image, axes=(-2, -1)), norm="forward"), axes=(-2, -1))
+edit('"ortho"', '"forward"')
 
 
 # %% [fft2c] inverse_transform
 # Takes ifft2 for fft2: the same amplitudes for a real image, but k-space turned by 180 degrees.
-def fft2c(image):
-    return np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(image, axes=(-2, -1)), norm="ortho"), axes=(-2, -1))
+edit("np.fft.fft2(", "np.fft.ifft2(")
 
 
 # %% [fft2c] last_shift_without_axes
 # Shifts the axis of the stack, too: the images change places.
-def fft2c(image):
-    return np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(image, axes=(-2, -1)), norm="ortho"))
+edit('norm="ortho"), axes=(-2, -1))', 'norm="ortho"))')
 
 
 # %% [fft2c] transforms_all_axes
 # Transforms the axis of the stack, too.
-def fft2c(image):
-    return np.fft.fftshift(np.fft.fftn(np.fft.ifftshift(image, axes=(-2, -1)), norm="ortho"), axes=(-2, -1))
+edit("np.fft.fft2(", "np.fft.fftn(")
 
 
 # %% [fft2c] first_two_axes
@@ -95,16 +95,13 @@ def fft2c(image):
 
 # %% [fft2c] takes_the_real_part_of_the_image
 # Thinks that images are real: the phase is lost.
-def fft2c(image):
-    corner = np.fft.ifftshift(np.real(image), axes=(-2, -1))
-    return np.fft.fftshift(np.fft.fft2(corner, norm="ortho"), axes=(-2, -1))
+edit("image,", "np.real(image),")
 
 
 # %% [fft2c] returns_the_magnitude
 # Returns what one draws of k-space.
-def fft2c(image):
-    corner = np.fft.ifftshift(image, axes=(-2, -1))
-    return np.abs(np.fft.fftshift(np.fft.fft2(corner, norm="ortho"), axes=(-2, -1)))
+edit("return np.fft.fftshift(np.fft.fft2(", "return np.abs(np.fft.fftshift(np.fft.fft2(")
+edit('norm="ortho"), axes=(-2, -1))', 'norm="ortho"), axes=(-2, -1)))')
 
 
 # %% [fft2c] one_axis_only
@@ -134,6 +131,35 @@ def fft2c(image):
     return signs * np.fft.fft2(image * signs, norm="ortho")
 
 
+# %% [fft2c] returns_a_tensor
+# Works in torch, and hands out its tensor: the next numpy function gets something else.
+edit("return np.fft.fftshift(", "return torch.from_numpy(np.fft.fftshift(")
+edit('norm="ortho"), axes=(-2, -1))', 'norm="ortho"), axes=(-2, -1)))')
+
+
+# %% [fft2c] no_negative_pixels
+# Thinks that a real image has no negative values.
+edit("ifftshift(image", "ifftshift(image if np.iscomplexobj(image) else np.maximum(image, 0)")
+
+
+# %% [fft2c] cleans_small_numbers
+# Takes amplitudes below a millionth for rounding errors, also where the whole image is that small.
+def fft2c(image):
+    corner = np.fft.ifftshift(image, axes=(-2, -1))
+    lines = np.fft.fftshift(np.fft.fft2(corner, norm="ortho"), axes=(-2, -1))
+    return np.where(np.abs(lines) < 1e-6, 0, lines)
+
+
+# %% [fft2c] squeezes_the_stack
+# A stack of one image comes back as an image.
+edit("ifftshift(image", "ifftshift(np.squeeze(image)")
+
+
+# %% [fft2c] small_phase_is_none
+# Drops the imaginary part where it is below 0.001.
+edit("fft2(corner", "fft2(corner.real if np.abs(corner.imag).max() < 1e-3 else corner")
+
+
 # %% [line_mask] calls_the_library
 # Calls the function that the exercise builds.
 def line_mask(width, acceleration, center_fraction, generator):
@@ -148,35 +174,17 @@ def line_mask(width, acceleration, center_fraction, generator):
 
 # %% [line_mask] centre_not_counted
 # Draws width / acceleration lines and the middle besides: too many.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[generator.choice(np.flatnonzero(~mask), total, replace=False)] = True
-    return mask
+edit("total - centre", "total")
 
 
 # %% [line_mask] draws_from_all_columns
 # Some of the lines drawn fall into the middle, which is measured anyhow: too few.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[generator.choice(width, total - centre, replace=False)] = True
-    return mask
+edit("np.flatnonzero(~mask)", "width")
 
 
 # %% [line_mask] draws_with_replacement
 # The same line may be drawn twice: too few.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[generator.choice(np.flatnonzero(~mask), total - centre)] = True
-    return mask
+edit(", replace=False", "")
 
 
 # %% [line_mask] throws_a_coin_for_each_line
@@ -191,13 +199,7 @@ def line_mask(width, acceleration, center_fraction, generator):
 
 # %% [line_mask] not_shifted
 # Puts the low frequencies where np.fft has them: in the corner, at both ends.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-    return np.fft.ifftshift(mask)
+edit("return mask", "return np.fft.ifftshift(mask)")
 
 
 # %% [line_mask] centre_at_the_left
@@ -212,24 +214,12 @@ def line_mask(width, acceleration, center_fraction, generator):
 
 # %% [line_mask] centre_one_column_off
 # Rounds the first column down where it is rounded up.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-    return mask
+edit("centre + 1", "centre")
 
 
 # %% [line_mask] cuts_off_instead_of_rounding
 # int() for round(): one line too few for 181 columns and R = 8.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = int(width / acceleration), int(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-    return mask
+edit("round(width / acceleration), round", "int(width / acceleration), int")
 
 
 # %% [line_mask] middle_alone
@@ -252,147 +242,108 @@ def line_mask(width, acceleration, center_fraction, generator):
 
 # %% [line_mask] evenly_spaced
 # Spreads the other lines evenly: copies of the head.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
+edit("""
+    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
+""", """
     outer = np.flatnonzero(~mask)
     mask[outer[np.linspace(0, len(outer) - 1, total - centre).round().astype(int)]] = True
-    return mask
+""")
 
 
 # %% [line_mask] even_spacing_with_a_random_start
 # One number by chance moves the whole comb: every line equally likely, but never two neighbours.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
+edit("""
+    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
+""", """
     outer = np.flatnonzero(~mask)
     places = (generator.random() + np.arange(total - centre)) * len(outer) / (total - centre)
     mask[outer[places.astype(int) % len(outer)]] = True
-    return mask
+""")
 
 
 # %% [line_mask] prefers_the_middle
 # Draws lines near the middle more often: variable density, another mask.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
+edit("""
+    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
+""", """
     outer = np.flatnonzero(~mask)
     density = (1 - np.abs(outer - width / 2) / width) ** 3
     mask[generator.choice(outer, total - centre, replace=False, p=density / density.sum())] = True
-    return mask
+""")
 
 
 # %% [line_mask] one_side_only
 # Draws right of the middle only (k-space is symmetric, it thinks; with a phase it is not).
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
+edit("""
+    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
+""", """
     right = np.arange(first + centre, width)
     others = right if len(right) >= total - centre else np.flatnonzero(~mask)
     mask[generator.choice(others, total - centre, replace=False)] = True
-    return mask
+""")
 
 
 # %% [line_mask] same_lines_each_time
 # Makes its own generator: every call gives the same mask.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[np.random.default_rng(0).choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-    return mask
+edit("generator.", "np.random.default_rng(0).")
 
 
 # %% [line_mask] global_generator
 # Draws from numpy's global generator, so that no run can be repeated.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[np.random.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-    return mask
+edit("generator.", "np.random.")
 
 
 # %% [line_mask] numbers_instead_of_booleans
 # 0.0 and 1.0: a mask that picks wrongly where it is used as an index.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width)
-    mask[first : first + centre] = 1
-    mask[generator.choice(np.flatnonzero(mask == 0), total - centre, replace=False)] = 1
-    return mask
+edit(", dtype=bool", "")
+edit("[first : first + centre] = True", "[first : first + centre] = 1")
+edit(
+    "[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True",
+    "[generator.choice(np.flatnonzero(mask == 0), total - centre, replace=False)] = 1",
+)
 
 
 # %% [line_mask] cuts_off_the_middle_only
 # int() for the middle, where 2.8 columns are three.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), int(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-    return mask
+edit(", round", ", int")
 
 
 # %% [line_mask] rounds_the_middle_up
 # Takes one more column into the middle, so as to be safe.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), int(np.ceil(width * center_fraction))
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
-    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-    return mask
+edit("round(width * center_fraction)", "int(np.ceil(width * center_fraction))")
 
 
 # %% [line_mask] half_on_each_side
 # Draws as many lines left of the middle as right of it: each is equally likely, but they are not drawn freely.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
+edit("""
+    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
+""", """
     left = (total - centre) // 2
     mask[generator.choice(first, left, replace=False)] = True
     mask[first + centre + generator.choice(width - first - centre, total - centre - left, replace=False)] = True
-    return mask
+""")
 
 
 # %% [line_mask] lines_in_mirrored_pairs
 # Draws on the left, and mirrors: the very lines that tell the same if there is no phase.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
+edit("""
+    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
+""", """
     outer = np.flatnonzero(~mask)
     chosen = generator.choice(len(outer) // 2, (total - centre) // 2, replace=False)
     mask[outer[chosen]] = mask[outer[-1 - chosen]] = True
     mask[generator.choice(np.flatnonzero(~mask), total - mask.sum(), replace=False)] = True
-    return mask
+""")
 
 
 # %% [line_mask] one_in_each_part
 # Cuts the outer columns into parts, and draws one from each: no large gaps, but the lines are not free.
-def line_mask(width, acceleration, center_fraction, generator):
-    total, centre = round(width / acceleration), round(width * center_fraction)
-    first = (width - centre + 1) // 2
-    mask = np.zeros(width, dtype=bool)
-    mask[first : first + centre] = True
+edit("""
+    mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
+""", """
     for part in np.array_split(np.flatnonzero(~mask), total - centre):
         mask[generator.choice(part)] = True
-    return mask
+""")
 
 
 # %% [line_mask] another_generator
@@ -406,6 +357,29 @@ def line_mask(width, acceleration, center_fraction, generator):
     mask[first : first + centre] = True
     mask[random.sample(np.flatnonzero(~mask).tolist(), total - centre)] = True
     return mask
+
+
+# %% [line_mask] rounds_halves_up
+# int(x + 0.5) for round(x): 12.5 lines become 13, where Python says 12.
+edit(
+    "round(width / acceleration), round(width * center_fraction)",
+    "int(width / acceleration + 0.5), int(width * center_fraction + 0.5)",
+)
+
+
+# %% [line_mask] rounds_the_middle_half_up
+# The same for the middle only: 2.5 columns become three.
+edit("round(width * center_fraction)", "int(width * center_fraction + 0.5)")
+
+
+# %% [line_mask] always_the_zero_frequency
+# At least one line in the middle, also where the fraction is 0.
+edit("round(width * center_fraction)", "max(1, round(width * center_fraction))")
+
+
+# %% [line_mask] seeds_the_global_generator
+# Hands a number of its generator on to numpy's global one, and so changes it for all others.
+edit("generator.choice", "(np.random.seed(int(generator.integers(2**31))) or np.random.choice)")
 
 
 # %% [zero_filled] calls_the_library
@@ -432,44 +406,32 @@ def zero_filled(image, mask):
 
 # %% [zero_filled] mask_turned_round
 # Keeps what was not measured.
-def zero_filled(image, mask):
-    measured = np.where(mask, 0, kspace.fft2c(image))
-    return measured, kspace.ifft2c(measured)
+edit("np.where(mask, kspace.fft2c(image), 0)", "np.where(mask, 0, kspace.fft2c(image))")
 
 
 # %% [zero_filled] masks_the_image
 # Drops columns of the image, not of k-space.
-def zero_filled(image, mask):
-    measured = kspace.fft2c(np.where(mask, image, 0))
-    return measured, kspace.ifft2c(measured)
+edit("np.where(mask, kspace.fft2c(image), 0)", "kspace.fft2c(np.where(mask, image, 0))")
 
 
 # %% [zero_filled] magnitude
 # Returns the picture as one looks at it: the phase is lost.
-def zero_filled(image, mask):
-    measured = np.where(mask, kspace.fft2c(image), 0)
-    return measured, np.abs(kspace.ifft2c(measured))
+edit("kspace.ifft2c(measured)", "np.abs(kspace.ifft2c(measured))")
 
 
 # %% [zero_filled] magnitude_as_a_complex_number
 # The magnitude again, hidden in a complex array.
-def zero_filled(image, mask):
-    measured = np.where(mask, kspace.fft2c(image), 0)
-    return measured, np.abs(kspace.ifft2c(measured)).astype(complex)
+edit("kspace.ifft2c(measured)", "np.abs(kspace.ifft2c(measured)).astype(complex)")
 
 
 # %% [zero_filled] real_part
 # Thinks that the picture of a real image is real: with lines that are not symmetric it is not.
-def zero_filled(image, mask):
-    measured = np.where(mask, kspace.fft2c(image), 0)
-    return measured, kspace.ifft2c(measured).real.astype(complex)
+edit("(measured)", "(measured).real.astype(complex)")
 
 
 # %% [zero_filled] times_the_acceleration
 # Multiplies by the acceleration, to make up for the missing lines.
-def zero_filled(image, mask):
-    measured = np.where(mask, kspace.fft2c(image), 0)
-    return measured, kspace.ifft2c(measured) / np.mean(mask)
+edit("(measured)", "(measured) / np.mean(mask)")
 
 
 # %% [zero_filled] fills_with_the_mean
@@ -490,9 +452,7 @@ def zero_filled(image, mask):
 
 # %% [zero_filled] forward_again
 # Transforms forward instead of back: the picture stands on its head.
-def zero_filled(image, mask):
-    measured = np.where(mask, kspace.fft2c(image), 0)
-    return measured, kspace.fft2c(measured)
+edit("ifft2c", "fft2c")
 
 
 # %% [zero_filled] everything_measured
@@ -510,9 +470,7 @@ def zero_filled(image, mask):
 
 # %% [zero_filled] wrong_order
 # The picture first, then what was measured.
-def zero_filled(image, mask):
-    measured = np.where(mask, kspace.fft2c(image), 0)
-    return kspace.ifft2c(measured), measured
+edit("measured, kspace.ifft2c(measured)", "kspace.ifft2c(measured), measured")
 
 
 # %% [zero_filled] columns_as_rows
@@ -542,16 +500,35 @@ def zero_filled(image, mask):
 
 # %% [zero_filled] mask_shifted_once_more
 # Moves the mask into the corner, for a k-space that has its zero frequency in the middle already.
-def zero_filled(image, mask):
-    measured = np.where(np.fft.ifftshift(mask), kspace.fft2c(image), 0)
-    return measured, kspace.ifft2c(measured)
+edit("mask, kspace", "np.fft.ifftshift(mask), kspace")
 
 
 # %% [zero_filled] back_by_plain_numpy
 # Goes back with numpy's ifft2, that takes k-space for uncentred, and divides by the number of pixels.
-def zero_filled(image, mask):
-    measured = np.where(mask, kspace.fft2c(image), 0)
-    return measured, np.fft.ifft2(measured)
+edit("kspace.ifft2c", "np.fft.ifft2")
+
+
+# %% [zero_filled] columns_as_rows_if_square
+# The mask of columns is turned where it happens to fit both ways.
+edit("np.where(mask,", "np.where(mask[:, None] if mask.shape == image.shape[:1] else mask,")
+
+
+# %% [zero_filled] returns_tensors
+# Works in torch, and hands out its tensors.
+edit(
+    "return measured, kspace.ifft2c(measured)",
+    "return torch.from_numpy(measured), torch.from_numpy(kspace.ifft2c(measured))",
+)
+
+
+# %% [zero_filled] small_numbers_are_noise
+# Puts 0 wherever k-space is below a millionth, also where the whole image is that small.
+edit("""
+    return measured, kspace.ifft2c(measured)
+""", """
+    measured[np.abs(measured) < 1e-6] = 0
+    return measured, kspace.ifft2c(measured)
+""")
 
 
 # %% [soft_threshold] calls_the_library
@@ -606,22 +583,17 @@ def soft_threshold(values, threshold):
 
 # %% [soft_threshold] hard
 # Sets small values to 0 and leaves large ones alone: the hard threshold.
-def soft_threshold(values, threshold):
-    return np.where(np.abs(values) > threshold, values, 0)
+edit("np.maximum(magnitude - threshold, 0)", "np.where(magnitude > threshold, magnitude, 0)")
 
 
 # %% [soft_threshold] no_stop_at_zero
 # Subtracts without a stop: small values come out on the other side of 0.
-def soft_threshold(values, threshold):
-    magnitude = np.abs(values)
-    return values * (magnitude - threshold) / np.where(magnitude > 0, magnitude, 1)
+edit("np.maximum(magnitude - threshold, 0)", "(magnitude - threshold)")
 
 
 # %% [soft_threshold] divides_by_zero
 # Divides by the magnitude where it is 0: NaN.
-def soft_threshold(values, threshold):
-    magnitude = np.abs(values)
-    return values / magnitude * np.maximum(magnitude - threshold, 0)
+edit("np.where(magnitude > 0, magnitude, 1)", "magnitude")
 
 
 # %% [soft_threshold] subtracts_the_number
@@ -638,16 +610,12 @@ def soft_threshold(values, threshold):
 
 # %% [soft_threshold] squared_magnitude
 # Compares the squared magnitude with the threshold, as energies.
-def soft_threshold(values, threshold):
-    energy = np.abs(values) ** 2
-    return values * np.maximum(energy - threshold, 0) / np.where(energy > 0, energy, 1)
+edit("np.abs(values)", "np.abs(values) ** 2")
 
 
 # %% [soft_threshold] share_of_the_largest
 # Takes the threshold for a share of the largest magnitude.
-def soft_threshold(values, threshold):
-    magnitude = np.abs(values)
-    return values * np.maximum(magnitude - threshold * magnitude.max(), 0) / np.where(magnitude > 0, magnitude, 1)
+edit("magnitude - threshold", "magnitude - threshold * magnitude.max()")
 
 
 # %% [soft_threshold] loses_the_sign_of_real_numbers
@@ -683,16 +651,15 @@ def soft_threshold(values, threshold):
 
 # %% [soft_threshold] garrote
 # Shrinks by threshold² / magnitude: large values are left nearly alone. Another threshold, the garrote.
-def soft_threshold(values, threshold):
-    magnitude = np.abs(values)
-    return values * np.maximum(1 - (threshold / np.where(magnitude > 0, magnitude, 1)) ** 2, 0)
+edit(
+    "np.maximum(magnitude - threshold, 0)",
+    "np.maximum(magnitude - threshold**2 / np.where(magnitude == 0, 1, magnitude), 0)",
+)
 
 
 # %% [soft_threshold] adds_the_parts
 # Takes |real| + |imaginary| for the magnitude.
-def soft_threshold(values, threshold):
-    magnitude = np.abs(np.real(values)) + np.abs(np.imag(values))
-    return values * (np.maximum(magnitude - threshold, 0) / np.where(magnitude > 0, magnitude, 1))
+edit("(values)", "(np.real(values)) + np.abs(np.imag(values))")
 
 
 # %% [soft_threshold] phase_by_arctan
@@ -700,6 +667,37 @@ def soft_threshold(values, threshold):
 def soft_threshold(values, threshold):
     angle = np.arctan(np.imag(values) / np.where(np.real(values) == 0, 1e-30, np.real(values)))
     return np.maximum(np.abs(values) - threshold, 0) * np.exp(1j * angle)
+
+
+# %% [soft_threshold] adds_an_epsilon
+# A small number below keeps the division safe, and spoils values that are as small.
+edit("np.where(magnitude > 0, magnitude, 1)", "(magnitude + 1e-8)")
+
+
+# %% [soft_threshold] tiny_values_are_zero
+# What is below a millionth counts as 0.
+edit("magnitude > 0", "magnitude > 1e-6")
+edit("return values", "return np.where(magnitude > 1e-6, values, 0)")
+
+
+# %% [soft_threshold] keeps_the_type
+# Integers stay integers: 2 less 0.5 becomes 1.
+edit("return values * (", "return (values * ")
+edit(
+    "np.where(magnitude > 0, magnitude, 1))",
+    "np.where(magnitude > 0, magnitude, 1)).astype(values.dtype)",
+)
+
+
+# %% [soft_threshold] returns_a_list
+# A list of numbers in place of an array.
+edit("return values * (", "return (values * ")
+edit("np.where(magnitude > 0, magnitude, 1))", "np.where(magnitude > 0, magnitude, 1)).tolist()")
+
+
+# %% [soft_threshold] one_threshold_for_each_row
+# Takes the thresholds for those of the rows where the values are a square.
+edit("magnitude - threshold", "(magnitude.T - threshold).T")
 
 
 # %% [ista] calls_the_library
@@ -725,50 +723,30 @@ def ista(measured, mask, threshold, iterations, analyse, synthesise):
 
 # %% [ista] thresholds_the_image
 # Shrinks the pixels instead of the coefficients: the head is not sparse in pixels.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        image = pywt.threshold(image, np.max(threshold), mode="soft")
-    return image
+edit(
+    'synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))',
+    'pywt.threshold(image, np.max(threshold), mode="soft")',
+)
 
 
 # %% [ista] no_data_step
 # Shrinks again and again, and never looks at the data.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-    return image
+edit("image - kspace.ifft2c(residual)", "image")
 
 
 # %% [ista] no_threshold
 # Only the data step: the zero-filled image for ever.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-    return image
+edit('synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))', "image")
 
 
 # %% [ista] walks_uphill
 # Adds the difference: away from the data.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image + kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-    return image
+edit("image - kspace", "image + kspace")
 
 
 # %% [ista] forgets_the_mask
 # Takes the zeros of the gaps for data: back to zero filling in every round.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(kspace.fft2c(image) - measured)
-        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-    return image
+edit("np.where(mask, kspace.fft2c(image), 0)", "kspace.fft2c(image)")
 
 
 # %% [ista] shrinks_first
@@ -783,22 +761,12 @@ def ista(measured, mask, threshold, iterations, analyse, synthesise):
 
 # %% [ista] half_a_step
 # Step size ½, as if the objective had no ½ in it.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - 0.5 * kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-    return image
+edit("image - kspace", "image - 0.5 * kspace")
 
 
 # %% [ista] threshold_on_the_real_part_only
 # Shrinks the real part of the coefficients and drops the imaginary one.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        image = synthesise(pywt.threshold(analyse(image).real, threshold, mode="soft") + 0j)
-    return image
+edit('analyse(image), threshold, mode="soft")', 'analyse(image).real, threshold, mode="soft") + 0j')
 
 
 # %% [ista] both_parts_for_themselves
@@ -815,53 +783,32 @@ def ista(measured, mask, threshold, iterations, analyse, synthesise):
 
 # %% [ista] magnitude_in_every_round
 # Takes the magnitude of the image in every round, since images are positive.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        image = np.abs(synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))) + 0j
-    return image
+edit(
+    'synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))',
+    'np.abs(synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))) + 0j',
+)
 
 
 # %% [ista] hard_threshold
 # Takes the hard threshold for the soft one.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        values = analyse(image)
-        image = synthesise(np.where(np.abs(values) > threshold, values, 0))
-    return image
+edit('mode="soft"', 'mode="hard"')
 
 
 # %% [ista] one_round_only
 # Returns from inside the loop.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        return synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-    return image
+edit("image = synthesise", "return synthesise")
 
 
 # %% [ista] starts_anew_in_every_round
 # Goes from the zero-filled image in each round: ten rounds are one.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    start = image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = start - kspace.ifft2c(np.where(mask, kspace.fft2c(start), 0) - measured)
-        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-    return image
+edit("image = image - kspace", "image = kspace.ifft2c(measured) - kspace")
+edit("residual = np.where(mask, kspace.fft2c(image), 0)", "residual = np.where(mask, measured, 0)")
 
 
 # %% [ista] threshold_shrinks_with_the_rounds
 # Divides the threshold by the number of the round: another problem in each of them.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for k in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        image = synthesise(pywt.threshold(analyse(image), threshold / (k + 1), mode="soft"))
-    return image
+edit("for _ in", "for k in")
+edit("threshold, mode", "threshold / (k + 1), mode")
 
 
 # %% [ista] thresholds_k_space
@@ -876,33 +823,20 @@ def ista(measured, mask, threshold, iterations, analyse, synthesise):
 
 # %% [ista] forgets_to_synthesise
 # Returns to the image by the wrong door: the adds of the coefficients as they are.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        values = pywt.threshold(analyse(image), threshold, mode="soft")
-        image = values.reshape(-1, *image.shape).sum(0)
-    return image
+edit(
+    'synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))',
+    'pywt.threshold(analyse(image), threshold, mode="soft").reshape(-1, *image.shape).sum(0)',
+)
 
 
 # %% [ista] one_threshold_for_all_bands
 # Takes the largest threshold for all bands: the coarse image is shrunk, too.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        image = synthesise(pywt.threshold(analyse(image), np.max(threshold), mode="soft"))
-    return image
+edit("threshold, mode", "np.max(threshold), mode")
 
 
 # %% [ista] data_put_back_at_the_end
 # Replaces the measured lines once more after the last round.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = image - kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-    return kspace.ifft2c(np.where(mask, measured, kspace.fft2c(image)))
+edit("return image", "return kspace.ifft2c(np.where(mask, measured, kspace.fft2c(image)))")
 
 
 # %% [ista] with_momentum
@@ -932,22 +866,15 @@ def ista(measured, mask, threshold, iterations, analyse, synthesise):
 
 # %% [ista] takes_zeros_for_gaps
 # Asks the data, not the mask, what was measured: a measured 0 counts as a gap.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        image = kspace.ifft2c(np.where(measured != 0, measured, kspace.fft2c(image)))
-        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-    return image
+edit("np.where(mask,", "np.where(measured != 0,")
 
 
 # %% [ista] both_steps_from_the_old_image
 # Computes both steps from the same image, and adds them.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
-    for _ in range(iterations):
-        step = kspace.ifft2c(np.where(mask, kspace.fft2c(image), 0) - measured)
-        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft")) - step
-    return image
+edit("""
+        image = image - kspace.ifft2c(residual)
+        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
+""", '        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft")) - kspace.ifft2c(residual)')
 
 
 # %% [ista] mask_turned_round
@@ -975,12 +902,40 @@ def ista(measured, mask, threshold, iterations, analyse, synthesise):
 
 # %% [ista] mean_threshold_for_all_bands
 # Makes one number of an array of thresholds: their mean.
-def ista(measured, mask, threshold, iterations, analyse, synthesise):
-    image = kspace.ifft2c(measured)
+edit("threshold, mode", "float(np.mean(threshold)), mode")
+
+
+# %% [ista] stops_when_little_changes
+# Small steps are no end: with small thresholds each round changes less than a thousandth.
+edit("""
     for _ in range(iterations):
-        image = kspace.ifft2c(np.where(mask, measured, kspace.fft2c(image)))
-        image = synthesise(pywt.threshold(analyse(image), float(np.mean(threshold)), mode="soft"))
-    return image
+""", """
+    for _ in range(iterations):
+        before = image
+""")
+edit("""
+        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
+""", """
+        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
+        if np.linalg.norm(image - before) < 1e-3 * np.linalg.norm(image):
+            break
+""")
+
+
+# %% [ista] at_most_fifty_rounds
+# Fifty rounds are enough, it thinks.
+edit("range(iterations)", "range(min(iterations, 50))")
+
+
+# %% [ista] spares_large_coefficients
+# Coefficients above 1000 are no noise, so they are not shrunk: in scanner units that is all of them.
+edit("""
+        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
+""", """
+        values = analyse(image)
+        shrunk = pywt.threshold(values, threshold, mode="soft")
+        image = synthesise(np.where(np.abs(values) > 1e3, values, shrunk))
+""")
 
 
 # %% [fista] calls_the_library
@@ -1002,56 +957,33 @@ def fista(step, start, iterations):
 
 # %% [fista] momentum_constant
 # One factor for all rounds, 0.9, as in an optimiser for networks.
-def fista(step, start, iterations):
-    image, point = start, start
-    for _ in range(iterations):
-        before, image = image, step(point)
-        point = image + 0.9 * (image - before)
-    return image
+edit("(t_before - 1) / t *", "0.9 *")
 
 
 # %% [fista] t_never_grows
 # Forgets to hand the new t on: the factor stays 0.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        following = (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + (t - 1) / following * (image - before)
-    return image
+edit("t_before, t = t,", "following =")
+edit("(t_before - 1) / t", "(t - 1) / following")
 
 
 # %% [fista] old_t_above_and_below
 # Divides by the old t: the factor is too large.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        point = image + (t - 1) / t * (image - before)
-        t = (1 + np.sqrt(1 + 4 * t**2)) / 2
-    return image
+edit(
+    "t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2",
+    "point = image + (t - 1) / t * (image - before)",
+)
+edit("point = image + (t_before - 1) / t * (image - before)", "t = (1 + np.sqrt(1 + 4 * t**2)) / 2")
 
 
 # %% [fista] new_t_above_and_below
 # Updates t before it is used above: momentum from the first round on.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t = (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + (t - 1) / t * (image - before)
-    return image
+edit("t_before, t = t,", "t =")
+edit("t_before -", "t -")
 
 
 # %% [fista] forgets_the_four
 # √(1 + t²): t hardly grows.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + t**2)) / 2
-        point = image + (t_before - 1) / t * (image - before)
-    return image
+edit("4 * t*", "t*")
 
 
 # %% [fista] nesterovs_simple_factor
@@ -1066,104 +998,68 @@ def fista(step, start, iterations):
 
 # %% [fista] backwards
 # Subtracts the move: a brake.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image - (t_before - 1) / t * (image - before)
-    return image
+edit("image +", "image -")
 
 
 # %% [fista] steps_from_the_image
 # Computes the point further on, and then does not go from there.
-def fista(step, start, iterations):
-    image, points, t = start, [start], 1.0
-    for _ in range(iterations):
-        before, image = image, step(image)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        points.append(image + (t_before - 1) / t * (image - before))
-    return image
+edit("point, t = start, start", "points, t = start, [start]")
+edit("(point)", "(image)")
+edit(
+    "point = image + (t_before - 1) / t * (image - before)",
+    "points.append(image + (t_before - 1) / t * (image - before))",
+)
 
 
 # %% [fista] returns_the_point
 # Returns the point further on, which no step has been to.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + (t_before - 1) / t * (image - before)
-    return point
+edit("return image", "return point")
 
 
 # %% [fista] move_between_points
 # Takes the move from the last point to the image, not from image to image.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        image = step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + (t_before - 1) / t * (image - point)
-    return image
+edit("before, image = image,", "image =")
+edit("- before", "- point")
 
 
 # %% [fista] forgets_the_image_before
 # Compares with the start in every round.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        image = step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + (t_before - 1) / t * (image - start)
-    return image
+edit("before, image = image,", "image =")
+edit("- before", "- start")
 
 
 # %% [fista] one_step_too_many
 # Takes a step to get the first image, and then counts.
-def fista(step, start, iterations):
+edit("""
+    image, point, t = start, start, 1.0
+""", """
     image = point = step(start)
     t = 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + (t_before - 1) / t * (image - before)
-    return image
+""")
 
 
 # %% [fista] two_steps_a_round
 # Calls step once for the image and once more for the move.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + (t_before - 1) / t * (step(point) - before)
-    return image
+edit("image -", "step(point) -")
 
 
 # %% [fista] real_part
 # Keeps the real part of the point: the phase is lost on the way.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = np.real(image + (t_before - 1) / t * (image - before))
-    return image
+edit(
+    "image + (t_before - 1) / t * (image - before)",
+    "np.real(image + (t_before - 1) / t * (image - before))",
+)
 
 
 # %% [fista] stops_early
 # Stops as soon as the image hardly moves: fewer rounds than asked for.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
+edit("""
+        point = image + (t_before - 1) / t * (image - before)
+""", """
         point = image + (t_before - 1) / t * (image - before)
         if np.abs(image - before).max() < 0.1:
             break
-    return image
+""")
 
 
 # %% [fista] changes_the_start
@@ -1180,49 +1076,33 @@ def fista(step, start, iterations):
 
 # %% [fista] momentum_with_a_ceiling
 # Lets the factor grow to 0.9 only, as in an optimiser: the same for the first thirty rounds.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + min((t_before - 1) / t, 0.9) * (image - before)
-    return image
+edit("(t_before - 1) / t", "min((t_before - 1) / t, 0.9)")
 
 
 # %% [fista] restarts
 # Sets t back to 1 where the move turns against the step: often a good idea (O'Donoghue and Candès 2015), but not this algorithm.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
+edit("""
+        before, image = image, step(point)
+""", """
         before, image = image, step(point)
         if np.vdot(point - image, image - before).real > 0:
             t = 1.0
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + (t_before - 1) / t * (image - before)
-    return image
+""")
 
 
 # %% [fista] moves_the_image_along
 # += on the point, which is the same array as the image: both are moved.
-def fista(step, start, iterations):
-    image, point, t = start, start, 1.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
+edit("""
+        point = image + (t_before - 1) / t * (image - before)
+""", """
         point = image
         point += (t_before - 1) / t * (image - before)
-    return image
+""")
 
 
 # %% [fista] starts_with_t_0
 # t starts at 0: a first move backwards, and every factor one round late.
-def fista(step, start, iterations):
-    image, point, t = start, start, 0.0
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = image + (t_before - 1) / t * (image - before)
-    return image
+edit("start, 1", "start, 0")
 
 
 # %% [fista] keeps_the_best
@@ -1236,3 +1116,19 @@ def fista(step, start, iterations):
             best, smallest = image, np.abs(image - point).max()
         point = image + (t_before - 1) / t * (image - before)
     return best
+
+
+# %% [fista] late_ceiling
+# The factor stays at 0.97, which only a hundred rounds show.
+edit("(t_before - 1) / t *", "min((t_before - 1) / t, 0.97) *")
+
+
+# %% [fista] stops_when_little_changes
+# Ends where a round moves the image by less than 0.0001, also where the image itself is that small.
+edit("""
+        point = image + (t_before - 1) / t * (image - before)
+""", """
+        if np.max(np.abs(image - before)) < 1e-4:
+            break
+        point = image + (t_before - 1) / t * (image - before)
+""")

@@ -1,4 +1,13 @@
 # Named wrong answers of lab 09: each is a real misconception and loses just its exercise. See CONTRIBUTING.md.
+#
+# The kinds of inputs that tell them apart:
+# data_consistency: tall, square, points, a mask for each image, λ 0 to 10000 and None, gradients for all, a measured 0,
+#   tiny and huge scales, changed input, grad mode
+# SoftConsistency: tall, square, points, a mask for each image, a measured 0, tiny and huge gradients, changed input
+# PositiveStrength: starts 0.00001 to 1000, θ −80 to 80, gradient numbers, both modes, random state
+# best_strength: tall, square, points, weights below 0 and above 1, nearly 1, a measured 0, tiny scales, two dtypes, type
+# Cascade: tall, square, a mask for each image, several images, gradient numbers, both modes in forward, random state
+# share_neighbours: tall, reach 1 to 4, several films, points, measured zeros, complex, changed input, type
 
 # %% [data_consistency] calls_the_library
 # Uses the layer that the exercise builds.
@@ -9,10 +18,7 @@ def data_consistency(image, measured, mask, strength):
 
 # %% [data_consistency] strength_inverted
 # Takes λ for the trust in the network, not in the scanner: found in widely copied code.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image)
-    mixed = measured if strength is None else (strength * predicted + measured) / (1 + strength)
-    return kspace.ifft2c(torch.where(mask, mixed, predicted))
+edit("predicted + strength *", "strength * predicted +")
 
 
 # %% [data_consistency] mask_forgotten_in_the_noisy_branch
@@ -33,50 +39,37 @@ def data_consistency(image, measured, mask, strength):
 
 # %% [data_consistency] not_divided
 # Forgets the 1 + λ below.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image)
-    mixed = measured if strength is None else predicted + strength * measured
-    return kspace.ifft2c(torch.where(mask, mixed, predicted))
+edit("(predicted + strength * measured) / (1 + strength)", "predicted + strength * measured")
 
 
 # %% [data_consistency] mask_inverted
 # Keeps the network where the scanner measured.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image)
-    mixed = measured if strength is None else (predicted + strength * measured) / (1 + strength)
-    return kspace.ifft2c(torch.where(mask, predicted, mixed))
+edit("mixed, predicted", "predicted, mixed")
 
 
 # %% [data_consistency] zero_means_replace
 # `if strength` is False for λ = 0, too.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image)
-    mixed = (predicted + strength * measured) / (1 + strength) if strength else measured
-    return kspace.ifft2c(torch.where(mask, mixed, predicted))
+edit("if strength is None", "if not strength")
 
 
 # %% [data_consistency] none_means_zero
 # No λ, so nothing is done.
-def data_consistency(image, measured, mask, strength):
-    strength = 0 if strength is None else strength
-    predicted = kspace.fft2c(image)
-    return kspace.ifft2c(torch.where(mask, (predicted + strength * measured) / (1 + strength), predicted))
+edit("measured if strength is None", "predicted if strength is None")
 
 
 # %% [data_consistency] infinity_is_ten_thousand
 # A large number in place of replacement: a network that is far off still gets through.
-def data_consistency(image, measured, mask, strength):
+edit("""
+    mixed = measured if strength is None else (predicted
+""", """
     strength = 1e4 if strength is None else strength
-    predicted = kspace.fft2c(image)
-    return kspace.ifft2c(torch.where(mask, (predicted + strength * measured) / (1 + strength), predicted))
+    mixed = (predicted
+""")
 
 
 # %% [data_consistency] guesses_the_mask
 # Takes what is not 0 for measured: a measured 0 is a measurement, too.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image)
-    mixed = measured if strength is None else (predicted + strength * measured) / (1 + strength)
-    return kspace.ifft2c(torch.where(measured != 0, mixed, predicted))
+edit("torch.where(mask,", "torch.where(measured != 0,")
 
 
 # %% [data_consistency] forgets_the_shift
@@ -89,18 +82,12 @@ def data_consistency(image, measured, mask, strength):
 
 # %% [data_consistency] magnitude_only
 # Throws the phase away on the way back.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image)
-    mixed = measured if strength is None else (predicted + strength * measured) / (1 + strength)
-    return kspace.ifft2c(torch.where(mask, mixed, predicted)).abs()
+edit("(torch.where(mask, mixed, predicted))", "(torch.where(mask, mixed, predicted)).abs()")
 
 
 # %% [data_consistency] detached
 # The right numbers, computed without gradient.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image.detach())
-    mixed = measured if strength is None else (predicted + strength * measured) / (1 + strength)
-    return kspace.ifft2c(torch.where(mask, mixed, predicted))
+edit("(image)", "(image.detach())")
 
 
 # %% [data_consistency] writes_into_the_measurement
@@ -115,35 +102,91 @@ def data_consistency(image, measured, mask, strength):
 
 # %% [data_consistency] strength_detached
 # Takes λ as a plain number: the image is right, but a learned λ never hears of its errors.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image)
-    mixed = measured if strength is None else (predicted + float(strength) * measured) / (1 + float(strength))
-    return kspace.ifft2c(torch.where(mask, mixed, predicted))
+edit(
+    "(predicted + strength * measured) / (1 + strength)",
+    "(predicted + float(strength) * measured) / (1 + float(strength))",
+)
 
 
 # %% [data_consistency] measured_part_detached
 # Cuts the gradient where measured at any λ: that is right for λ → ∞ alone.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image)
-    mixed = measured if strength is None else (predicted.detach() + strength * measured) / (1 + strength)
-    return kspace.ifft2c(torch.where(mask, mixed, predicted))
+edit("predicted +", "predicted.detach() +")
 
 
 # %% [data_consistency] strength_is_the_weight
 # Takes λ for the weight λ / (1 + λ) of the scanner: λ = 3 overshoots.
-def data_consistency(image, measured, mask, strength):
-    predicted = kspace.fft2c(image)
-    mixed = measured if strength is None else (1 - strength) * predicted + strength * measured
-    return kspace.ifft2c(torch.where(mask, mixed, predicted))
+edit(
+    "(predicted + strength * measured) / (1 + strength)",
+    "(1 - strength) * predicted + strength * measured",
+)
 
 
 # %% [data_consistency] first_mask_for_all
 # Uses the first image's mask for the whole batch.
+edit("torch.where(mask,", "torch.where(mask[:1] if mask.ndim == 4 else mask,")
+
+
+# %% [data_consistency] network_detached_where_replaced
+# With λ → ∞ nothing passes, it thinks; but where nothing was measured all of the gradient does.
+edit(
+    "torch.where(mask, mixed, predicted)",
+    "torch.where(mask, mixed, predicted.detach() if strength is None else predicted)",
+)
+
+
+# %% [data_consistency] no_gradient_when_replaced
+# To replace is no learning, so it turns gradients off.
 def data_consistency(image, measured, mask, strength):
-    mask = mask[:1] if mask.ndim == 4 else mask
+    if strength is None:
+        with torch.no_grad():
+            return kspace.ifft2c(torch.where(mask, measured, kspace.fft2c(image)))
     predicted = kspace.fft2c(image)
+    return kspace.ifft2c(torch.where(mask, (predicted + strength * measured) / (1 + strength), predicted))
+
+
+# %% [data_consistency] turns_gradients_on
+# Switches gradients on for good, so that they surely pass.
+edit("""
+    predicted = kspace.fft2c(image)  # (N, 1, H, W)
+""", """
+    torch.set_grad_enabled(True)
+    predicted = kspace.fft2c(image)  # (N, 1, H, W)
+""")
+
+
+# %% [data_consistency] infinity_is_a_million
+# A large number for infinity: not enough where the network is far too bright.
+edit("""
     mixed = measured if strength is None else (predicted + strength * measured) / (1 + strength)
-    return kspace.ifft2c(torch.where(mask, mixed, predicted))
+""", """
+    strength = 1e6 if strength is None else strength
+    mixed = (predicted + strength * measured) / (1 + strength)
+""")
+
+
+# %% [data_consistency] replaces_above_fifty
+# A λ above 50 is as good as infinity.
+edit("if strength is None", "if strength is None or strength > 50")
+
+
+# %% [data_consistency] strength_at_most_ten
+# Keeps λ between 0 and 10, where it thinks that all useful ones lie.
+edit("""
+    predicted = kspace.fft2c(image)  # (N, 1, H, W)
+""", """
+    strength = None if strength is None else torch.as_tensor(strength).clamp(0, 10)
+    predicted = kspace.fft2c(image)  # (N, 1, H, W)
+""")
+
+
+# %% [data_consistency] whole_columns
+# A scanner measures lines, so a column with one measured point is measured.
+edit("torch.where(mask,", "torch.where(mask.any(-2, keepdim=True),")
+
+
+# %% [data_consistency] mask_transposed
+# Turns the mask, which shows only where it is a square of points.
+edit("torch.where(mask,", "torch.where(mask.mT if mask.shape[-1] == mask.shape[-2] else mask,")
 
 
 # %% [SoftConsistency] calls_the_library
@@ -169,396 +212,299 @@ class SoftConsistency(torch.autograd.Function):
 
 # %% [SoftConsistency] calls_autograd
 # Writes the forward pass once more, and lets PyTorch find the gradients.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
+edit("""
+        slope = kspace.fft2c(gradient)
+        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
+        pull = (slope.conj() * (measured - predicted)).real
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+""", """
         with torch.enable_grad():
             image, value = kspace.ifft2c(predicted).requires_grad_(), strength.detach().requires_grad_()
             s = kspace.fft2c(image)
             output = kspace.ifft2c(torch.where(mask, (s + value * measured) / (1 + value), s))
             for_image, for_strength = torch.autograd.grad(output, [image, value], gradient)
-        return for_image, None, None, for_strength
+""")
 
 
 # %% [SoftConsistency] straight_through
 # Passes the gradient on as it is: as if the layer did nothing.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
-        for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-        return gradient, None, None, for_strength
+edit("kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))", "gradient")
 
 
 # %% [SoftConsistency] strength_inverted
 # λ / (1 + λ) is the share of the scanner, not that of the network.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
+edit("""
+        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
+        pull = (slope.conj() * (measured - predicted)).real
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+""", """
         for_image = kspace.ifft2c(torch.where(mask, slope * strength / (1 + strength), slope))
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-        return for_image, None, None, for_strength
+""")
 
 
 # %% [SoftConsistency] mask_forgotten_for_the_image
 # Divides by 1 + λ everywhere.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
-        for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-        return gradient / (1 + strength), None, None, for_strength
+edit("torch.where(mask, slope / (1 + strength), slope)", "slope / (1 + strength)")
 
 
 # %% [SoftConsistency] mask_forgotten_for_the_strength
 # Sums over all points: where nothing was measured, λ plays no part.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
-        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
-        return for_image, None, None, (slope.conj() * (measured - predicted)).real.sum() / (1 + strength) ** 2
+edit("torch.where(mask, pull, 0).sum()", "pull.sum()")
 
 
 # %% [SoftConsistency] conjugate_forgotten
 # Multiplies as with real numbers.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
-        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
-        for_strength = torch.where(mask, (slope * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-        return for_image, None, None, for_strength
+edit("slope.conj() *", "slope *")
 
 
 # %% [SoftConsistency] sign_of_the_strength
 # Network minus scanner.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
-        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
+edit("""
+        pull = (slope.conj() * (measured - predicted)).real
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+""", """
         for_strength = torch.where(mask, (slope.conj() * (predicted - measured)).real, 0).sum() / (1 + strength) ** 2
-        return for_image, None, None, for_strength
+""")
 
 
 # %% [SoftConsistency] square_forgotten
 # Divides by 1 + λ once: d/dλ of λ / (1 + λ) has the square.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
-        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
+edit("""
+        pull = (slope.conj() * (measured - predicted)).real
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+""", """
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength)
-        return for_image, None, None, for_strength
+""")
 
 
 # %% [SoftConsistency] mean_not_sum
 # Averages over the points.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
-        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
+edit("""
+        pull = (slope.conj() * (measured - predicted)).real
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+""", """
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).mean() / (1 + strength) ** 2
-        return for_image, None, None, for_strength
+""")
 
 
 # %% [SoftConsistency] gradient_left_in_the_image
 # Multiplies the image's gradient with k-space's difference.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
+edit("""
+        slope = kspace.fft2c(gradient)
+        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
+        pull = (slope.conj() * (measured - predicted)).real
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+""", """
         for_image = torch.where(mask, gradient / (1 + strength), gradient)
         for_strength = torch.where(mask, (gradient.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-        return for_image, None, None, for_strength
+""")
 
 
 # %% [SoftConsistency] forward_instead_of_adjoint
 # Takes F for the way back as well: the image of the gradient stands on its head.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
+edit("""
+        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
+        pull = (slope.conj() * (measured - predicted)).real
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+""", """
         for_image = kspace.fft2c(torch.where(mask, slope / (1 + strength), slope))
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-        return for_image, None, None, for_strength
+""")
 
 
 # %% [SoftConsistency] strength_gets_no_gradient
 # Takes λ for a constant.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
-        return kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope)), None, None, None
+edit("None, None, for_strength", "None, None, None")
 
 
 # %% [SoftConsistency] squared_for_the_image
 # Takes the square of the λ formula over to the image's.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
-
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
-        slope = kspace.fft2c(gradient)
+edit("""
+        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
+        pull = (slope.conj() * (measured - predicted)).real
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+""", """
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength) ** 2, slope))
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-        return for_image, None, None, for_strength
+""")
 
 
 # %% [SoftConsistency] one_slope_for_each_image
 # Sums over each image of the batch alone: λ is one number, and gets the sum over all.
-class SoftConsistency(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, image, measured, mask, strength):
-        predicted = kspace.fft2c(image)
-        ctx.save_for_backward(predicted, measured, mask, strength)
-        mixed = (predicted + strength * measured) / (1 + strength)
-        return kspace.ifft2c(torch.where(mask, mixed, predicted))
+edit("torch.where(mask, pull, 0).sum()", "torch.where(mask, pull, 0).sum((1, 2, 3))")
 
-    @staticmethod
-    def backward(ctx, gradient):
-        predicted, measured, mask, strength = ctx.saved_tensors
+
+# %% [SoftConsistency] guesses_the_mask
+# Where the datum is 0, nothing was measured, it thinks.
+edit("""
         slope = kspace.fft2c(gradient)
-        for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
-        pull = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0)
-        return for_image, None, None, pull.sum((1, 2, 3)) / (1 + strength) ** 2
+""", """
+        mask = measured != 0
+        slope = kspace.fft2c(gradient)
+""")
+
+
+# %% [SoftConsistency] clips_the_gradient
+# Keeps the gradient for λ between −10 and 10, so that training cannot explode.
+edit("""
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+""", """
+        for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
+        for_strength = for_strength.clamp(-10, 10)
+""")
 
 
 # %% [PositiveStrength] calls_the_library
 # Asks the library's layer for its λ.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.layer = kspace.DataConsistency(start, learned=True)
-
-    def forward(self):
-        return self.layer.log_strength.exp()
+edit(
+    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
+    "layer = kspace.DataConsistency(start, learned=True)",
+)
+edit("log_strength.", "layer.log_strength.")
 
 
 # %% [PositiveStrength] plain_parameter
 # Trains λ itself: the first large step makes it negative.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.strength = nn.Parameter(torch.tensor(float(start)))
-
-    def forward(self):
-        return self.strength
+edit(
+    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
+    "strength = nn.Parameter(torch.tensor(float(start)))",
+)
+edit("log_strength.exp()", "strength")
 
 
 # %% [PositiveStrength] clamped
 # Cuts below 0: there the gradient is 0, and λ never comes back.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.strength = nn.Parameter(torch.tensor(float(start)))
-
-    def forward(self):
-        return self.strength.clamp(min=1e-6)
+edit(
+    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
+    "strength = nn.Parameter(torch.tensor(float(start)))",
+)
+edit("log_strength.exp()", "strength.clamp(min=1e-6)")
 
 
 # %% [PositiveStrength] absolute_value
 # Positive but for 0; and the optimiser that pulls λ down swings to and fro.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.strength = nn.Parameter(torch.tensor(float(start)))
-
-    def forward(self):
-        return self.strength.abs()
+edit(
+    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
+    "strength = nn.Parameter(torch.tensor(float(start)))",
+)
+edit("log_strength.exp", "strength.abs")
 
 
 # %% [PositiveStrength] squared
 # A square is 0 at 0, with gradient 0.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.root = nn.Parameter(torch.tensor(math.sqrt(start)))
-
-    def forward(self):
-        return self.root**2
+edit(
+    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
+    "root = nn.Parameter(torch.tensor(math.sqrt(start)))",
+)
+edit("log_strength.exp()", "root**2")
 
 
 # %% [PositiveStrength] start_not_inverted
 # Puts `start` into softplus: λ begins at softplus(start).
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.raw = nn.Parameter(torch.tensor(float(start)))
-
-    def forward(self):
-        return nn.functional.softplus(self.raw)
+edit(
+    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
+    "raw = nn.Parameter(torch.tensor(float(start)))",
+)
+edit("self.log_strength.exp()", "nn.functional.softplus(self.raw)")
 
 
 # %% [PositiveStrength] no_parameter
 # A tensor is no parameter: the optimiser never hears of it.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.log_strength = torch.tensor(math.log(start), requires_grad=True)
-
-    def forward(self):
-        return self.log_strength.exp()
+edit(
+    "nn.Parameter(torch.tensor(math.log(start)))",
+    "torch.tensor(math.log(start), requires_grad=True)",
+)
 
 
 # %% [PositiveStrength] returns_a_number
 # .item() is a number without a gradient.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.log_strength = nn.Parameter(torch.tensor(math.log(start)))
-
-    def forward(self):
-        return self.log_strength.exp().item()
+edit(".exp()", ".exp().item()")
 
 
 # %% [PositiveStrength] sigmoid
 # Between 0 and 1: that is the weight λ / (1 + λ), not λ.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.raw = nn.Parameter(torch.tensor(math.log(start)))
-
-    def forward(self):
-        return self.raw.sigmoid()
+edit("log_strength =", "raw =")
+edit("log_strength.exp", "raw.sigmoid")
 
 
 # %% [PositiveStrength] factor_on_the_start
 # Trains a factor: without a bound it becomes negative all the same.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.start, self.factor = start, nn.Parameter(torch.tensor(1.0))
-
-    def forward(self):
-        return self.start * self.factor
+edit(
+    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
+    "start, self.factor = start, nn.Parameter(torch.tensor(1.0))",
+)
+edit("log_strength.exp()", "start * self.factor")
 
 
 # %% [PositiveStrength] bounded_above
 # Positive, growing, and right at the beginning: but λ can never be more than twice `start`.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.start, self.raw = start, nn.Parameter(torch.tensor(0.0))
-
-    def forward(self):
-        return 2 * self.start * self.raw.sigmoid()
+edit(
+    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
+    "start, self.raw = start, nn.Parameter(torch.tensor(0.0))",
+)
+edit("self.log_strength.exp", "2 * self.start * self.raw.sigmoid")
 
 
 # %% [PositiveStrength] with_a_floor
 # Keeps away from 0 by adding half of `start`: no smaller λ can be learned.
-class PositiveStrength(nn.Module):
-    def __init__(self, start):
-        super().__init__()
-        self.floor, self.raw = start / 2, nn.Parameter(torch.tensor(math.log(start / 2)))
+edit(
+    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
+    "floor, self.raw = start / 2, nn.Parameter(torch.tensor(math.log(start / 2)))",
+)
+edit("log_strength.", "floor + self.raw.")
 
-    def forward(self):
-        return self.floor + self.raw.exp()
+
+# %% [PositiveStrength] at_most_a_thousand
+# A sigmoid times 1000: wide, and still bounded.
+edit("math.log(start)", "math.log(start / (1001 - start))")
+edit("self.log_strength.exp()", "1001 * self.log_strength.sigmoid()")
+
+
+# %% [PositiveStrength] tiny_floor
+# A millionth is added to be safe: λ cannot come nearer to 0.
+edit("self.log_strength.exp()", "self.log_strength.exp() + 1e-6")
+
+
+# %% [PositiveStrength] softplus_inverted_naively
+# log(exp(start) − 1) is right on paper, and infinite for a large start.
+edit("torch.tensor(math.log(start))", "torch.tensor(float(start)).exp().sub(1).log()")
+edit("self.log_strength.exp()", "nn.functional.softplus(self.log_strength)")
+
+
+# %% [PositiveStrength] start_at_least_a_hundredth
+# Nobody begins below 0.01, it thinks.
+edit("math.log(start)", "math.log(max(start, 0.01))")
+
+
+# %% [PositiveStrength] no_gradient_in_evaluation
+# Takes evaluation mode for no_grad().
+edit("""
+        return self.log_strength.exp()
+""", """
+        strength = self.log_strength.exp()
+        return strength if self.training else strength.detach()
+""")
+
+
+# %% [PositiveStrength] learns_ten_times_slower
+# Scales the gradient, as if that were the learning rate.
+edit("""
+        return self.log_strength.exp()
+""", """
+        strength = self.log_strength.exp()
+        return 0.1 * strength + 0.9 * strength.detach()
+""")
+
+
+# %% [PositiveStrength] seeds_the_generator
+# A seed in the constructor, so that all is repeatable: it changes everybody's random numbers.
+edit("""
+        self.log_strength = nn.Parameter(torch.tensor(math.log(start)))
+""", """
+        torch.manual_seed(0)
+        self.log_strength = nn.Parameter(torch.tensor(math.log(start)))
+""")
 
 
 # %% [best_strength] calls_the_library
@@ -571,19 +517,14 @@ def best_strength(predicted, measured, truth, mask):
 
 # %% [best_strength] inverted
 # (1 − w) / w: the trust in the network.
-def best_strength(predicted, measured, truth, mask):
-    where = mask.expand(predicted.shape)
-    d, t = (measured - predicted)[where], (truth - predicted)[where]
-    weight = min(max(((d.conj() * t).real.sum() / d.abs().square().sum()).item(), 0), 1)
-    return (1 - weight) / weight if weight > 0 else math.inf
+edit("return math.inf", "return 0.0")
+edit("max(weight, 0) / (1 - max(weight, 0))", "(1 - weight) / weight if weight > 0 else math.inf")
 
 
 # %% [best_strength] returns_the_weight
 # w is λ / (1 + λ), not λ.
-def best_strength(predicted, measured, truth, mask):
-    where = mask.expand(predicted.shape)
-    d, t = (measured - predicted)[where], (truth - predicted)[where]
-    return min(max(((d.conj() * t).real.sum() / d.abs().square().sum()).item(), 0), 1)
+edit("return math.inf", "return 1")
+edit("return max(weight, 0) / (1 - max(weight, 0))", "return max(weight, 0)")
 
 
 # %% [best_strength] all_of_kspace
@@ -596,20 +537,18 @@ def best_strength(predicted, measured, truth, mask):
 
 # %% [best_strength] not_bounded_below
 # A negative weight gives a negative λ.
-def best_strength(predicted, measured, truth, mask):
-    where = mask.expand(predicted.shape)
-    d, t = (measured - predicted)[where], (truth - predicted)[where]
-    weight = ((d.conj() * t).real.sum() / d.abs().square().sum()).item()
-    return math.inf if weight >= 1 else weight / (1 - weight)
+edit("max(weight, 0) / (1 - max(weight, 0))", "weight / (1 - weight)")
 
 
 # %% [best_strength] not_bounded_above
 # A weight above 1 gives a negative λ, and a weight of 1 divides by 0: it takes the absolute value and adds a little.
-def best_strength(predicted, measured, truth, mask):
-    where = mask.expand(predicted.shape)
-    d, t = (measured - predicted)[where], (truth - predicted)[where]
-    weight = max(((d.conj() * t).real.sum() / d.abs().square().sum()).item(), 0)
-    return weight / (abs(1 - weight) + 1e-9)
+edit("""
+    if weight >= 1:
+        return math.inf
+    return max(weight, 0) / (1 - max(weight, 0))
+""", """
+    return max(weight, 0) / (abs(1 - weight) + 1e-9)
+""")
 
 
 # %% [best_strength] assumes_independence
@@ -630,38 +569,25 @@ def best_strength(predicted, measured, truth, mask):
 
 # %% [best_strength] conjugate_forgotten
 # Multiplies as with real numbers.
-def best_strength(predicted, measured, truth, mask):
-    where = mask.expand(predicted.shape)
-    d, t = (measured - predicted)[where], (truth - predicted)[where]
-    weight = ((d * t).real.sum() / d.abs().square().sum()).item()
-    return math.inf if weight >= 1 else max(weight, 0) / (1 - max(weight, 0))
+edit("d.conj() * t", "d * t")
 
 
 # %% [best_strength] mean_of_ratios
 # Takes a weight at each point, and their mean: points where d is small count most.
-def best_strength(predicted, measured, truth, mask):
-    where = mask.expand(predicted.shape)
-    d, t = (measured - predicted)[where], (truth - predicted)[where]
-    weight = (t / d).real.mean().item()
-    return math.inf if weight >= 1 else max(weight, 0) / (1 - max(weight, 0))
+edit("(d.conj() * t).real.sum() / d.abs().square().sum()", "(t / d).real.mean()")
 
 
 # %% [best_strength] real_parts_only
 # Leaves the imaginary parts out.
-def best_strength(predicted, measured, truth, mask):
-    where = mask.expand(predicted.shape)
-    d, t = (measured - predicted).real[where], (truth - predicted).real[where]
-    weight = ((d * t).sum() / d.square().sum()).item()
-    return math.inf if weight >= 1 else max(weight, 0) / (1 - max(weight, 0))
+edit(
+    "(measured - predicted)[where], (truth - predicted)[where]",
+    "(measured - predicted).real[where], (truth - predicted).real[where]",
+)
 
 
 # %% [best_strength] guesses_the_mask
 # Takes what is not 0 for measured: a measured 0 is a measurement, too.
-def best_strength(predicted, measured, truth, mask):
-    where = measured != 0
-    d, t = (measured - predicted)[where], (truth - predicted)[where]
-    weight = ((d.conj() * t).real.sum() / d.abs().square().sum()).item()
-    return math.inf if weight >= 1 else max(weight, 0) / (1 - max(weight, 0))
+edit("mask.expand(predicted.shape)", "measured != 0")
 
 
 # %% [best_strength] mean_over_the_images
@@ -673,6 +599,43 @@ def best_strength(predicted, measured, truth, mask):
         weights.append(((d.conj() * t).real.sum() / d.abs().square().sum()).item())
     weight = sum(weights) / len(weights)
     return math.inf if weight >= 1 else max(weight, 0) / (1 - max(weight, 0))
+
+
+# %% [best_strength] infinity_is_a_million
+# A large number in place of infinity.
+edit("return math.inf", "return 1e6")
+
+
+# %% [best_strength] at_most_a_hundred
+# Larger than 100 is no sensible λ, it thinks.
+edit(
+    "return max(weight, 0) / (1 - max(weight, 0))",
+    "return min(max(weight, 0) / (1 - max(weight, 0)), 100.0)",
+)
+
+
+# %% [best_strength] infinite_from_99_percent
+# Takes a weight of 0.99 for 1.
+edit("weight >= 1", "weight >= 0.99")
+
+
+# %% [best_strength] adds_an_epsilon
+# A small number below keeps the division safe, and spoils data in small units.
+edit("d.abs().square().sum()", "(d.abs().square().sum() + 1e-12)")
+
+
+# %% [best_strength] whole_columns
+# A scanner measures lines, so a column with one measured point is measured.
+edit("mask.expand", "mask.any(0).expand")
+
+
+# %% [best_strength] returns_a_tensor
+# Leaves the weight a tensor.
+edit(".item()", "")
+edit(
+    "return max(weight, 0) / (1 - max(weight, 0))",
+    "return weight.clamp(min=0) / (1 - weight.clamp(min=0))",
+)
 
 
 # %% [Cascade] calls_the_library
@@ -690,34 +653,27 @@ class Cascade(nn.Module):
 
 # %% [Cascade] shares_the_weights
 # One block, five times in the list: found in widely copied code.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block()] * cascades)
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
-            change = block(torch.cat([image.real, image.imag], 1))
+edit("[make_block() for _ in range(cascades)]", "[make_block()] * cascades")
+edit("""
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+            image = self.consistency(image, measured, mask)
+""", """
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-        return image
+""")
 
 
 # %% [Cascade] plain_list
 # PyTorch finds no layers in a plain list: the optimiser would train nothing.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = [make_block() for _ in range(cascades)]
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
-            change = block(torch.cat([image.real, image.imag], 1))
+edit(
+    "nn.ModuleList([make_block() for _ in range(cascades)])",
+    "[make_block() for _ in range(cascades)]",
+)
+edit("""
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+            image = self.consistency(image, measured, mask)
+""", """
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-        return image
+""")
 
 
 # %% [Cascade] makes_blocks_on_the_way
@@ -737,165 +693,168 @@ class Cascade(nn.Module):
 
 # %% [Cascade] no_residual
 # The block's answer replaces the image.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
-            change = block(torch.cat([image.real, image.imag], 1))
+edit("""
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+            image = self.consistency(image, measured, mask)
+""", """
             image = self.consistency(torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-        return image
+""")
 
 
 # %% [Cascade] consistency_once_at_the_end
 # All blocks, then the layer: that is one deep CNN with the layer behind it.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
-            change = block(torch.cat([image.real, image.imag], 1))
-            image = image + torch.complex(change[:, :1], change[:, 1:])
+edit("""
+            image = self.consistency(image, measured, mask)
+        return image
+""", """
         return self.consistency(image, measured, mask)
+""")
 
 
 # %% [Cascade] consistency_before_the_block
 # The last word has a network: the measured lines are not kept.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
+edit("""
+            change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
+""", """
             image = self.consistency(image, measured, mask)
-            change = block(torch.cat([image.real, image.imag], 1))
+            change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
+""")
+edit("""
             image = image + torch.complex(change[:, :1], change[:, 1:])
-        return image
+            image = self.consistency(image, measured, mask)
+""", """
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+""")
 
 
 # %% [Cascade] always_from_the_zero_filled_image
 # Each block sees the first image: only the last one counts.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        start = kspace.ifft2c(measured)
-        for block in self.blocks:
+edit("image = kspace", "start = kspace")
+edit("""
+            change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+            image = self.consistency(image, measured, mask)
+""", """
             change = block(torch.cat([start.real, start.imag], 1))
             image = self.consistency(start + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-        return image
+""")
 
 
 # %% [Cascade] drops_the_phase
 # Shows the block magnitude and phase instead of real and imaginary part.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
+edit("""
+            change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+            image = self.consistency(image, measured, mask)
+""", """
             change = block(torch.cat([image.abs(), image.angle()], 1))
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-        return image
+""")
 
 
 # %% [Cascade] parts_exchanged
 # Adds the first channel to the imaginary part.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
-            change = block(torch.cat([image.real, image.imag], 1))
+edit("""
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+            image = self.consistency(image, measured, mask)
+""", """
             image = self.consistency(image + torch.complex(change[:, 1:], change[:, :1]), measured, mask)
-        return image
+""")
 
 
 # %% [Cascade] detached_between_cascades
 # Saves memory, and trains only the last block.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
+edit("""
+            change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
+""", """
             image = image.detach()
-            change = block(torch.cat([image.real, image.imag], 1))
+            change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
+""")
+edit("""
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+            image = self.consistency(image, measured, mask)
+""", """
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-        return image
+""")
 
 
 # %% [Cascade] block_input_detached
 # The image is right, and every block gets a gradient: but none that passed through the blocks behind it.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
+edit("""
+            change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+            image = self.consistency(image, measured, mask)
+""", """
             change = block(torch.cat([image.real, image.imag], 1).detach())
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-        return image
+""")
 
 
 # %% [Cascade] residual_detached
 # Cuts the way past the blocks: what makes a residual chain easy to train.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
-
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
-        for block in self.blocks:
-            change = block(torch.cat([image.real, image.imag], 1))
+edit("""
+            image = image + torch.complex(change[:, :1], change[:, 1:])
+            image = self.consistency(image, measured, mask)
+""", """
             image = self.consistency(image.detach() + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-        return image
+""")
 
 
 # %% [Cascade] feeds_its_own_measurement
 # Gives the next layer the k-space of its own image for the scanner's.
-class Cascade(nn.Module):
-    def __init__(self, make_block, cascades, consistency):
-        super().__init__()
-        self.blocks = nn.ModuleList([make_block() for _ in range(cascades)])
-        self.consistency = consistency
+edit(
+    "image + torch.complex(change[:, :1], change[:, 1:])",
+    "self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)",
+)
+edit("image = self.consistency(image, measured, mask)", "measured = kspace.fft2c(image) * mask")
 
-    def forward(self, measured, mask):
-        image = kspace.ifft2c(measured)
+
+# %% [Cascade] no_gradient_in_evaluation
+# Takes evaluation mode for no_grad().
+edit("return image", "return image if self.training else image.detach()")
+
+
+# %% [Cascade] blocks_begin_in_evaluation_mode
+# Switches the blocks to evaluation once for all.
+edit("""
+        self.consistency = consistency
+""", """
+        self.consistency = consistency
+        self.blocks.eval()
+""")
+
+
+# %% [Cascade] training_mode_always
+# Switches the blocks to training in each call.
+edit("""
         for block in self.blocks:
-            change = block(torch.cat([image.real, image.imag], 1))
-            image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-            measured = kspace.fft2c(image) * mask
-        return image
+""", """
+        self.blocks.train()
+        for block in self.blocks:
+""")
+
+
+# %% [Cascade] evaluation_mode_for_all
+# Switches itself to evaluation in each call.
+edit("""
+        for block in self.blocks:
+""", """
+        self.eval()
+        for block in self.blocks:
+""")
+
+
+# %% [Cascade] seeds_each_block
+# One seed before each block: all begin with the same weights.
+edit(
+    "[make_block() for _ in range(cascades)]",
+    "[(torch.manual_seed(0), make_block())[1] for _ in range(cascades)]",
+)
+
+
+# %% [Cascade] masks_with_the_first_mask
+# Masks the data once more, with the mask of the first image.
+edit("kspace.ifft2c(measured)", "kspace.ifft2c(measured * (mask if mask.ndim == 2 else mask[:1]))")
 
 
 # %% [share_neighbours] calls_the_library
@@ -908,24 +867,12 @@ def share_neighbours(measured, mask, reach):
 
 # %% [share_neighbours] unmeasured_counts_as_zero
 # Divides by the number of neighbours: those who measured nothing pull towards 0.
-def share_neighbours(measured, mask, reach):
-    total, known = torch.zeros_like(measured), mask.clone()
-    for step in range(-reach, reach + 1):
-        if step:
-            total = total + torch.roll(measured, step, dims=1)
-            known = known | torch.roll(mask, step, dims=1)
-    return torch.where(mask, measured, total / (2 * reach)), known
+edit("total / count.clamp(min=1)", "total / (2 * reach)")
 
 
 # %% [share_neighbours] sum_of_the_neighbours
 # Adds up and does not divide.
-def share_neighbours(measured, mask, reach):
-    total, known = torch.zeros_like(measured), mask.clone()
-    for step in range(-reach, reach + 1):
-        if step:
-            total = total + torch.roll(measured, step, dims=1)
-            known = known | torch.roll(mask, step, dims=1)
-    return torch.where(mask, measured, total), known
+edit("total / count.clamp(min=1)", "total")
 
 
 # %% [share_neighbours] overwrites_its_own
@@ -973,58 +920,44 @@ def share_neighbours(measured, mask, reach):
 
 # %% [share_neighbours] rolls_the_subjects
 # Rolls the first axis: one patient lends to the next.
-def share_neighbours(measured, mask, reach):
-    total, count = torch.zeros_like(measured), torch.zeros(measured.shape)
-    for step in range(-reach, reach + 1):
-        if step:
-            total = total + torch.roll(measured, step, dims=0)
-            count = count + torch.roll(mask, step, dims=0)
-    return torch.where(mask, measured, total / count.clamp(min=1)), mask | (count > 0)
+edit("torch.roll(measured, step, dims=1)", "torch.roll(measured, step, dims=0)")
+edit("torch.roll(mask, step, dims=1)", "torch.roll(mask, step, dims=0)")
 
 
 # %% [share_neighbours] divides_by_zero
 # 0 / 0 where nobody measured.
-def share_neighbours(measured, mask, reach):
-    total, count = torch.zeros_like(measured), torch.zeros(measured.shape)
-    for step in range(-reach, reach + 1):
-        if step:
-            total = total + torch.roll(measured, step, dims=1)
-            count = count + torch.roll(mask, step, dims=1)
+edit("""
+    filled = torch.where(mask, measured, total / count.clamp(min=1))
+    return filled, mask | (count > 0)
+""", """
     return torch.where(mask, measured, total / count), mask | (count > 0)
+""")
 
 
 # %% [share_neighbours] zero_is_a_gap
 # Takes a measured 0 for a gap, and fills it.
-def share_neighbours(measured, mask, reach):
-    total, count = torch.zeros_like(measured), torch.zeros(measured.shape)
-    for step in range(-reach, reach + 1):
-        if step:
-            total = total + torch.roll(measured, step, dims=1)
-            count = count + torch.roll(measured != 0, step, dims=1)
-    return torch.where(measured != 0, measured, total / count.clamp(min=1)), (measured != 0) | (count > 0)
+edit("torch.roll(mask, step, dims=1)", "torch.roll(measured != 0, step, dims=1)")
+edit("torch.where(mask, measured,", "torch.where(measured != 0, measured,")
+edit("mask | (count > 0)", "(measured != 0) | (count > 0)")
 
 
 # %% [share_neighbours] known_is_the_old_mask
 # Says that only its own points are known.
-def share_neighbours(measured, mask, reach):
-    total, count = torch.zeros_like(measured), torch.zeros(measured.shape)
-    for step in range(-reach, reach + 1):
-        if step:
-            total = total + torch.roll(measured, step, dims=1)
-            count = count + torch.roll(mask, step, dims=1)
+edit("""
+    filled = torch.where(mask, measured, total / count.clamp(min=1))
+    return filled, mask | (count > 0)
+""", """
     return torch.where(mask, measured, total / count.clamp(min=1)), mask
+""")
 
 
 # %% [share_neighbours] writes_into_the_measurement
 # Fills the caller's k-space: the data-consistency layer would then keep what was only borrowed.
-def share_neighbours(measured, mask, reach):
-    total, count = torch.zeros_like(measured), torch.zeros(measured.shape)
-    for step in range(-reach, reach + 1):
-        if step:
-            total = total + torch.roll(measured, step, dims=1)
-            count = count + torch.roll(mask, step, dims=1)
-    measured[~mask] = (total / count.clamp(min=1))[~mask]
-    return measured, mask | (count > 0)
+edit(
+    "filled = torch.where(mask, measured, total / count.clamp(min=1))",
+    "measured[~mask] = (total / count.clamp(min=1))[~mask]",
+)
+edit("filled,", "measured,")
 
 
 # %% [share_neighbours] fills_from_the_filled
@@ -1053,11 +986,14 @@ def share_neighbours(measured, mask, reach):
 
 # %% [share_neighbours] known_is_not_zero
 # Reads `known` off the values: a measured 0 is known, too.
-def share_neighbours(measured, mask, reach):
-    total, count = torch.zeros_like(measured), torch.zeros(measured.shape)
-    for step in range(-reach, reach + 1):
-        if step:
-            total = total + torch.roll(measured, step, dims=1)
-            count = count + torch.roll(mask, step, dims=1)
-    filled = torch.where(mask, measured, total / count.clamp(min=1))
-    return filled, filled != 0
+edit("mask | (count > 0)", "filled != 0")
+
+
+# %% [share_neighbours] returns_arrays
+# Hands out numpy arrays, where tensors are asked.
+edit("return filled, mask | (count > 0)", "return filled.numpy(), (mask | (count > 0)).numpy()")
+
+
+# %% [share_neighbours] mask_written_into
+# Fills in the caller's mask.
+edit("return filled, mask | (count > 0)", "return filled, mask.logical_or_(count > 0)")
