@@ -58,6 +58,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (r"maximum recursion depth", "a function calls itself without end"),
     (r"read-only|readonly", "the input is changed in place, and must not be: make a copy first"),
 )  # fmt: skip
+UNKNOWN = "Python could not go on there"
 BY_TYPE = {"KeyError": "a dict is asked for a name that it does not have", "StopIteration": "an iterator has no more"}
 
 
@@ -81,7 +82,7 @@ def _advice(kind: str, text: str) -> str:
     for pattern, sentence in SENTENCES:
         if found := re.search(pattern, text):
             return sentence.format(*(group for group in found.groups() if group is not None))
-    return BY_TYPE.get(kind, "Python could not go on there")
+    return BY_TYPE.get(kind, UNKNOWN)
 
 
 def _place(trace: TracebackType | None) -> str | None:
