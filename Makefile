@@ -13,13 +13,13 @@ SHELL := /bin/bash
 BIN := $(VENV)/bin
 STAGE := bash scripts/stage
 EXTRAS := instructor,dev
-# pip says what it downloads, and not what is there already
-install = bash -o pipefail -c '$(BIN)/python -m pip install -c $(CONSTRAINTS) -e "$(1)" \
-	| sed "/^Requirement already satisfied/d"'
+install = bash scripts/install $(BIN)/python $(CONSTRAINTS) "$(1)"
 SOURCES := $(wildcard solutions/*.py lectures/*.py course_staff/authoring/*.py) nbgrader_config.py
 # Workers share the cores, so that a model in one does not starve the others.
 THREADS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	echo $$(( cores > $(WORKERS) ? cores / $(WORKERS) : 1 )))
+# A worker that crashes is not replaced: xdist, which gives whole files to workers, would wait for it for ever.
+PARALLEL := -n $(WORKERS) --dist loadfile --max-worker-restart 0
 # JupyterLab refuses root without a word from us, and there is no browser to open on a server.
 OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root) \
 	$(if $(CI),--no-browser,$(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),,--no-browser))
@@ -38,21 +38,21 @@ lab: $(VENV)/.stamp-built $(VENV)/.stamp-kernel
 
 # The check of derived files comes before anything derives them, or it could never fail.
 test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
-	@$(STAGE) "style" bash -c "$(BIN)/ruff check . && $(BIN)/ruff format --check ."
-	@$(STAGE) "imports" $(BIN)/lint-imports
-	@$(STAGE) "derived files" $(BIN)/course build --check
-	@$(STAGE) "build" $(BIN)/course build
-	@OMP_NUM_THREADS=$(THREADS) $(STAGE) "library" $(BIN)/python -m pytest -m "not browser" \
-		-n $(WORKERS) --dist loadfile --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests
-	@OMP_NUM_THREADS=$(THREADS) COURSE_PROFILE=ci $(STAGE) "notebooks" $(BIN)/python -m pytest \
-		--nbval-lax --nbval-current-env --nbval-cell-timeout 120 -n $(WORKERS) --dist loadfile solutions lectures
-	@OMP_NUM_THREADS=$(THREADS) $(STAGE) "graders" $(BIN)/course check --workers $(WORKERS)
+	@$(STAGE) --limit 300 "style" bash -c "$(BIN)/ruff check . && $(BIN)/ruff format --check ."
+	@$(STAGE) --limit 300 "imports" $(BIN)/lint-imports
+	@$(STAGE) --limit 300 "derived files" $(BIN)/course build --check
+	@$(STAGE) --limit 300 "build" $(BIN)/course build
+	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 2700 "library" $(BIN)/python -m pytest -m "not browser" \
+		$(PARALLEL) --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests
+	@OMP_NUM_THREADS=$(THREADS) COURSE_PROFILE=ci $(STAGE) --limit 1800 "notebooks" $(BIN)/python -m pytest \
+		--nbval-lax --nbval-current-env --nbval-cell-timeout 120 $(PARALLEL) solutions lectures
+	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 1800 "graders" $(BIN)/course check --workers $(WORKERS)
 
 test-browser: $(VENV)/.stamp-dev $(VENV)/.stamp-built $(VENV)/.stamp-kernel
-	@$(STAGE) "browser" $(BIN)/python -m pytest -m browser tests/browser
+	@$(STAGE) --limit 1800 "browser" $(BIN)/python -m pytest -m browser tests/browser
 
 bench: $(VENV)/.stamp-dev
-	@$(STAGE) "bench" $(BIN)/python scripts/bench.py
+	@$(STAGE) --limit 14400 "bench" $(BIN)/python scripts/bench.py
 
 # Stamp files remember what was done for which pyproject.toml, constraints and sources: a second run skips it.
 $(VENV)/.stamp-venv:
@@ -78,7 +78,7 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-installed
 
 # A student's answers lie in labs/ as files that git sees as changed: deriving would overwrite them.
 $(VENV)/.stamp-built: $(VENV)/.stamp-installed $(SOURCES)
-	@if git diff --quiet HEAD -- labs 2>/dev/null; then $(STAGE) "build" $(BIN)/course build; else \
+	@if git diff --quiet HEAD -- labs 2>/dev/null; then $(STAGE) --limit 300 "build" $(BIN)/course build; else \
 		echo "labs/ has changes that git has not committed: left as they are (\`course build\` derives labs anew)."; fi
 	@touch $@
 

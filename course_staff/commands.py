@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workers", type=int, metavar="N", help="default: all cores")
     run.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
     run.add_argument("--dask", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://10.0.0.1:8786")
+    run.add_argument("--dask-wait", type=float, metavar="S", help="while there is no Dask worker (default 300)")
     run.add_argument("--student", action="append", dest="students", metavar="ID", help="only this one; repeatable")
     run.add_argument("--exercise", metavar="NAME", help="only this one, after its test was fixed")
     run.add_argument("--late-penalty", type=float, metavar="SHARE", help="of the mark, per started day (default 0)")
@@ -150,6 +151,7 @@ def _run(options: argparse.Namespace) -> int:
         workers=options.workers,
         resume=options.resume,
         dask=options.dask,
+        dask_wait=options.dask_wait,
         students=options.students,
         exercise=options.exercise,
         late_penalty=options.late_penalty,

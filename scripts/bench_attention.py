@@ -34,12 +34,15 @@ def networks() -> dict[str, Callable]:
 
 
 def training_step(network, clean, *, bf16: bool) -> Callable[[], None]:
-    """One step of a plain loop: noise is there already; forward, mean squared error, backward, AdamW; channels last."""
+    """One step of a plain loop, noise is there already: forward, squared error, backward, AdamW; `fit`'s layout."""
     import torch
 
-    network = network.to(device=clean.device, memory_format=torch.channels_last).train()
+    from course_lib.training.layout import memory_format
+
+    layout = memory_format(network, clean.device.type)
+    network = network.to(device=clean.device, memory_format=layout).train()
     optimiser = torch.optim.AdamW(network.parameters(), 1e-4)
-    noisy = (clean + 0.1 * torch.randn_like(clean)).contiguous(memory_format=torch.channels_last)
+    noisy = (clean + 0.1 * torch.randn_like(clean)).contiguous(memory_format=layout)
 
     def step() -> None:
         with torch.autocast(clean.device.type, torch.bfloat16, enabled=bf16):
@@ -72,6 +75,6 @@ def attention(quick: bool) -> str:
             rows.append([name, f"{counts[name]:,}", "bf16" if bf16 else "float32", rate, faster])
     header = ["", "parameters", "precision", "images a second", f"× {OURS}"]
     return (
-        f"Training steps (forward, backward, AdamW) on {batch} images of {size}×{size}, channels last, random weights,"
-        f" on {device}.\n\n" + table(header, rows)
+        f"Training steps (forward, backward, AdamW) on {batch} images of {size}×{size}, in the layout of `fit`, random"
+        f" weights, on {device}.\n\n" + table(header, rows)
     )

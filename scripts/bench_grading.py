@@ -192,7 +192,7 @@ def _mixture(count: int) -> str:
 
 
 def _course(*words: str) -> list[str]:
-    return [sys.executable, "-c", "import sys; from course_lib.cli import main; sys.exit(main())", *words]
+    return [sys.executable, "-c", "import sys; from course_staff.cli import main; sys.exit(main())", *words]
 
 
 def _nbgrader(*words: str) -> list[str]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,18 +18,27 @@ def test_there_are_notebooks():
     assert len(LABS) >= 3 and len(NOTEBOOKS) > len(LABS)
 
 
+@pytest.fixture(scope="module")
+def client():
+    """Of one kernel for all, emptied by each: what the first cell imports is loaded once."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("COURSE_PROFILE", "ci")
+        manager = AsyncKernelManager(kernel_name="python3")
+        run_sync(manager.start_kernel)()
+    yield NotebookClient(nbformat.v4.new_notebook(), km=manager, timeout=120)
+    run_sync(manager.shutdown_kernel)(now=True)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_opens_and_the_first_cell_runs(path, monkeypatch):
-    monkeypatch.setenv("COURSE_PROFILE", "ci")
+def test_it_opens_and_the_first_cell_runs(path, client):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     assert "setup" in code[0].metadata.tags, "the first code cell is the set-up cell"
-    notebook.cells = code[:1]
-    client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
-    )
+    enter = nbformat.v4.new_code_cell(f"%reset -f\n__import__('os').chdir({str(path.parent)!r})")
+    notebook.cells = [enter, code[0]]
+    client.nb = notebook
     client.execute()
     printed = "".join(output.get("text", "") for output in code[0].outputs)
     for words in (f"{path.stem} is ready", "profile   ci", "torch", "course_lib"):

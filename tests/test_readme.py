@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from course_lib import cli
+from course_staff import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from course_lib.profiles import check_device
+from course_lib.training.layout import memory_format
 
 
 @contextmanager
@@ -22,9 +23,7 @@ def engine(
 
     kind = check_device(device)
     precision = _precision(mixed_precision, kind)
-    if channels_last is None:
-        channels_last = any(isinstance(module, nn.Conv2d) for module in model.modules())
-    layout = torch.channels_last if channels_last else torch.contiguous_format
+    layout = memory_format(model, kind, channels_last)
 
     # accelerate keeps its settings in class-level dicts: two trainings, or a training and its caller, must
     # not share them
@@ -39,6 +38,8 @@ def engine(
             # complex numbers and masks meet Fourier transforms before convolutions: those want whole rows
             convolved = images.is_floating_point() and images.ndim == 4
             images = images.contiguous(memory_format=layout if convolved else torch.contiguous_format)
+            if convolved and images.shape[1] == 1:
+                images = images[:, 0, None]  # the stride of one channel is free: it must not look channels last
             if accelerator.device.type == "cuda":
                 images = images.pin_memory()  # so that the copy runs beside the computation
             return images.to(accelerator.device, non_blocking=True)

@@ -79,7 +79,7 @@ def fit(
         it, but not with a schedule, which ends where it was told to. All processes must see the file.
     mixed_precision: "no", "bf16" or "fp16"; None: on CUDA the one that the GPU has units for, elsewhere "no".
     channels_last: memory layout; None: on for models with 2D convolutions (on 2 CPU cores small CNNs trained
-        1.1 to 1.5 times as fast).
+        1.1 to 1.5 times as fast). Never on a CPU with a layer that may crash PyTorch in it; True then warns.
     progress: a bar over all batches.
     on_epoch: `on_epoch(history)` is called after each epoch; `viz.LiveCurves()` draws it.
     device: "cpu", "cuda", "mps"; None: that of `profile()`. Afterwards the model is back where it was.

@@ -19,7 +19,8 @@ import re
 import tempfile
 import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,13 +73,13 @@ def check(root: Path, labs: list[str] | None = None, *, workers: int = 2, verbos
     except SourceError as error:
         print(f"course check: {error}")
         return 1
-    arguments = [(root, name) for name in names]
     if workers > 1 and len(names) > 1:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            reports = list(pool.map(check_lab, *zip(*arguments, strict=True)))
+            proofs = [(name, pool.submit(check_lab, root, name)) for name in names]
+            reports = [_report_of(name, proof) for name, proof in proofs]
     else:
-        reports = [check_lab(*argument) for argument in arguments]
+        reports = [check_lab(root, name) for name in names]
     for report in reports:
         state = "OK  " if not report.problems else "FAIL"
         print(
@@ -100,6 +101,14 @@ def check(root: Path, labs: list[str] | None = None, *, workers: int = 2, verbos
             for cell, seconds in report.cell_seconds.items():
                 print(f"     {seconds:6.3f} s  {cell}")
     return 1 if any(report.problems for report in reports) else 0
+
+
+def _report_of(name: str, proof: Future[LabReport]) -> LabReport:
+    try:
+        return proof.result()
+    except BrokenProcessPool:  # which lab it was cannot be known
+        more = f"`course check --workers 1 {name}` tells more"
+        return LabReport(name, problems=[f"a process died before this was proved (for want of memory?): {more}"])
 
 
 def check_lab(root: Path, name: str) -> LabReport:

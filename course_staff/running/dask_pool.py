@@ -7,7 +7,9 @@ comes back. Each computer needs bubblewrap and the same course_lib, which is che
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -19,6 +21,9 @@ from course_staff.running.work import ATTEMPTS, Done, Job, Opens, PoolError, cod
 
 AHEAD = 2  # submissions given out for each thread, so that none waits for the network
 CONNECT_SECONDS = 20
+SAY_SECONDS = 10.0  # without any worker, before that is said
+WAIT_SECONDS = 300.0
+LOOK_SECONDS, POLL_SECONDS = 1.0, 0.02
 
 
 def grade_all(
@@ -27,11 +32,12 @@ def grade_all(
     *,
     address: str,
     info: dict[str, Any] | None = None,
+    wait: float = WAIT_SECONDS,
 ) -> Iterator[Done]:
     """As `pool.grade_all`, by the workers of the scheduler at `address` ("tcp://10.0.0.1:8786").
 
-    Workers may come, go and be killed meanwhile. Raises PoolError where there is no scheduler, a worker has no sandbox
-    or another version of course_lib.
+    Workers may come, go and be killed meanwhile. wait: seconds that there may be none at all. Raises PoolError where
+    there is no scheduler, a worker has no sandbox or another version of course_lib, or none came in time.
     """
     info = {} if info is None else info
     try:
@@ -42,14 +48,16 @@ def grade_all(
     with contextlib.closing(client):
         client.register_plugin(_Holder(name, work, code_digest()))  # also for workers that come later
         try:
-            yield from _results(client, name, jobs, info)
+            yield from _results(client, name, jobs, info, wait)
         finally:
             with contextlib.suppress(Exception):  # a scheduler that is gone has no plugin any more
                 client.unregister_worker_plugin(name)
 
 
-def _results(client: Client, name: str, jobs: Iterable[Job], info: dict[str, Any]) -> Iterator[Done]:
-    fresh, pending, done = iter(jobs), {}, as_completed(loop=client.loop)
+def _results(client: Client, name: str, jobs: Iterable[Job], info: dict[str, Any], wait: float) -> Iterator[Done]:
+    fresh, pending = iter(jobs), {}
+    # results too are fetched aside: a worker may take them with it, so that they are computed anew
+    done = as_completed(loop=client.loop, with_results=True, raise_errors=False)
     suspects: deque[Job] = deque()  # their workers died, perhaps through another that waited there
 
     def submit(job: Job, attempt: int, *, alone: bool = False) -> None:
@@ -58,7 +66,7 @@ def _results(client: Client, name: str, jobs: Iterable[Job], info: dict[str, Any
         done.add(future)
 
     def fill() -> None:
-        threads = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+        threads = sum(worker["nthreads"] for worker in _workers(client).values())
         while len(pending) < max(1, threads) * AHEAD and (job := next(fresh, None)) is not None:
             submit(job, 1)
         if suspects and not pending:  # one at a time: who kills a worker now has done it
@@ -67,10 +75,11 @@ def _results(client: Client, name: str, jobs: Iterable[Job], info: dict[str, Any
     try:
         fill()
         while pending:
-            future = next(done)
+            _until_ready(client, done, wait)
+            future, result = next(done)
             job, attempt, alone = pending.pop(future)
             try:
-                kind, content, said = future.result()
+                kind, content, said = future.result() if future.status in ("error", "cancelled") else result
             except KilledWorker:  # Dask itself has tried more than three
                 kind, content, said = ("raised" if alone else "suspect"), "they died", {}
                 attempt = ATTEMPTS
@@ -93,6 +102,37 @@ def _results(client: Client, name: str, jobs: Iterable[Job], info: dict[str, Any
     finally:
         with contextlib.suppress(Exception):
             client.cancel(list(pending), force=True)
+
+
+def _workers(client: Client) -> dict[str, Any]:
+    return client.scheduler_info(n_workers=-1)["workers"]
+
+
+def _until_ready(client: Client, done: as_completed, wait: float) -> None:
+    """Returns when a result is there. Raises PoolError where there has been no worker for `wait` seconds."""
+    seen = looked = time.monotonic()
+    said = False
+    while not done.has_ready():
+        time.sleep(POLL_SECONDS)
+        now = time.monotonic()
+        if now < looked + LOOK_SECONDS:
+            continue
+        looked = now
+        try:
+            there = _workers(client)
+        except OSError:  # the scheduler is gone: the results will say so
+            return
+        if there:
+            seen, said = now, False
+        elif now > seen + wait:
+            raise PoolError(
+                f"the Dask scheduler at {client.scheduler.address} has had no worker for {wait:g} s (--dask-wait): "
+                "nothing is lost, start workers and `--resume` goes on"
+            )
+        elif now > seen + SAY_SECONDS and not said:
+            said = True
+            address, left = client.scheduler.address, wait - (now - seen)
+            print(f"\n0 workers at the Dask scheduler {address}: waits {left:.0f} s more for one", file=sys.stderr)
 
 
 class _Holder(WorkerPlugin):

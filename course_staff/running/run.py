@@ -86,6 +86,7 @@ def run(
     workers: int | None = None,
     resume: bool = False,
     dask: str | None = None,
+    dask_wait: float | None = None,
     students: list[str] | None = None,
     exercise: str | None = None,
     late_penalty: float | None = None,
@@ -96,12 +97,13 @@ def run(
     """Grade the submissions of a lab and write the gradebook, which is backed up before.
 
     workers: processes, default one a core. resume: grade only what has no result yet, or has changed; an interrupted
-    run goes on with the options that it had. dask: address of a scheduler whose workers grade instead. students: only
-    these. exercise: of results that are there, only this one is made anew. late_penalty: share of the mark for each
-    started day, default that of the run before, else 0. unsafe: no sandbox. cell_seconds: default 60. Raises
-    ValueError for a wrong argument, RuntimeError where no grading is possible, or another run of this lab is going on.
+    run goes on with the options that it had. dask: address of a scheduler whose workers grade instead. dask_wait:
+    seconds that it may have no worker, default 300. students: only these. exercise: of results that are there, only
+    this one is made anew. late_penalty: share of the mark for each started day, default that of the run before, else 0.
+    unsafe: no sandbox. cell_seconds: default 60. Raises ValueError for a wrong argument, RuntimeError where no grading
+    is possible, or another run of this lab is going on.
     """
-    _check(workers, late_penalty, cell_seconds)
+    _check(workers, late_penalty, cell_seconds, dask_wait)
     folder = course.grading(lab)
     folder.parent.mkdir(mode=0o700, exist_ok=True)  # marks are for their owner
     folder.mkdir(exist_ok=True)
@@ -119,17 +121,26 @@ def run(
             all_anew = not resume and state.students is None and state.exercise is None
             state.unsafe = unsafe or last.unsafe and not all_anew  # some results are still of the run without a sandbox
             state.dask, state.workers = dask, workers or pool.cores()
-            return _Run(course, lab, state, last, progress=progress, unsafe=unsafe).go(fresh=not resume)
+            this = _Run(course, lab, state, last, progress=progress, unsafe=unsafe, dask_wait=dask_wait)
+            return this.go(fresh=not resume)
     except Timeout:
         raise RuntimeError(f"another run of {lab} is going on in this folder") from None
 
 
 class _Run:
     def __init__(
-        self, course: Course, lab: str, state: _state.State, last: _state.State, *, progress: bool, unsafe: bool
+        self,
+        course: Course,
+        lab: str,
+        state: _state.State,
+        last: _state.State,
+        *,
+        progress: bool,
+        unsafe: bool,
+        dask_wait: float | None,
     ):
         self.course, self.name, self.state, self.last = course, lab, state, last
-        self.progress, self.unsafe = progress, unsafe
+        self.progress, self.unsafe, self.dask_wait = progress, unsafe, dask_wait
         self.summary = Summary(lab, unsafe=state.unsafe)
         self.info: dict[str, Any] = {}
         self.chosen: dict[str, str] = {}  # student -> digest of submission and lab
@@ -244,7 +255,8 @@ class _Run:
         if self.state.dask:
             from course_staff.running import dask_pool
 
-            return dask_pool.grade_all(work, self._jobs(todo), address=self.state.dask, info=self.info)
+            wait = dask_pool.WAIT_SECONDS if self.dask_wait is None else self.dask_wait
+            return dask_pool.grade_all(work, self._jobs(todo), address=self.state.dask, info=self.info, wait=wait)
         limits = Limits(cell_seconds=self.state.cell_seconds)
         seconds = limits.submission_seconds * (1 + limits.restarts) + SPARE_SECONDS
         self.state.workers = min(self.state.workers, len(todo))
@@ -291,10 +303,14 @@ class _Run:
         _state.write(self.course, self.name, self.state)
 
 
-def _check(workers: int | None, late_penalty: float | None, cell_seconds: float | None) -> None:
+def _check(
+    workers: int | None, late_penalty: float | None, cell_seconds: float | None, dask_wait: float | None
+) -> None:
     if workers is not None and workers < 1:
         raise ValueError(f"--workers: expected 1 or more, got {workers}")
     if late_penalty is not None and not 0 <= late_penalty <= 1:
         raise ValueError(f"--late-penalty: expected a share between 0 and 1, got {late_penalty}")
     if cell_seconds is not None and not cell_seconds > 0:
         raise ValueError(f"--cell-seconds: expected a time above 0, got {cell_seconds}")
+    if dask_wait is not None and not dask_wait >= 0:
+        raise ValueError(f"--dask-wait: expected a time of 0 or more, got {dask_wait}")

@@ -483,18 +483,20 @@ def test_of_two_processes_one_downloads(server, offer, tmp_path):
     assert server.asked == [None] and server.sent == len(CONTENT)
 
 
-def test_the_one_that_waited_takes_what_came(server, offer, tmp_path, capfd):
+def test_the_one_that_waited_takes_what_came(server, offer, tmp_path, capfd, monkeypatch):
     from filelock import FileLock
 
     part(tmp_path, b"").unlink()
-    held = threading.Event()
+    held, waits = threading.Event(), threading.Event()
 
     def other() -> None:
         with FileLock(tmp_path / "sub/file.bin.lock"):
             held.set()
-            time.sleep(0.3)
+            waits.wait(60)
             (tmp_path / "sub/file.bin").write_bytes(CONTENT)
 
+    say = fetch.say
+    monkeypatch.setattr(fetch, "say", lambda *words: (say(*words), waits.set()))
     thread = threading.Thread(target=other)
     thread.start()
     held.wait()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from course_lib import cli
-from course_staff import commands
+from course_staff import cli, commands
 from course_staff.course import Course
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +84,8 @@ def test_run_hands_over_every_option_and_the_full_name_of_the_lab(called, root, 
     assert grade(root, "run", "lab42") == 0
     options = ["--workers", "3", "--resume", "--dask", "tcp://a:1", "--student", "x", "--student", "y"]
     options += [
+        "--dask-wait",
+        "9",
         "--exercise",
         "double",
         "--late-penalty",
@@ -101,6 +102,7 @@ def test_run_hands_over_every_option_and_the_full_name_of_the_lab(called, root, 
         "workers": None,
         "resume": False,
         "dask": None,
+        "dask_wait": None,
         "students": None,
         "exercise": None,
         "late_penalty": None,
@@ -112,6 +114,7 @@ def test_run_hands_over_every_option_and_the_full_name_of_the_lab(called, root, 
         "workers": 3,
         "resume": True,
         "dask": "tcp://a:1",
+        "dask_wait": 9.0,
         "students": ["x", "y"],
         "exercise": "double",
         "late_penalty": 0.1,

@@ -60,7 +60,7 @@ def sgd(rate: float):
     return lambda parameters: torch.optim.SGD(parameters, lr=rate)
 
 
-def run(arguments: list[str], timeout: int = 120) -> subprocess.CompletedProcess:
+def run(arguments: list[str], timeout: int = 280) -> subprocess.CompletedProcess:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     return subprocess.run(arguments, env=environment, timeout=timeout, capture_output=True, text=True)
 

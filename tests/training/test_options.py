@@ -295,7 +295,7 @@ def test_two_processes_are_one(tmp_path):
     launch = f"-m torch.distributed.run --nproc_per_node=2 --master_addr=127.0.0.1 --master_port={port}".split()
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, *launch, distributed_fit.__file__, "averaged", str(tmp_path / "result")]
-    result = subprocess.run(command, env=environment, timeout=180, capture_output=True, text=True)
+    result = subprocess.run(command, env=environment, timeout=280, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
     alone = distributed_fit.plain_run(**distributed_fit.AVERAGED)
     both = [torch.load(tmp_path / f"result.{rank}", weights_only=True) for rank in range(2)]

@@ -255,7 +255,7 @@ def test_two_processes_are_one(tmp_path):
     launch = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--master_addr=127.0.0.1", f"--master_port={port}"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, *launch, distributed_reconstruction.__file__, str(tmp_path / "result")]
-    result = subprocess.run(command, env=environment, timeout=120, capture_output=True, text=True)
+    result = subprocess.run(command, env=environment, timeout=280, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
     alone = distributed_reconstruction.train()
     for rank in range(2):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from small_class import LAB
 
+from course_lib import files
 from course_staff.course import Course
 from course_staff.marking import results
 from course_staff.marking.grade import Graded
@@ -53,7 +54,7 @@ def test_ids_that_are_no_file_names_are_refused(course: Course, student: str):
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(course: Course, monkeypatch):
     results.save(course, LAB, some(), run="old")
-    monkeypatch.setattr(results.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(files.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         results.save(course, LAB, some(), run="new")
     assert results.read(course, LAB, "ann").run == "old"

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 import shutil
 import textwrap
@@ -519,7 +520,7 @@ def test_a_gradebook_is_made_once(tmp_path, course, monkeypatch):
     assert building.build(course, check=True) == 0
 
 
-def test_a_wrong_answer_that_kills_the_kernel_is_named(course, capsys):
+def test_a_wrong_answer_that_kills_the_kernel_is_named(course, capsys, without_nbgrader):
     edit(course / "solutions" / "lab90_tiny.wrong.py", "    return x // 2", "    __import__('os')._exit(1)")
     assert checking.check(course, workers=1) == 1
     assert "the kernel died while it graded [half] rounds" in capsys.readouterr().out
@@ -542,11 +543,24 @@ def test_a_stub_that_earns_points_is_found(course, capsys):
     assert "exercise half: the wrong answer 'calls_the_library' is missing" in told
 
 
-def test_check_of_several_labs_and_of_none(course, capsys):
+def dies_at_lab91(root: Path, name: str) -> checking.LabReport:
+    if name.startswith("lab91"):
+        os.abort()
+    return checking.LabReport(name)
+
+
+def test_a_process_that_dies_is_said_and_nothing_waits_for_it(course, capsys, monkeypatch):
     for suffix in (".py", ".wrong.py"):
         shutil.copy(course / "solutions" / f"lab90_tiny{suffix}", course / "solutions" / f"lab91_tiny{suffix}")
+    monkeypatch.setattr(checking, "check_lab", dies_at_lab91)
+    assert checking.check(course, workers=2) == 1
+    told = capsys.readouterr().out
+    assert "FAIL lab91_tiny" in told and "a process died" in told and "--workers 1 lab91_tiny" in told
+
+
+def test_check_of_several_labs_and_of_none(course, capsys):
     (course / "solutions" / "lab92_broken.py").write_text(textwrap.dedent(LAB).replace("{{badges}}", "{{nothing}}"))
     assert checking.check(course, workers=2) == 1
     told = capsys.readouterr().out
-    assert told.count("OK  ") == 2 and "FAIL lab92_broken" in told and "{{nothing}}" in told
+    assert told.count("OK  ") == 1 and "FAIL lab92_broken" in told and "{{nothing}}" in told
     assert checking.check(course, ["lab77"]) == 1

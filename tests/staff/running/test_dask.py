@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,14 +75,6 @@ def test_a_class_gets_the_same_table_as_from_the_local_pool(cluster, tmp_path: P
     assert summary.graded == 7 and export(there, format="csv") == export(here, format="csv")
 
 
-def test_what_always_kills_its_worker_is_given_up_and_said_and_nothing_beside_it(cluster, tmp_path: Path):
-    deadly = Job("deadly", submission(deaths=99, file=str(tmp_path / "deaths")))
-    jobs = [deadly, *(Job(f"s{number}", submission(sleep=0.05)) for number in range(4))]
-    done = {item.student: item for item in grade_all(told_work(small_lab()), jobs, address=address(cluster))}
-    assert done["deadly"].graded == "" and "died" in done["deadly"].problem
-    assert len(done) == 5 and all(item.graded for name, item in done.items() if name != "deadly")
-
-
 def test_an_exception_of_the_grader_is_told(cluster):
     work = told_work(small_lab())
     done = list(grade_all(work, [Job("s", submission(raises="no such cell"))], address=address(cluster)))
@@ -102,6 +98,68 @@ def test_each_job_comes_once_and_none_for_none(cluster):
     assert list(grade_all(work, [], address=address(cluster))) == []
     twins = [Job("a", submission()), Job("b", submission())]  # equal bytes are still two submissions
     assert sorted(item.student for item in grade_all(work, twins, address=address(cluster))) == ["a", "b"]
+
+
+# the last with this cluster: on a busy machine Dask may not bring back workers that die as soon as they start
+def test_what_always_kills_its_worker_is_given_up_and_said_and_nothing_beside_it(cluster, tmp_path: Path):
+    deadly = Job("deadly", submission(deaths=99, file=str(tmp_path / "deaths")))
+    jobs = [deadly, *(Job(f"s{number}", submission(sleep=0.05)) for number in range(4))]
+    done = {item.student: item for item in grade_all(told_work(small_lab()), jobs, address=address(cluster))}
+    assert done["deadly"].graded == "" and "died" in done["deadly"].problem
+    assert len(done) == 5 and all(item.graded for name, item in done.items() if name != "deadly")
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """The address of one without workers, and without anybody who starts new ones."""
+    options = {"n_workers": 0, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
+    with distributed.LocalCluster(host="127.0.0.1", **options) as cluster:
+        yield cluster.scheduler_address
+
+
+@contextlib.contextmanager
+def lonely_worker(scheduler: str) -> Iterator[subprocess.Popen]:
+    code = "import sys; from distributed.cli.dask_worker import main; main(sys.argv[1:], standalone_mode=False)"
+    options = [scheduler, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}  # there lies small_class
+    command = [sys.executable, "-c", code, *options]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        try:
+            with distributed.Client(scheduler, set_as_default=False) as client:
+                client.wait_for_workers(1, timeout=60)
+            yield process
+        finally:
+            process.kill()
+
+
+def class_of(count: int) -> list[Job]:
+    return [Job(f"s{number}", submission()) for number in range(count)]
+
+
+def test_a_run_whose_workers_are_all_gone_says_so_and_ends(scheduler, monkeypatch, capsys):
+    monkeypatch.setattr(dask_pool, "SAY_SECONDS", 0.5)
+    found = []
+    with lonely_worker(scheduler) as worker, pytest.raises(PoolError, match="no worker for 3 s.*--resume"):
+        for item in grade_all(told_work(small_lab()), class_of(9), address=scheduler, wait=3):
+            found.append(item)
+            worker.kill()
+    assert 1 <= len(found) < 9
+    assert capsys.readouterr().err.count(f"0 workers at the Dask scheduler {scheduler}: waits") == 1
+
+
+def test_a_worker_that_comes_in_time_goes_on(scheduler, monkeypatch, capsys):
+    monkeypatch.setattr(dask_pool, "SAY_SECONDS", 0.5)
+    with contextlib.ExitStack() as stack:
+        first, found = stack.enter_context(lonely_worker(scheduler)), []
+        for item in grade_all(told_work(small_lab()), class_of(9), address=scheduler):
+            found.append(item)
+            if len(found) == 1:
+                first.kill()
+                later = threading.Timer(3, lambda: stack.enter_context(lonely_worker(scheduler)))
+                later.start()
+        later.join()
+    assert sorted(item.student for item in found) == [f"s{number}" for number in range(9)]
+    assert all(item.graded for item in found) and "0 workers" in capsys.readouterr().err
 
 
 def address(cluster) -> str:

@@ -81,8 +81,8 @@ def test_an_exception_of_the_grader_is_told():
 
 def test_a_worker_that_hangs_is_ended():
     jobs = [Job("slow", submission(sleep=600)), *class_of(2)]
-    done = {item.student: item for item in grade_all(WORK, jobs, workers=2, seconds=0.5)}
-    assert "0.5 s" in done["slow"].problem and done["s0"].graded and done["s1"].graded
+    done = {item.student: item for item in grade_all(WORK, jobs, workers=2, seconds=1.5)}
+    assert "1.5 s" in done["slow"].problem and done["s0"].graded and done["s1"].graded
 
 
 def test_workers_killed_at_random_cost_nothing():
@@ -127,7 +127,7 @@ if __name__ == "__main__":
         workers = [int(word) for word in main.stdout.readline().split()]
         main.kill()
     assert workers
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(alive(worker) for worker in workers) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not any(alive(worker) for worker in workers)

@@ -223,7 +223,7 @@ def test_one_student_alone_is_graded_anew(course: Course, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{"workers": 0}, {"late_penalty": 1.5}, {"late_penalty": -0.1}, {"cell_seconds": 0}]
+    "options", [{"workers": 0}, {"late_penalty": 1.5}, {"late_penalty": -0.1}, {"cell_seconds": 0}, {"dask_wait": -1}]
 )
 def test_wrong_arguments_are_refused_before_anything_happens(course: Course, options: dict):
     with pytest.raises(ValueError, match="expected"):
@@ -320,7 +320,7 @@ def test_killed_with_all_its_workers_it_goes_on_to_the_same_table(course: Course
     for name in ("student02", "student05"):
         path = hit.submission(name, LAB)
         told = json.loads(json.loads(path.read_bytes())["cells"][0]["source"])
-        path.write_bytes(submission(told["marks"], sleep=1.0))
+        path.write_bytes(submission(told["marks"], sleep=3.0))  # until it is killed
     script = """
 import sys; sys.path.insert(0, sys.argv[1])
 from small_class import LAB, open_course, prepared
