@@ -32,7 +32,7 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {"nbgrader", "tags"}
+c.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {"nbgrader", "tags", "jupyter", "cellView"}
 c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {"kernelspec", ("language_info", "name")}
 
 # grading: a deleted test cell is put back; experiments (training, drawing, widgets) are skipped, since graded

@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from course_lib.translation import AnswerFailed, in_words
+
+__all__ = ["OLD", "PARTS", "AnswerFailed", "AnswerFromLibrary", "random_tensor", "random_weights", "without"]
+
 # Private functions that do the work of public ones: closed with them, so that a lab names public functions only. Never
 # all that a function calls: closing `metrics.ssim` must not close `kspace.fft2c` for the student too.
 PARTS = {
@@ -76,7 +80,7 @@ def without(*names: str) -> Iterator[None]:
 
     names: such as "course_lib.metrics.psnr" or "skimage.metrics.structural_similarity". A closed function raises
     AnswerFromLibrary however it was imported, because its code is exchanged, not its name. Its `PARTS` close with it.
-    Inside, Python warnings are silent.
+    Inside, Python warnings are silent, and an error of the answer becomes an AnswerFailed that says it in plain words.
     Raises ImportError or AttributeError for a name that does not exist. Used by the checks of every lab.
     """
     # all names are looked up before any is closed, so that a mistyped one closes nothing
@@ -90,7 +94,12 @@ def without(*names: str) -> Iterator[None]:
         # nbgrader takes all that comes on stderr for a failure: a right answer must not lose points by a warning
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
+            try:
+                yield
+            except (AssertionError, NotImplementedError, MemoryError):  # they speak for themselves
+                raise
+            except Exception as error:
+                raise in_words(error) from error
     finally:
         for function, code in saved:
             function.__code__ = code

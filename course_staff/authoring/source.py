@@ -95,7 +95,7 @@ def read_lab(path: Path, address: Address) -> NotebookNode:
     for cell in notebook.cells:
         if "nbgrader" in cell.metadata:
             _complete(cell, path)
-        if _HIDDEN_VALUE.search(cell.source):
+        if _HIDDEN_VALUE.search(cell.source) or _EXEMPT.search(cell.source):
             _hide_values(cell, path)
     found = exercises(notebook, path)
     for cell in notebook.cells:
@@ -139,6 +139,7 @@ def exercises(notebook: NotebookNode, path: Path) -> list[Exercise]:
     return found
 
 
+_EXEMPT = re.compile(r"^[ \t]*### EXEMPT:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _HIDDEN_VALUE = re.compile(r"^[ \t]*### HIDDEN VALUE:(.*)$", re.MULTILINE)
 
 
@@ -160,6 +161,12 @@ def hidden_values(test: str) -> tuple[HiddenValue, ...]:
     return tuple(HiddenValue(expression, closed) for expression in expressions)
 
 
+def exempt(test: str) -> str | None:
+    """Why a test can have no hidden values, as its author says in a line `### EXEMPT: reason`; None without one."""
+    found = _EXEMPT.search(test)
+    return found and found[1]
+
+
 def _closed(test: str) -> tuple[str, ...]:
     """The names that a test cell hands to `without`, in order."""
     found: dict[str, None] = {}
@@ -172,7 +179,7 @@ def _closed(test: str) -> tuple[str, ...]:
 
 
 def _hide_values(cell: NotebookNode, path: Path) -> None:
-    """Put each line of a hidden value between nbgrader's marks of a hidden test: students do not get it."""
+    """Put each line for authors between nbgrader's marks of a hidden test: students do not get it."""
     meta = cell.metadata.get("nbgrader", {})
     name = meta.get("grade_id", cell.source.split("\n")[0])
     if cell.cell_type != "code" or not meta.get("grade") or meta.get("solution"):
@@ -185,7 +192,7 @@ def _hide_values(cell: NotebookNode, path: Path) -> None:
     for line in cell.source.split("\n"):
         hidden = BEGIN_HIDDEN in line or (hidden and END_HIDDEN not in line)
         indent = line[: len(line) - len(line.lstrip())]
-        alone = _HIDDEN_VALUE.match(line) and not hidden
+        alone = (_HIDDEN_VALUE.match(line) or _EXEMPT.match(line)) and not hidden
         lines += [f"{indent}{BEGIN_HIDDEN}", line, f"{indent}{END_HIDDEN}"] if alone else [line]
     cell.source = "\n".join(lines)
 
@@ -257,6 +264,9 @@ def _complete(cell: NotebookNode, path: Path) -> None:
     }
     if "points" in given:
         full["points"] = given["points"]
+    if full["grade"] and not solution and cell.cell_type == "code":  # collapsed: in JupyterLab, and in Colab
+        cell.metadata["jupyter"] = nbformat.from_dict({"source_hidden": True})
+        cell.metadata["cellView"] = "form"
     cell.metadata["nbgrader"] = nbformat.from_dict(dict(sorted(full.items())))
 
 

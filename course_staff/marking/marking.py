@@ -257,7 +257,7 @@ def _hash(*texts: str) -> str:
 
 
 def _short(done: CellRun) -> str:
-    told = done.ename in ("AssertionError", "AnswerFromLibrary") or done.status != "error"
+    told = done.ename in ("AssertionError", "AnswerFailed", "AnswerFromLibrary") or done.status != "error"
     name = done.ename if _ERROR_NAME.fullmatch(done.ename) else "error"
     text = done.evalue if told and done.evalue else f"{name}: {done.evalue}".removesuffix(": ")
     return _CELL.sub(r"(line \1 of the cell)", text[:2000])

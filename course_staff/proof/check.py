@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 import multiprocessing
+import re
 import tempfile
 import time
 import warnings
@@ -29,6 +30,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from sqlalchemy.exc import SAWarning
 
+from course_lib.translation import UNKNOWN
 from course_staff.authoring import source
 from course_staff.authoring.build import release
 from course_staff.authoring.source import Exercise, SourceError, WrongAnswer
@@ -37,8 +39,10 @@ from course_staff.proof.kernel import EXPERIMENT, Kernel, Scores
 from course_staff.proof.names import names_of
 from course_staff.proof.reach import cells_to_run, imported
 from course_staff.proof.values_proof import ValuesProof, as_read
+from course_staff.proof.visible import PASTES, pasted, too_long
 
 LIBRARY_ANSWER = "calls_the_library"
+TOLD = {"AssertionError", "AnswerFailed", "AnswerFromLibrary", "NotImplementedError"}  # speak to students
 WRONG_ANSWERS = 3  # of each exercise, beside the one that calls the library
 
 
@@ -51,6 +55,7 @@ class LabReport:
     by_hand: float = 0
     wrong_answers: int = 0
     hidden_values: int = 0
+    exempt: dict[str, str] = field(default_factory=dict)  # exercises without hidden values, and why
     seconds: float = 0
     problems: list[str] = field(default_factory=list)
     messages: dict[str, str] = field(default_factory=dict)
@@ -80,7 +85,9 @@ def check(root: Path, labs: list[str] | None = None, *, workers: int = 2, verbos
         print(
             f"{state} {report.name}: solution {report.points:g} points (+{report.by_hand:g} by hand), stub 0,"
             f" {report.wrong_answers} wrong answers lose what they must,"
-            f" {report.hidden_values} hidden values ({report.seconds:.0f} s)"
+            f" {report.hidden_values} hidden values"
+            + (f", {len(report.exempt)} exempt" if report.exempt else "")
+            + f" ({report.seconds:.0f} s)"
             if not report.problems
             else f"{state} {report.name} ({report.seconds:.0f} s)"
         )
@@ -89,6 +96,8 @@ def check(root: Path, labs: list[str] | None = None, *, workers: int = 2, verbos
         if verbose:
             for wrong, message in report.messages.items():
                 print(f"     {wrong}: {message}")
+            for exercise, reason in report.exempt.items():
+                print(f"     {exercise}: exempt from hidden values: {reason}")
             for cell, seconds in report.cell_seconds.items():
                 print(f"     {seconds:6.3f} s  {cell}")
     return 1 if any(report.problems for report in reports) else 0
@@ -120,8 +129,13 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
     wrong_answers = source.read_wrong_answers(path.with_suffix(".wrong.py"))
     report.points = sum(item.points for item in exercises if not item.by_hand)
     report.by_hand = sum(item.points for item in exercises if item.by_hand)
-    report.wrong_answers = len(wrong_answers)
     report.problems += _missing_wrong_answers(exercises, wrong_answers)
+    cells = {cell.metadata["nbgrader"]["grade_id"]: cell for cell in notebook.cells if "nbgrader" in cell.metadata}
+    for item in (item for item in exercises if not item.by_hand):
+        test = cells[item.graded_cell]
+        report.problems += too_long(item.graded_cell, test.source) + _unseen(item.name, test.source, report)
+        wrong_answers += pasted(item.name, cells[item.name], test)
+    report.wrong_answers = len(wrong_answers)
 
     full = {item.graded_cell: item.points for item in exercises if not item.by_hand}
     none = dict.fromkeys(full, 0.0)
@@ -197,6 +211,18 @@ def _grade_wrong_answer(
     report.problems += _poor_message(label, wrong, message)
 
 
+def _unseen(exercise: str, test: str, report: LabReport) -> list[str]:
+    """An exercise needs inputs that nobody has seen, or a reason why it cannot have any."""
+    reason = source.exempt(test)
+    if reason is None and not source.hidden_values(test):
+        return [f"exercise {exercise}: no hidden value: add a line `### HIDDEN VALUE: …`, or `### EXEMPT: reason`"]
+    if reason is not None:
+        report.exempt[exercise] = reason
+        if not reason or source.hidden_values(test):
+            return [f"exercise {exercise}: `### EXEMPT: reason` says why there are no hidden values, and needs none"]
+    return []
+
+
 def _missing_wrong_answers(exercises: list[Exercise], wrong_answers: list[WrongAnswer]) -> list[str]:
     automatic = [item.name for item in exercises if not item.by_hand]
     problems = []
@@ -223,8 +249,15 @@ def _differences(who: str, expected: Scores, got: Scores, errors: dict[str, str]
 
 def _poor_message(label: str, wrong: WrongAnswer, message: str) -> list[str]:
     """A student must read what to look at: a bare AssertionError says nothing."""
-    if message.strip() in ("AssertionError", "AssertionError:"):
+    if wrong.name.startswith(PASTES):
+        return []
+    kind, _, text = message.strip().partition(":")
+    if kind == "AssertionError" and not text:
         return [f"wrong answer {label}: the failing assert has no message"]
+    if re.fullmatch(r"[A-Z]\w*", kind) and kind not in TOLD:
+        return [f"wrong answer {label}: expected words for a student, got {message!r}: is it raised inside `without`?"]
+    if UNKNOWN in message:
+        return [f"wrong answer {label}: course_lib/translation.py does not know what to say of {message!r}"]
     if wrong.name == LIBRARY_ANSWER and not message.startswith("AnswerFromLibrary"):
         return [f"wrong answer {label}: expected it to be told that the library is closed, got {message!r}"]
     return []

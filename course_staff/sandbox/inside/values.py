@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.random import default_rng
 
-from course_lib.exercise import AnswerFromLibrary, random_tensor, random_weights, without
+from course_lib.exercise import AnswerFailed, AnswerFromLibrary, random_tensor, random_weights, without
 from course_staff.sandbox.inside.plain import NotPlain, TooLarge, encode, encode_failure
 
 HELPERS = {"random_tensor": random_tensor, "random_weights": random_weights}  # names of every expression
@@ -55,6 +55,8 @@ def _compute(expression: str, names: dict, *, seed: int, number: int, closed: Se
         return encode_failure("large")
     except AnswerFromLibrary:
         return encode_failure("library")
+    except AnswerFailed as error:  # in words for a student; here the kind of error tells more
+        return encode_failure("error", error.__cause__)
     except BaseException as error:
         return encode_failure("error", error)
 

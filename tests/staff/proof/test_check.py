@@ -49,6 +49,7 @@ with without("course_lib.images.rescale"):
     ### BEGIN HIDDEN TESTS
     assert double(-3) == -6, "look at negative numbers"
     ### END HIDDEN TESTS
+    ### EXEMPT: a tiny course
 
 # %% tags=["experiment"]
 raise RuntimeError("an experiment is skipped when grading")
@@ -65,6 +66,7 @@ from course_lib.exercise import without
 
 with without("course_lib.images.rescale"):
     assert half(3) == 1.5, "half of three is one and a half"
+    ### EXEMPT: a tiny course
 
 # %% [markdown] nbgrader={"grade_id": "why", "solution": true, "points": 1}
 # Because.
@@ -339,6 +341,75 @@ def test_proven_graders_pass(course, capsys):
     assert "[double] squares: AssertionError: look at negative numbers" in told
     assert "[half] calls_the_library: AnswerFromLibrary" in told
     assert re.search(r"\d\.\d{3} s  half_test\n", told), "how long the cells of the solution run"
+
+
+EXEMPT = "    ### EXEMPT: a tiny course\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (EXEMPT, "", "exercise double: no hidden value"),
+        (EXEMPT, "    ### EXEMPT:\n", "exercise double: `### EXEMPT: reason` says why"),
+        (EXEMPT, EXEMPT + "    ### HIDDEN VALUE: double(rng.normal())\n", "exercise double: `### EXEMPT: reason` says"),
+        (EXEMPT, EXEMPT + 31 * "    assert True, 'x'\n", "double_test: a student sees at most 30 lines"),
+        (EXEMPT, EXEMPT + f"    assert True, '{'x' * 100}'\n", "double_test: lines of at most 100 characters"),
+    ],
+)
+def test_an_author_is_told_what_a_test_cell_lacks(course, capsys, old, new, says):
+    path = course / "solutions" / "lab90_tiny.py"
+    path.write_text(path.read_text().replace(old, new, 1))
+    assert checking.check(course) == 1
+    assert says in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "def expected(x):\n    return x + x\n\n",
+        "factor = 2\n\ndef expected(x):\n    return factor * x\n\n",
+        "expected = lambda x: x * 2\n\n",
+        "def helper(x):\n    return x\n\ndef expected(x):\n    return helper(x) + helper(x)\n\n",
+    ],
+)
+def test_a_test_must_not_give_the_answer_away(course, capsys, definition):
+    path = course / "solutions" / "lab90_tiny.py"
+    path.write_text(path.read_text().replace("with without", definition + "with without", 1))
+    assert checking.check(course) == 1
+    assert "[double] pastes_expected: expected 0 points in double_test, got 2.5" in capsys.readouterr().out
+
+
+def test_a_helper_that_is_no_answer_may_stand_in_a_test(course, capsys):
+    path = course / "solutions" / "lab90_tiny.py"
+    helper = "class Watched(float):\n    pass\n\ndef twice(call):\n    return [call(1), call(2)]\n\n"
+    path.write_text(path.read_text().replace("with without", helper + "with without", 1))
+    assert checking.check(course) == 0
+    assert "10 wrong answers" in capsys.readouterr().out, "the two definitions were tried"
+
+
+def test_hidden_definitions_are_not_given_away(course, capsys):
+    path = course / "solutions" / "lab90_tiny.py"
+    hidden = "    def expected(x):\n        return 2 * x\n    assert double(-3)"
+    path.write_text(path.read_text().replace("    assert double(-3)", hidden, 1))
+    assert checking.check(course) == 0
+
+
+def test_what_stands_for_authors_is_not_released_and_a_test_is_collapsed(course):
+    assert building.build(course) == 0
+    for folder in ("labs", "solutions"):
+        notebook = nbformat.read(course / folder / "lab90_tiny" / "lab90_tiny.ipynb", as_version=4)
+        cells = {cell.id: cell for cell in notebook.cells}
+        assert ("EXEMPT" in cells["double_test"].source) == (folder == "solutions")
+        assert cells["double_test"].metadata["jupyter"] == {"source_hidden": True}
+        assert cells["double_test"].metadata["cellView"] == "form"
+        assert "jupyter" not in cells["double"].metadata
+
+
+def test_an_error_that_no_student_understands_is_refused(course, capsys):
+    path = course / "solutions" / "lab90_tiny.wrong.py"
+    path.write_text(path.read_text() + "\n# %% [half] stops\n# Stops.\ndef half(x):\n    raise ValueError('odd')\n")
+    assert checking.check(course) == 1
+    assert "translation.py does not know what to say" in capsys.readouterr().out
 
 
 def test_the_proof_fails_where_a_grader_is_weak(course, capsys):
