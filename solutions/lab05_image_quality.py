@@ -674,7 +674,7 @@ def perceptual_slopes(rng):
 
 ### END HIDDEN TESTS
 one, two = torch.from_numpy(np.random.default_rng(5).uniform(-0.2, 1.2, (2, 2, 1, 9, 6)))
-cases = [  # target; the loss, its gradient times the prediction; what to look at
+seen, cases = [], [  # target; the loss, its gradient times the prediction; what to look at
     (one, 0, 0, "equal images: are the features in evaluation mode, without dropout?"),
     (two, 0.946983, 0.857466, "squares, their mean in each layer, the sum of these; no clipping"),
     (one.flip(-1), 0.428211, -0.064283, "another target: nothing is kept from call to call"),
@@ -684,23 +684,26 @@ with without("course_lib.losses.PerceptualLoss"):
         def forward(self, image):
             maps = seen.append(image.detach()) or super().forward(image)
             return [maps, maps[..., :2] ** 2]
-    eyes, seen = Eyes(nn.Conv2d(3, 2, 3, bias=False), nn.Tanh(), nn.Dropout(0.5)).double(), []
+    eyes = Eyes(nn.Conv2d(3, 2, 3, bias=False), nn.Tanh(), nn.Dropout(0.5)).double()
     eyes[0].weight.data = torch.linspace(-0.1, 0.15, 54).reshape(2, 3, 3, 3).double()
     loss = PerceptualLoss(eyes)
     assert not any(p.requires_grad for p in loss.parameters()), "freeze: .requires_grad_(False)"
     for target, expected, slope, hint in cases:
         mine = [one.clone().requires_grad_(), target.clone().requires_grad_()]
         value, means = loss(*mine), np.round(seen[0].mean((0, 2, 3)).numpy() if seen else 0, 3)
-        assert np.allclose(means, [0.16, 0.3, 0.52], atol=9e-3), f"MEAN? STD? The means were {means}"
+        assert np.allclose(means, [0.16, 0.3, 0.52], atol=9e-3), (
+            f"the features saw channels of mean {means}, not 0.16, 0.30, 0.52: (image - MEAN) / STD"
+        )
         assert torch.is_tensor(value) and value.shape == (), f"return one tensor, got {value!r}"
         assert value.requires_grad, "no gradient: it passes through the frozen features"
         assert abs(value.item() - expected) < 1e-5, f"{hint}: expected {expected}, got {value:.6f}"
-        assert all(map(torch.equal, mine, (one, target))), "your answer changes its images"
         value.backward()
         assert mine[0].grad is not None and mine[1].grad is None, "gradient to the prediction alone"
-        got = (mine[0].grad * one).sum()
-        assert abs(got - slope) < 1e-5, f"gradient {got:.6f}, not {slope}: is a layer detached?"
+        assert abs((mine[0].grad * one).sum() - slope) < 1e-5, "another gradient: a layer detached?"
     ### BEGIN HIDDEN TESTS
+    mine = one.clone(), two.clone()
+    loss(*mine)
+    assert all(map(torch.equal, mine, (one, two))), "your answer changes its images: -=, clamp_()"
     more = PerceptualLoss(MoreEyes())
     assert not any(p.requires_grad for p in more.parameters()), "freeze all parameters, not some"
     with torch.no_grad():
