@@ -282,7 +282,8 @@ figure
 # Now the filters. A wavelet transform writes an image as one small, coarse picture and many **details**. Edges make a few large
 # details; noise makes many small ones. So pull every detail towards zero by a fixed amount: small ones vanish, large ones survive.
 #
-# **Goal.** `soft_threshold(values, threshold)` for a numpy array of any shape (of whole numbers, too): each value comes closer to 0 by `threshold`, and stops at 0.
+# **Goal.** `soft_threshold(values, threshold)` for a numpy array of any shape (of whole numbers, too): each value
+# comes closer to 0 by `threshold`, and stops at 0.
 #
 # **Steps.** Take the absolute value, subtract the threshold, let nothing fall below 0, give the sign back.
 #

@@ -486,7 +486,8 @@ viz.noise_slider(
 # **Steps.**
 # 1. In `__init__`: keep the data range, `self.data_range = data_range`. Then the window of exercise 2 as a tensor `(1, 1, 11, 11)`, kept by `self.register_buffer("window", …)`: a
 #    buffer moves to the GPU with the module, but is no parameter.
-# 2. In `forward`: the local mean is `nn.functional.conv2d(image, self.window)`. No padding: only whole windows count. Nothing is clipped.
+# 2. In `forward`: the local mean is `nn.functional.conv2d(image, self.window)`. No padding: only whole windows
+#    count. Nothing is clipped.
 # 3. The formula, and `1 - ` its mean. Do not cut it off at 0 or 1: SSIM can be negative, and where a value is cut off there is no gradient.
 #
 # **Example.** Equal images give 0. `x` = 0.5 against `y` = 0.6 everywhere gives 1 − 0.984 = 0.016.
