@@ -192,6 +192,22 @@ for layer in self.residual:
 """)
 
 
+# %% [OriginalBlock] gradients_in_training_only
+# Switches gradients off in evaluation mode, to save memory: whoever asks for them there gets none.
+edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
+with torch.set_grad_enabled(self.training):
+            return torch.relu(self.shortcut(x) + self.residual(x))
+""")
+
+
+# %% [OriginalBlock] seeds_in_init
+# Seeds PyTorch for everybody: all blocks of a network start alike.
+edit("super().__init__()", """
+super().__init__()
+        torch.manual_seed(0)
+""")
+
+
 # %% [PreActivationBlock] calls_the_library
 # Uses the block that the exercise builds.
 class PreActivationBlock(nn.Module):
@@ -307,6 +323,20 @@ edit("self.residual(x)", "0.9 * self.residual(x)")
 # %% [PreActivationBlock] leaky
 # Lets a little of what is negative pass.
 edit("nn.BatchNorm2d(outputs), nn.ReLU()", "nn.BatchNorm2d(outputs), nn.LeakyReLU(0.01)")
+
+
+# %% [PreActivationBlock] clips_x
+# Keeps x in a usual range before F, "so that nothing explodes".
+edit("self.residual(x)", "self.residual(x.clamp(-10, 10))")
+
+
+# %% [PreActivationBlock] norm_called_twice
+# Looks at BN(x) once more in training mode: the running mean moves twice.
+edit("return self", """
+if self.training:
+            self.residual[0](x)
+        return self
+""")
 
 
 # %% [SkipStep] calls_the_library
@@ -426,6 +456,16 @@ edit("self.up(code)", "nn.functional.pad(self.up(code), (0, 1, 0, 1))")
 # %% [SkipStep] no_relu
 # Leaves the ReLU to the next step, which has none in front.
 edit("torch.relu(self.norm(self.up(code)) + skip)", "self.norm(self.up(code)) + skip")
+
+
+# %% [SkipStep] skip_of_the_first_image
+# Adds the first image's skip to all images.
+edit("+ skip)", "+ skip[:1])")
+
+
+# %% [SkipStep] code_detached
+# The encoder learns from the skip alone.
+edit("self.up(code)", "self.up(code.detach())")
 
 
 # %% [draw_code] calls_the_library
@@ -601,6 +641,16 @@ half = torch.randn(len(mean), (mean[0].numel() + 1) // 2, generator=generator)
 edit("mean + torch.exp(log_variance / 2) * draw", "mean.add_(torch.exp(log_variance / 2) * draw)")
 
 
+# %% [draw_code] half_precision
+# Draws in half precision, to save memory: only a few thousand different numbers come out.
+edit("generator=generator)", "generator=generator).half().float()")
+
+
+# %% [draw_code] softplus_for_s
+# Makes s positive by softplus, as other networks do, where the encoder answers with log s².
+edit("torch.exp(log_variance / 2)", "nn.functional.softplus(log_variance)")
+
+
 # %% [thesis_loss] calls_the_library
 # Calls the loss that the exercise builds.
 def thesis_loss(model, prediction, target, ssim, l2):
@@ -723,6 +773,14 @@ model.train()
 """)
 
 
+# %% [thesis_loss] unfreezes
+# Makes all parameters learn again, so that the penalty has its gradient.
+edit("dissimilarity =", """
+model.requires_grad_(True)
+    dissimilarity =
+""")
+
+
 # %% [paired_t] calls_the_library
 # Calls the function that the exercise builds.
 def paired_t(first, second):
@@ -826,6 +884,19 @@ edit("d.mean()", "np.median(d)")
 # %% [paired_t] rounds_to_a_table
 # Rounds to the digits of a table: small p become 0.
 edit("return t, 2 * stats.t.sf(abs(t), len(d) - 1)", "return round(t, 4), round(2 * stats.t.sf(abs(t), len(d) - 1), 4)")
+
+
+# %% [paired_t] outliers_left_out
+# Leaves out what lies more than two standard deviations away.
+edit("d = first - second", """
+d = first - second
+    d = d[abs(d - d.mean()) <= 2 * d.std(ddof=1)]
+""")
+
+
+# %% [paired_t] p_with_a_floor
+# Reports no p below 0.0001, as tables do.
+edit("2 * stats.t.sf(abs(t), len(d) - 1)", "max(1e-4, 2 * stats.t.sf(abs(t), len(d) - 1))")
 
 
 # %% [paired_t] calls_scipys_other_copy
