@@ -423,8 +423,8 @@ with torch.random.fork_rng(), without("course_lib.models.attention_unet.DecoderB
         random_weights(step, rng).train(training)
         x = (4 * random_tensor(rng, 3, below, high, wide) - 2).requires_grad_()
         across = (4 * random_tensor(rng, 3, here, 2 * high, 2 * wide) - 2).requires_grad_()
-        message = where + "a new step adds across as it is: F is 0, the last conv is"
-        assert torch.allclose(new(x, across) - new(x, 0 * across), across, atol=1e-5), message
+        message = where + "the last conv starts at 0: a new step adds across as it is"
+        assert torch.allclose(new(x, 1 * across) - new(x, 0 * across), across, atol=1e-5), message
         output = step(*(given := [x * 1, across * 1]))
         assert all(map(torch.equal, given, [x, across])), where + "the step has changed its input"
         loss = output.sin().sum() + 0 * (x.sum() + across.sum())  # any function of the output
@@ -441,6 +441,7 @@ with torch.random.fork_rng(), without("course_lib.models.attention_unet.DecoderB
         assert all(map(torch.equal, before, gates[0].parameters())), (
             f"{where}: the step has changed the attention's weights: only the last convolution is 0"
         )
+        assert gates[0].training, f"{where}: leave the mode of the attention as it is"
         own = [one for one in steps[0].modules() if isinstance(one, nn.Conv2d)]
         own = [one for one in own if one is not gates[0].mix]
         silent = sorted(bool(one.weight.any() or one.bias.any()) for one in own)
@@ -506,7 +507,7 @@ from course_lib.exercise import random_tensor, random_weights, without
 def judged(rng, count, scale, *shape):
     """The loss of `count` stages, and the gradients of the prediction and of the stages."""
     layers = nn.Conv2d(3, 5, 3), nn.Conv2d(5, 4, 1), nn.Conv2d(4, 5, 3), nn.Conv2d(5, 2, 1)
-    stages = [nn.Sequential(layer, nn.Tanh()).double() for layer in layers[:count]]
+    stages = [nn.Sequential(layer, nn.LeakyReLU(0.1)).double() for layer in layers[:count]]
     random_weights(nn.ModuleList(stages), rng)
     prediction = (3 * random_tensor(rng, *shape).double() - 1).requires_grad_()
     target = prediction.detach() + scale * (random_tensor(rng, *shape) - 0.5)
@@ -538,9 +539,9 @@ with without("course_lib.losses.PerceptualLoss"):
         assert np.shape(loss) == (), f"return one number, got the shape {np.shape(loss)}"
         assert all(map(torch.equal, given, [prediction, target])), "you have changed an image"
         message = f"{len(stages)} piece(s): expected {right}, got {float(loss):.6g}: of each piece"
-        assert abs(float(loss) - right) < 1e-4 * right, message + " the mean of squares, unclipped"
+        assert abs(float(loss) - right) < 1e-4 * right, message + " the mean square; clip nothing"
         (slope,) = torch.autograd.grad(loss + 0 * given[0].sum(), given[:1])
-        message = f"1000 times the gradient should have mean, spread, last {pull}, detach nothing"
+        message = f"1000 times the gradient should have mean, spread, last {pull}: detach nothing"
         assert np.allclose(few(1000 * slope), pull, rtol=1e-3, atol=1e-2), message
     ### BEGIN HIDDEN TESTS
     same = float(perceptual_loss(target, target.clone(), pieces))
@@ -609,9 +610,9 @@ def swept(rng, error, levels, seed, *shape):
 bright = torch.tensor([0.2, 0.6, 0.9]).reshape(3, 1, 1, 1)
 images = random_tensor(np.random.default_rng(6), 3, 1, 50, 40) * bright
 levels, right, seen = [0.1, 0.05, 0.3, 0.2], [30.0921, 15.6331, 14.0139], []
-scripted = lambda noisy: seen.append(noisy.detach().clone()) or 1.7 * images - 0.1
-with without("course_lib.evaluation.sweep", "course_lib.evaluation.compare",
-             "course_lib.metrics.psnr", "course_lib.metrics.mse"):
+scripted = lambda noisy: seen.append(noisy.detach().clone()) or 1.7 * images[: len(noisy)] - 0.1
+with torch.enable_grad(), without("course_lib.evaluation.sweep", "course_lib.evaluation.compare",
+                                  "course_lib.metrics.psnr", "course_lib.metrics.mse"):
     state, before = torch.get_rng_state(), images.clone()
     flat = noise_sweep(lambda noisy: 0.8 * images + 0.1, 0.8 * images, [0.2, 0.4], 0)
     assert isinstance(flat, np.ndarray), f"return a numpy array, not a {type(flat).__name__}"
@@ -622,28 +623,28 @@ with without("course_lib.evaluation.sweep", "course_lib.evaluation.compare",
     assert torch.equal(state, torch.get_rng_state()), "hand a torch.Generator to torch.randn"
     shapes = [tuple(one.shape) for one in seen]
     assert shapes == [(3, 1, 50, 40)] * 4, f"denoise all images, once a level: it saw {shapes}"
-    message = f"expected {right} dB at all 4 levels, got {found}: clip the answer to [0, 1],"
+    message = f"expected {right} dB at all 4 levels, got {found}: clip the answer to [0, 1]"
     right = [right] * 4
-    assert found.shape == (4, 3) and np.allclose(found, right, atol=1e-3), message + " each image alone"
+    assert found.shape == (4, 3) and np.allclose(found, right, atol=1e-3), message
     patterns = [(one - images) / level for one, level in zip(seen, levels, strict=True)]
     off = max(float((one - patterns[0]).abs().max()) for one in patterns)
     assert off < 1e-3, f"noise / level is off by {off:.3g} between levels: draw once, clip nothing"
     numbers = patterns[0].flatten()  # 6000: mean good to 0.013, deviation to 0.01
-    assert abs(numbers.mean()) < 0.07 and abs(numbers.std() - 1) < 0.05, "the pattern is from N(0, 1)"
+    assert abs(numbers.mean()) < 0.07 > abs(numbers.std() - 1), "the pattern is from N(0, 1)"
     noise_sweep(scripted, images, [0.1], 8)
     assert not torch.allclose(seen[-1], seen[0]), "another seed gives another pattern: use `seed`"
     ### BEGIN HIDDEN TESTS
+    assert torch.is_grad_enabled(), "the function should leave gradients switched on"
+    assert numbers.abs().max() > 3.2, "the noise holds nothing beyond 3.2: clip no draw"
     fourth = float((numbers**4).mean())  # 3 for N(0, 1), 1.8 for uniform noise; good to 0.13
     assert abs(fourth - 3) < 0.8, f"the noise should have a fourth moment of 3, got {fourth:.2f}"
     likeness = torch.corrcoef(patterns[0].flatten(1)) - torch.eye(3)  # by chance below 0.1
     assert likeness.abs().max() < 0.2, "the images of a batch have the same noise: use images.shape"
-    generators = np.random.get_state()[1].tolist(), torch.is_grad_enabled()  # noqa: NPY002
     again = noise_sweep(lambda noisy: noisy, images[:1], np.array([0.1]), 7)
     assert again.shape == (1, 1), f"one level, one image: expected (1, 1), got {again.shape}"
-    now = np.random.get_state()[1].tolist(), torch.is_grad_enabled()  # noqa: NPY002
-    assert now == generators, "the function should leave numpy's random state and gradients alone"
     ### END HIDDEN TESTS
-### HIDDEN VALUE: [swept(rng, 1e-5, [0.1, 0.02], 3, 2, 1, 7, 5), swept(rng, 0.3, [1], 4, 3, 1, 6, 9)]
+### HIDDEN VALUE: [swept(rng, 1e-5, [0.2, 0.1], 3, 2, 1, 45, 31)]
+### HIDDEN VALUE: [swept(rng, 0.3, [1], 4, 1, 1, 6, 9)]
 print("noise_sweep: right")
 
 # %% [markdown]

@@ -627,6 +627,19 @@ for layer in (self.conv1, self.conv2):
 edit(", nn.init.zeros_(self.conv2.bias)", "")
 
 
+# %% [DecoderStep] copies_the_attention
+# Keeps a copy of the attention: whoever handed it in looks at another one.
+edit("self.attention = attention", """
+import copy
+        self.attention = copy.deepcopy(attention)
+""")
+
+
+# %% [DecoderStep] attention_in_evaluation_mode
+# Switches the attention to evaluation for good, as one does with what is pretrained.
+edit("self.attention = attention", "self.attention = attention.eval()")
+
+
 # %% [perceptual_loss] calls_the_library
 # Calls the loss that the exercise builds.
 def perceptual_loss(prediction, target, stages):
@@ -745,6 +758,11 @@ edit("MEAN[:", "MEAN.flip(0)[:")
 edit("DEVIATION[:", "DEVIATION.flip(0)[:")
 
 
+# %% [perceptual_loss] loss_with_a_ceiling
+# Caps the loss, "so that nothing explodes": beyond the ceiling it has no gradient.
+edit("return total", "return total.clamp(max=100)")
+
+
 # %% [noise_sweep] calls_the_library
 # Lets the library sweep.
 def noise_sweep(denoise, images, levels, seed):
@@ -830,6 +848,19 @@ edit("torch.randn(images.shape,", "torch.randn(images.shape[1:],")
 edit("scores = []", """
 pattern = (pattern - pattern.mean()) / pattern.std()
     scores = []
+""")
+
+
+# %% [noise_sweep] pattern_clipped
+# Cuts the pattern at three deviations.
+edit("manual_seed(seed))", "manual_seed(seed)).clamp(-3, 3)")
+
+
+# %% [noise_sweep] gradients_off_for_good
+# Switches gradients off, and never on again: the next training learns nothing.
+edit("scores = []", """
+scores = []
+    torch.set_grad_enabled(False)
 """)
 
 
