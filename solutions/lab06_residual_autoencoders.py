@@ -71,7 +71,8 @@ from course_lib.data import brains
 # | F | conv 3×3 with the stride - BN - ReLU - conv 3×3 - BN |
 # | shortcut | `x` itself, if the stride is 1 and `inputs == outputs`; else a 1×1 convolution with the stride, without BN |
 #
-# **Steps.** Make the layers in `__init__` (`nn.Conv2d` with bias, `padding=1` for 3×3; `nn.BatchNorm2d`). In `forward`: both ways, the sum, the ReLU.
+# **Steps.** Make the layers in `__init__` (`nn.Conv2d` with bias, `padding=1` for 3×3; `nn.BatchNorm2d`, whose `momentum` and `eps`
+# stay as PyTorch has them: Keras's momentum counts the other way). In `forward`: both ways, the sum, the ReLU.
 #
 # **Example.** If F is 0 everywhere, the block answers `ReLU(shortcut(x))`: `[-1, 2]` becomes `[0, 2]`. `OriginalBlock(4, 6, 2)` has
 # 4·6·9 + 6 + 6·6·9 + 6 + 4·6 + 6 + 4·6 = 606 parameters, the last 24 for the two BNs.
@@ -100,94 +101,89 @@ class OriginalBlock(nn.Module):
 
 
 # %% nbgrader={"grade_id": "OriginalBlock_test", "points": 2}
-import copy
-import itertools
+from course_lib.exercise import random_tensor, random_weights, without
 
-from course_lib.exercise import without
-
-
-def parts(block):
-    """The 3×3 convolutions, the 1×1 convolutions and the BNs of a block, found by what they are, not by their names."""
-    convolutions = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
-    norms = [layer for layer in block.modules() if isinstance(layer, nn.BatchNorm2d)]
-    return [layer for layer in convolutions if layer.kernel_size == (3, 3)], [layer for layer in convolutions if layer.kernel_size == (1, 1)], norms
+### BEGIN HIDDEN TESTS
 
 
-def normal(y, norm, training_mode):
-    mean, variance = (y.mean((0, 2, 3)), y.var((0, 2, 3), correction=0)) if training_mode else (norm.running_mean, norm.running_var)
-    mean, variance, scale, shift = (values.reshape(1, -1, 1, 1) for values in (mean, variance, norm.weight, norm.bias))
-    return (y - mean) / (variance + 1e-5).sqrt() * scale + shift
+def seen(rng, inputs, outputs, stride):
+    """In both modes, of huge and tiny inputs: output, gradients, what the BNs remember."""
+    block, found = random_weights(OriginalBlock(inputs, outputs, stride), rng).double(), []
+    for training, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
+        x = (scale * (random_tensor(rng, 2, inputs, 9, 8).double() - 0.5)).requires_grad_()
+        block.train(training).zero_grad()
+        output = block(x * 1)
+        output.sin().sum().backward()
+        slopes = sorted(float(values.grad.abs().sum()) for values in block.parameters())
+        memory = sorted(float(values.abs().sum()) for values in block.buffers() if values.ndim)
+        found.append([output, x.grad, slopes, memory])
+    return found
 
 
-def by_hand(x, stride, first, second, small, norms, training_mode):
-    """The block, step by step, from the weights of its layers."""
-    y = nn.functional.conv2d(x, first.weight, first.bias, stride, padding=1)
-    y = nn.functional.conv2d(normal(y, norms[0], training_mode).clamp(min=0), second.weight, second.bias, padding=1)
-    short = nn.functional.conv2d(x, small[0].weight, small[0].bias, stride) if small else x
-    return (short + normal(y, norms[1], training_mode)).clamp(min=0)
-
-
-generator, tests = torch.Generator().manual_seed(1), []
-with without("course_lib.models.residual_blocks.OriginalBlock", "course_lib.models.residual_blocks.PreActivationBlock"), torch.random.fork_rng():
-    torch.manual_seed(0)
-    for inputs, outputs, stride, size in [(5, 5, 1, (6, 9)), (4, 6, 1, (5, 7)), (6, 4, 1, (5, 7)), (5, 5, 2, (8, 7)), (4, 6, 2, (9, 12)), (4, 6, 3, (10, 8))]:
-        where, fits = f"OriginalBlock({inputs}, {outputs}, {stride})", stride == 1 and inputs == outputs
-        block = OriginalBlock(inputs, outputs, stride)
-        large, small, norms = parts(block)
-        assert len(large) == 2, f"{where}: expected two nn.Conv2d of 3×3, got {len(large)}: PyTorch finds layers in attributes and in nn.Sequential, not in a plain list"
-        assert len(norms) == 2, f"{where}: expected two nn.BatchNorm2d, one after each 3×3 convolution, and none in the shortcut; got {len(norms)}"
-        assert len(small) == (not fits), f"{where}: got {len(small)} convolutions of 1×1, expected {'none: x fits as it is' if fits else 'one, for the shortcut: x does not fit'}"
-        wanted = [(outputs, inputs, 3, 3), (outputs, outputs, 3, 3), *[(outputs,)] * 6, *([] if fits else [(outputs, inputs, 1, 1), (outputs,)])]
-        shapes = [tuple(parameter.shape) for parameter in block.parameters()]
-        assert sorted(shapes) == sorted(wanted), f"{where}: the parameters should have the shapes {sorted(wanted)}, got {sorted(shapes)}: look at channels and biases"
+### END HIDDEN TESTS
+CASES = [  # inputs, outputs, stride, H, W, training, size; mean, spread, last of output and slope
+    (5, 5, 1, 6, 9, False, 480, [0.50674, 0.82549, 1.0792], [0.18865, 0.60983, 0.13182]),
+    (4, 6, 1, 7, 5, True, 606, [0.85816, 1.3553, 0.46871], [0.057269, 1.1527, 0.56947]),
+    (5, 5, 2, 8, 7, True, 510, [0.68518, 1.1422, 0.0], [-0.0086, 0.47377, -0.12401]),
+    (6, 4, 3, 10, 8, False, 412, [1.8969, 2.3043, 1.2008], [0.00058209, 0.50713, 0.11567]),
+]
+few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
+with torch.random.fork_rng(), without("course_lib.models.residual_blocks.OriginalBlock",
+                                      "course_lib.models.residual_blocks.PreActivationBlock"):
+    for inputs, outputs, stride, high, wide, training, size, *right in CASES:
+        block, rng = OriginalBlock(inputs, outputs, stride), np.random.default_rng(1)
+        where = f"OriginalBlock({inputs}, {outputs}, {stride}), training={training}: "
+        assert (found := sum(values.numel() for values in block.parameters())) == size, where + (
+            f"expected {size} parameters, got {found}: two 3×3 convolutions, BNs after them, a 1×1"
+            " one where x does not fit; all with bias. PyTorch finds no layer in a plain list"
+        )
+        random_weights(block, rng).train(training)
+        x = (4 * random_tensor(rng, 3, inputs, high, wide) - 2).requires_grad_()
+        output = block(given := x * 1)
+        assert torch.equal(given, x), where + "the block has changed x: no in-place ReLU or +="
+        (slope,) = torch.autograd.grad(output.sin().sum() + 0 * x.sum(), x)  # of any function
+        for many, wanted, what in (
+            (output.detach(), right[0], "ReLU(shortcut(x) + F(x)), F = conv-BN-ReLU-conv-BN, has"),
+            (slope, right[1], "the gradient of x (no detach(), no_grad() or .data) has"),
+        ):
+            message = f"{where}{what} mean, spread, last {wanted}, yours has {few(many)}"
+            assert np.allclose(few(many), wanted, rtol=1e-3, atol=1e-3), message
+    ### BEGIN HIDDEN TESTS
+    blocks = [OriginalBlock(4, 6, 2) for _ in range(2)]
+    weights = [next(one for one in block.parameters() if one.ndim > 1) for block in blocks]
+    assert not torch.equal(*weights), "two new blocks should have different weights: seed nothing"
+    for shape in [(5, 5, 1), (4, 6, 1), (6, 4, 1), (5, 5, 2), (4, 6, 2), (4, 6, 3)]:
+        where, block = f"OriginalBlock{shape}", OriginalBlock(*shape)
+        kinds = [type(layer).__name__ for layer in block.modules()]
+        for kind, number in (("Conv2d", 2 + (shape not in [(5, 5, 1)])), ("BatchNorm2d", 2)):
+            message = f"{where}: expected {number} nn.{kind}, got {kinds.count(kind)}"
+            assert kinds.count(kind) == number, message
+        norms = [layer for layer in block.modules() if isinstance(layer, nn.BatchNorm2d)]
+        numbers = [(norm.momentum, norm.eps) for norm in norms]
+        message = f"{where}: leave momentum and eps of nn.BatchNorm2d as they are, got {numbers}"
+        assert numbers == [(0.1, 1e-5)] * 2, message
         with torch.no_grad():
-            for layer in large:  # F = 0
-                layer.weight.zero_()
-                layer.bias.zero_()
-            x = torch.randn(3, inputs, *size, generator=generator)
-            short = nn.functional.conv2d(x, small[0].weight, small[0].bias, stride) if small else x
-            message = "with the 3×3 convolutions at 0, F is 0, and the block should answer ReLU(shortcut(x)): look at the shortcut and at the last ReLU"
-            tests.append((where, message, copy.deepcopy(block).eval(), x, [short.clamp(min=0)], [None]))
-            for training_mode in (False, True):
-                for value in block.state_dict().values():
-                    if value.ndim:
-                        value.copy_(torch.randn(value.shape, generator=generator) * (0.3 if value.ndim == 4 else 0.5))
-                for norm in norms:
-                    norm.running_var.copy_(norm.running_var.abs() + 0.3)
-                x = torch.randn(3, inputs, *size, generator=generator).requires_grad_()
-                with torch.enable_grad():
-                    answers = [
-                        by_hand(x, stride, first, second, small, order, training_mode)
-                        for first, second in itertools.permutations(large)
-                        if first.in_channels == inputs and second.in_channels == outputs
-                        for order in itertools.permutations(norms)  # whichever was made first
-                    ]
-                    slopes = [torch.autograd.grad(answer.sin().sum(), [x, *block.parameters()]) for answer in answers]
-                x, answers = x.detach(), [answer.detach() for answer in answers]
-                message = f"with random weights, in {'training' if training_mode else 'evaluation'} mode, the numbers differ from ReLU(shortcut(x) + F(x)), F = conv(stride)-BN-ReLU-conv-BN"
-                tests.append((where, message, copy.deepcopy(block).train(training_mode), x, answers, slopes))
-    del by_hand, normal  # the answer must not lean on them
-    for where, message, block, x, answers, slopes in tests:
-        source, norms = x.clone().requires_grad_(), parts(block)[2]
-        means, input_of_block = [norm.running_mean.clone() for norm in norms], source * 1
-        output = block(input_of_block)
-        assert torch.equal(x, input_of_block.detach()) and input_of_block._version == 0, f"{where}: the block has changed its input: no in-place ReLU or += on x"
-        assert output.shape == answers[0].shape, f"{where}: {tuple(x.shape)} should become {tuple(answers[0].shape)}, got {tuple(output.shape)}"
-        assert output.min() >= 0, f"{where}: the answer holds {float(output.min()):.3f}, but a ReLU after the sum leaves nothing below 0"
-        fitting = [slope for answer, slope in zip(answers, slopes, strict=True) if torch.allclose(output, answer, atol=1e-4)]
-        assert fitting, f"{where}: {message}"
-        assert output.requires_grad, f"{where}: the output has no gradient: no detach() or no_grad() in forward"
-        output.sin().sum().backward()  # any function of all numbers would do
-        idle = [name for name, parameter in block.named_parameters() if parameter.grad is None]
-        assert source.grad is not None and not idle, f"{where}: no gradient reaches {idle or 'x'}"
-        if fitting[0] is not None:
-            found = [source.grad, *(parameter.grad for parameter in block.parameters())]
-            right = any(all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(found, slope, strict=True)) for slope in fitting)
-            assert right, f"{where}: the numbers are right, but the gradients are not: a detach(), no_grad() or .data stops one of the two ways from x to the sum"
-            if block.training:
-                moved = all(not torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, means, strict=True))
-                assert moved, f"{where}: in training mode each BN should move its running mean: call the layer, as in self.norm(y), not nn.functional.batch_norm without it"
-    ### HIDDEN VALUE: [random_weights(OriginalBlock(*shape), rng)(random_tensor(rng, 2, shape[0], 9, 8) - 0.5) for shape in ((5, 5, 1), (4, 6, 2))]
+            for values in block.parameters():
+                values.zero_()
+            x = torch.tensor([-1.0, 2.0]).expand(2, shape[0], 7, 2).contiguous()
+            output = block.eval()(x)
+        assert torch.equal(output, x.clamp(min=0) if shape == (5, 5, 1) else 0 * output), (
+            f"{where}: with all weights at 0 F is 0, and the block should answer"
+            " ReLU(shortcut(x)): look at the shortcut and at the last ReLU"
+        )
+        random_weights(block, np.random.default_rng(2)).train()
+        state, means = torch.get_rng_state(), [norm.running_mean.clone() for norm in norms]
+        block(random_tensor(np.random.default_rng(3), 3, shape[0], 9, 8)).sin().sum().backward()
+        assert not any(map(torch.equal, means, (norm.running_mean for norm in norms))), (
+            f"{where}: in training mode each BN should move its running mean:"
+            " call the layer, as in self.norm(y)"
+        )
+        idle = [label for label, values in block.named_parameters() if values.grad is None]
+        assert not idle, f"{where}: no gradient reaches {idle}"
+        assert block.training and norms[0].training, f"{where}: forward should not change the mode"
+        assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [seen(rng, *sizes) for sizes in ((5, 5, 1), (6, 4, 1), (5, 5, 2), (4, 6, 3))]
 print("OriginalBlock: right")
 
 # %% [markdown]
@@ -199,7 +195,7 @@ print("OriginalBlock: right")
 # **Goal.** A module `PreActivationBlock(inputs, outputs, stride)`: `shortcut(x) + F(x)`, with F = BN - ReLU - conv 3×3 with the stride -
 # BN - ReLU - conv 3×3. The shortcut is that of exercise 1.
 #
-# **Steps.** As in exercise 1. The first BN sees the input: how many channels has it?
+# **Steps.** As in exercise 1, BNs too. The first BN sees the input: how many channels has it?
 #
 # **Example.** If F is 0 everywhere, the block answers `shortcut(x)`: `[-1, 2]` stays `[-1, 2]`. `PreActivationBlock(4, 6, 2)` has 602 parameters: four
 # fewer than the original, as its first BN has 4 channels, not 6.
@@ -229,96 +225,89 @@ class PreActivationBlock(nn.Module):
 
 
 # %% nbgrader={"grade_id": "PreActivationBlock_test", "points": 2}
-import copy
-import itertools
+from course_lib.exercise import random_tensor, random_weights, without
 
-from course_lib.exercise import without
-
-
-def parts(block):
-    """The 3×3 convolutions, the 1×1 convolutions and the BNs of a block, found by what they are, not by their names."""
-    convolutions = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
-    norms = [layer for layer in block.modules() if isinstance(layer, nn.BatchNorm2d)]
-    return [layer for layer in convolutions if layer.kernel_size == (3, 3)], [layer for layer in convolutions if layer.kernel_size == (1, 1)], norms
+### BEGIN HIDDEN TESTS
 
 
-def normal(y, norm, training_mode):
-    mean, variance = (y.mean((0, 2, 3)), y.var((0, 2, 3), correction=0)) if training_mode else (norm.running_mean, norm.running_var)
-    mean, variance, scale, shift = (values.reshape(1, -1, 1, 1) for values in (mean, variance, norm.weight, norm.bias))
-    return (y - mean) / (variance + 1e-5).sqrt() * scale + shift
+def seen(rng, inputs, outputs, stride):
+    """In both modes, of huge and tiny inputs: output, gradients, what the BNs remember."""
+    block, found = random_weights(PreActivationBlock(inputs, outputs, stride), rng).double(), []
+    for training, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
+        x = (scale * (random_tensor(rng, 2, inputs, 9, 8).double() - 0.5)).requires_grad_()
+        block.train(training).zero_grad()
+        output = block(x * 1)
+        output.sin().sum().backward()
+        slopes = sorted(float(values.grad.abs().sum()) for values in block.parameters())
+        memory = sorted(float(values.abs().sum()) for values in block.buffers() if values.ndim)
+        found.append([output, x.grad, slopes, memory])
+    return found
 
 
-def by_hand(x, stride, first, second, small, norms, training_mode):
-    """The block, step by step, from the weights of its layers."""
-    y = nn.functional.conv2d(normal(x, norms[0], training_mode).clamp(min=0), first.weight, first.bias, stride, padding=1)
-    y = nn.functional.conv2d(normal(y, norms[1], training_mode).clamp(min=0), second.weight, second.bias, padding=1)
-    return y + (nn.functional.conv2d(x, small[0].weight, small[0].bias, stride) if small else x)
-
-
-generator, tests = torch.Generator().manual_seed(2), []
-with without("course_lib.models.residual_blocks.OriginalBlock", "course_lib.models.residual_blocks.PreActivationBlock"), torch.random.fork_rng():
-    torch.manual_seed(0)
-    for inputs, outputs, stride, size in [(5, 5, 1, (6, 9)), (4, 6, 1, (5, 7)), (6, 4, 1, (5, 7)), (5, 5, 2, (8, 7)), (4, 6, 2, (9, 12)), (4, 6, 3, (10, 8))]:
-        where, fits = f"PreActivationBlock({inputs}, {outputs}, {stride})", stride == 1 and inputs == outputs
-        block = PreActivationBlock(inputs, outputs, stride)
-        large, small, norms = parts(block)
-        assert len(large) == 2, f"{where}: expected two nn.Conv2d of 3×3, got {len(large)}: PyTorch finds layers in attributes and in nn.Sequential, not in a plain list"
-        assert len(norms) == 2, f"{where}: expected two nn.BatchNorm2d, one before each 3×3 convolution, and none in the shortcut; got {len(norms)}"
-        channels = [norm.num_features for norm in norms]
-        assert sorted(channels) == sorted([inputs, outputs]), f"{where}: the BNs have {channels} channels, expected {inputs} and {outputs}: each stands before its convolution, and the first one sees x"
-        assert len(small) == (not fits), f"{where}: got {len(small)} convolutions of 1×1, expected {'none: x fits as it is' if fits else 'one, for the shortcut: x does not fit'}"
-        wanted = [(outputs, inputs, 3, 3), (outputs, outputs, 3, 3), *[(inputs,)] * 2, *[(outputs,)] * 4, *([] if fits else [(outputs, inputs, 1, 1), (outputs,)])]
-        shapes = [tuple(parameter.shape) for parameter in block.parameters()]
-        assert sorted(shapes) == sorted(wanted), f"{where}: the parameters should have the shapes {sorted(wanted)}, got {sorted(shapes)}: look at channels and biases"
+### END HIDDEN TESTS
+CASES = [  # inputs, outputs, stride, H, W, training, size; mean, spread, last of output and slope
+    (5, 5, 1, 6, 9, False, 480, [-0.19508, 1.2726, 1.0798], [0.35978, 0.66409, 1.515]),
+    (4, 6, 1, 7, 5, True, 602, [0.15984, 2.2037, 0.60283], [0.093648, 1.5722, 0.17171]),
+    (5, 5, 2, 8, 7, True, 510, [-0.41936, 1.628, -1.7419], [-0.045909, 0.65697, 0.028239]),
+    (6, 4, 3, 10, 8, False, 416, [0.64973, 1.9212, 0.39871], [-0.035326, 0.49627, -0.10791]),
+]
+few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
+with torch.random.fork_rng(), without("course_lib.models.residual_blocks.OriginalBlock",
+                                      "course_lib.models.residual_blocks.PreActivationBlock"):
+    for inputs, outputs, stride, high, wide, training, size, *right in CASES:
+        block, rng = PreActivationBlock(inputs, outputs, stride), np.random.default_rng(1)
+        where = f"PreActivationBlock({inputs}, {outputs}, {stride}), training={training}: "
+        assert (found := sum(values.numel() for values in block.parameters())) == size, where + (
+            f"expected {size} parameters, got {found}: two 3×3 convolutions, BNs before them, a 1×1"
+            " one where x does not fit; all with bias. PyTorch finds no layer in a plain list"
+        )
+        random_weights(block, rng).train(training)
+        x = (4 * random_tensor(rng, 3, inputs, high, wide) - 2).requires_grad_()
+        output = block(given := x * 1)
+        assert torch.equal(given, x), where + "the block has changed x: no in-place ReLU or +="
+        (slope,) = torch.autograd.grad(output.sin().sum() + 0 * x.sum(), x)  # of any function
+        for many, wanted, what in (
+            (output.detach(), right[0], "shortcut(x) + F(x), F = BN-ReLU-conv-BN-ReLU-conv, has"),
+            (slope, right[1], "the gradient of x (no detach(), no_grad() or .data) has"),
+        ):
+            message = f"{where}{what} mean, spread, last {wanted}, yours has {few(many)}"
+            assert np.allclose(few(many), wanted, rtol=1e-3, atol=1e-3), message
+    ### BEGIN HIDDEN TESTS
+    blocks = [PreActivationBlock(4, 6, 2) for _ in range(2)]
+    weights = [next(one for one in block.parameters() if one.ndim > 1) for block in blocks]
+    assert not torch.equal(*weights), "two new blocks should have different weights: seed nothing"
+    for shape in [(5, 5, 1), (4, 6, 1), (6, 4, 1), (5, 5, 2), (4, 6, 2), (4, 6, 3)]:
+        where, block = f"PreActivationBlock{shape}", PreActivationBlock(*shape)
+        kinds = [type(layer).__name__ for layer in block.modules()]
+        for kind, number in (("Conv2d", 2 + (shape not in [(5, 5, 1)])), ("BatchNorm2d", 2)):
+            message = f"{where}: expected {number} nn.{kind}, got {kinds.count(kind)}"
+            assert kinds.count(kind) == number, message
+        norms = [layer for layer in block.modules() if isinstance(layer, nn.BatchNorm2d)]
+        numbers = [(norm.momentum, norm.eps) for norm in norms]
+        message = f"{where}: leave momentum and eps of nn.BatchNorm2d as they are, got {numbers}"
+        assert numbers == [(0.1, 1e-5)] * 2, message
         with torch.no_grad():
-            for value in block.state_dict().values():
-                if value.ndim:
-                    value.copy_(torch.randn(value.shape, generator=generator) * (0.3 if value.ndim == 4 else 0.5))
-            for norm in norms:
-                norm.running_var.copy_(norm.running_var.abs() + 0.3)
-            silent = copy.deepcopy(block).eval()
-            for layer in parts(silent)[0]:  # F = 0
-                layer.weight.zero_()
-                layer.bias.zero_()
-            x = torch.randn(3, inputs, *size, generator=generator)
-            short = nn.functional.conv2d(x, small[0].weight, small[0].bias, stride) if small else x
-            message = "with the 3×3 convolutions at 0, F is 0, and the block should answer shortcut(x): the shortcut starts at x itself, before BN and ReLU, and nothing is done to the sum"
-            tests.append((where, message, silent, x, [short], [None]))
-            for training_mode in (False, True):
-                x = torch.randn(3, inputs, *size, generator=generator).requires_grad_()
-                with torch.enable_grad():
-                    answers = [
-                        by_hand(x, stride, first, second, small, order, training_mode)
-                        for first, second in itertools.permutations(large)
-                        if first.in_channels == inputs and second.in_channels == outputs
-                        for order in itertools.permutations(norms)  # whichever was made first
-                        if order[0].num_features == inputs and order[1].num_features == outputs
-                    ]
-                    slopes = [torch.autograd.grad(answer.sin().sum(), [x, *block.parameters()]) for answer in answers]
-                x, answers = x.detach(), [answer.detach() for answer in answers]
-                message = f"with random weights, in {'training' if training_mode else 'evaluation'} mode, the numbers differ from shortcut(x) + F(x), F = BN-ReLU-conv(stride)-BN-ReLU-conv"
-                tests.append((where, message, copy.deepcopy(block).train(training_mode), x, answers, slopes))
-    del by_hand, normal  # the answer must not lean on them
-    for where, message, block, x, answers, slopes in tests:
-        source, norms = x.clone().requires_grad_(), parts(block)[2]
-        means, input_of_block = [norm.running_mean.clone() for norm in norms], source * 1
-        output = block(input_of_block)
-        assert torch.equal(x, input_of_block.detach()) and input_of_block._version == 0, f"{where}: the block has changed its input: no in-place ReLU or += on x"
-        assert output.shape == answers[0].shape, f"{where}: {tuple(x.shape)} should become {tuple(answers[0].shape)}, got {tuple(output.shape)}"
-        fitting = [slope for answer, slope in zip(answers, slopes, strict=True) if torch.allclose(output, answer, atol=1e-4)]
-        assert fitting, f"{where}: {message}"
-        assert output.requires_grad, f"{where}: the output has no gradient: no detach() or no_grad() in forward"
-        output.sin().sum().backward()  # any function of all numbers would do
-        idle = [name for name, parameter in block.named_parameters() if parameter.grad is None]
-        assert source.grad is not None and not idle, f"{where}: no gradient reaches {idle or 'x'}"
-        if fitting[0] is not None:
-            found = [source.grad, *(parameter.grad for parameter in block.parameters())]
-            right = any(all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(found, slope, strict=True)) for slope in fitting)
-            assert right, f"{where}: the numbers are right, but the gradients are not: a detach(), no_grad() or .data stops one of the two ways from x to the sum"
-            if block.training:
-                moved = all(not torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, means, strict=True))
-                assert moved, f"{where}: in training mode each BN should move its running mean: call the layer, as in self.norm(y), not nn.functional.batch_norm without it"
-    ### HIDDEN VALUE: [random_weights(PreActivationBlock(*shape), rng)(random_tensor(rng, 2, shape[0], 9, 8) - 0.5) for shape in ((5, 5, 1), (4, 6, 2))]
+            for values in block.parameters():
+                values.zero_()
+            x = torch.tensor([-1.0, 2.0]).expand(2, shape[0], 7, 2).contiguous()
+            output = block.eval()(x)
+        assert torch.equal(output, x if shape == (5, 5, 1) else 0 * output), (
+            f"{where}: with all weights at 0 F is 0, and the block should answer"
+            " shortcut(x): it starts at x itself, and nothing is done to the sum"
+        )
+        random_weights(block, np.random.default_rng(2)).train()
+        state, means = torch.get_rng_state(), [norm.running_mean.clone() for norm in norms]
+        block(random_tensor(np.random.default_rng(3), 3, shape[0], 9, 8)).sin().sum().backward()
+        assert not any(map(torch.equal, means, (norm.running_mean for norm in norms))), (
+            f"{where}: in training mode each BN should move its running mean:"
+            " call the layer, as in self.norm(y)"
+        )
+        idle = [label for label, values in block.named_parameters() if values.grad is None]
+        assert not idle, f"{where}: no gradient reaches {idle}"
+        assert block.training and norms[0].training, f"{where}: forward should not change the mode"
+        assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [seen(rng, *sizes) for sizes in ((5, 5, 1), (6, 4, 1), (5, 5, 2), (4, 6, 3))]
 print("PreActivationBlock: right")
 
 # %% [markdown]
@@ -330,7 +319,7 @@ print("PreActivationBlock: right")
 # **Goal.** A module `SkipStep(inputs, outputs)`. `step(code, skip)` takes `code` `(N, inputs, H, W)` and `skip` `(N, outputs, 2·H, 2·W)`, the
 # encoder's output after its BN and before its ReLU. It returns `ReLU(BN(transposed convolution of code) + skip)`.
 #
-# **Steps.** `nn.ConvTranspose2d` with 3×3 and `stride=2`, then `nn.BatchNorm2d`. Choose `padding` and `output_padding` so that the
+# **Steps.** `nn.ConvTranspose2d` with 3×3 and `stride=2`, then `nn.BatchNorm2d`, as PyTorch has it. Choose `padding` and `output_padding` so that the
 # size doubles exactly. In `forward`: convolve, BN, add, ReLU.
 #
 # **Example.** For `code` of 5×7, the answer has 10×14 pixels. Where BN gives −3 and the skip is 2, it is `ReLU(−1) = 0`.
@@ -355,70 +344,82 @@ class SkipStep(nn.Module):
 
 
 # %% nbgrader={"grade_id": "SkipStep_test", "points": 2}
-import copy
+from course_lib.exercise import random_tensor, random_weights, without
 
-from course_lib.exercise import without
-
-
-def by_hand(code, skip, double, norm, training_mode):
-    """Zeros between the pixels, then a plain convolution with the kernel turned round; from the weights of the layers."""
-    spread = torch.zeros(*code.shape[:2], 2 * code.shape[2], 2 * code.shape[3])
-    spread[..., ::2, ::2] = code
-    y = nn.functional.conv2d(spread, double.weight.flip(2, 3).transpose(0, 1), double.bias, padding=1)
-    mean, variance = (y.mean((0, 2, 3)), y.var((0, 2, 3), correction=0)) if training_mode else (norm.running_mean, norm.running_var)
-    mean, variance, scale, shift = (values.reshape(1, -1, 1, 1) for values in (mean, variance, norm.weight, norm.bias))
-    return ((y - mean) / (variance + 1e-5).sqrt() * scale + shift + skip).clamp(min=0)
+### BEGIN HIDDEN TESTS
 
 
-generator, tests = torch.Generator().manual_seed(3), []
-with without("course_lib.models.residual_blocks.doubling", "course_lib.models.residual_blocks.up_block"), torch.random.fork_rng():
-    torch.manual_seed(0)
-    for inputs, outputs, size in [(6, 4, (5, 7)), (3, 3, (4, 1))]:
-        step = SkipStep(inputs, outputs)
-        doubles = [layer for layer in step.modules() if isinstance(layer, nn.ConvTranspose2d)]
-        norms = [layer for layer in step.modules() if isinstance(layer, nn.BatchNorm2d)]
-        shapes = [tuple(parameter.shape) for parameter in step.parameters()]
-        wanted = [(inputs, outputs, 3, 3), *[(outputs,)] * 3]
-        assert sorted(shapes) == sorted(wanted), (
-            f"SkipStep({inputs}, {outputs}): expected one transposed 3×3 convolution with bias and one BN, parameters of the shapes {sorted(wanted)}; got {sorted(shapes)}"
+def seen(rng, inputs, outputs):
+    """In both modes, of huge and tiny inputs: output, gradients, what the BN remembers."""
+    step, found = random_weights(SkipStep(inputs, outputs), rng).double(), []
+    for training, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
+        code, skip = (
+            (scale * (random_tensor(rng, 2, *shape).double() - 0.5)).requires_grad_()
+            for shape in ((inputs, 6, 5), (outputs, 12, 10))
         )
-        assert len(doubles) == len(norms) == 1, f"SkipStep({inputs}, {outputs}): expected one nn.ConvTranspose2d and one nn.BatchNorm2d"
-        assert norms[0].running_mean is not None, "the BN should keep a running mean and variance: nn.BatchNorm2d(outputs) does"
-        with torch.no_grad():
-            for training_mode in (False, True):
-                for value in step.state_dict().values():
-                    if value.ndim:
-                        value.copy_(0.5 * torch.randn(value.shape, generator=generator))
-                norms[0].running_var.copy_(norms[0].running_var.abs() + 0.3)
-                code = torch.randn(3, inputs, *size, generator=generator).requires_grad_()
-                skip = (2 * torch.randn(3, outputs, 2 * size[0], 2 * size[1], generator=generator)).requires_grad_()
-                with torch.enable_grad():
-                    answer = by_hand(code, skip, doubles[0], norms[0], training_mode)
-                    slopes = torch.autograd.grad(answer.sin().sum(), [code, skip, *step.parameters()])
-                tests.append((copy.deepcopy(step).train(training_mode), training_mode, code.detach(), skip.detach(), answer.detach(), slopes))
-    del by_hand  # the answer must not lean on it
-    for step, training_mode, *copies, answer, slopes in tests:
-        sources = [values.clone().requires_grad_() for values in copies]
-        code, skip = (source * 1 for source in sources)
+        step.train(training).zero_grad()
+        output = step(code * 1, skip * 1)
+        output.sin().sum().backward()
+        slopes = sorted(float(values.grad.abs().sum()) for values in step.parameters())
+        memory = sorted(float(values.abs().sum()) for values in step.buffers() if values.ndim)
+        found.append([output, code.grad, skip.grad, slopes, memory])
+    return found
+
+
+### END HIDDEN TESTS
+CASES = [  # inputs, outputs, H, W, training, size; mean, spread, last of output and two gradients
+    (6, 4, 5, 3, False, 228, [0.7826, 1.0338, 0], [0.0628, 0.8798, -1.6529], [0.1306, 0.5036, 0]),
+    (3, 3, 4, 1, True, 90, [0.7246, 0.8856, 0], [0.0575, 0.6518, -0.0780], [0.2117, 0.5011, 0]),
+]
+few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
+with torch.random.fork_rng(), without("course_lib.models.residual_blocks.doubling",
+                                      "course_lib.models.residual_blocks.up_block"):
+    for inputs, outputs, high, wide, training, size, *right in CASES:
+        step, rng = SkipStep(inputs, outputs), np.random.default_rng(1)
+        where = f"SkipStep({inputs}, {outputs}), training={training}, code {high}×{wide}: "
+        assert (found := sum(values.numel() for values in step.parameters())) == size, where + (
+            f"expected {size} parameters, got {found}: a transposed 3×3 convolution and a BN"
+        )
+        random_weights(step, rng).train(training)
+        code = (4 * random_tensor(rng, 3, inputs, high, wide) - 2).requires_grad_()
+        skip = (4 * random_tensor(rng, 3, outputs, 2 * high, 2 * wide) - 2).requires_grad_()
         try:
-            output = step(code, skip)
+            output = step(*(given := [code * 1, skip * 1]))
         except RuntimeError as error:
-            raise AssertionError(f"code of {tuple(code.shape[-2:])} pixels should become {tuple(skip.shape[-2:])}: look at padding and output_padding. PyTorch says: {error}") from None
-        assert torch.equal(copies[0], code.detach()) and torch.equal(copies[1], skip.detach()), "the step has changed its input: the encoder's output is still needed as it was"
-        assert output.shape == answer.shape, f"expected the shape of the skip, {tuple(skip.shape)}, got {tuple(output.shape)}: the skip is added, not joined as more channels"
-        assert output.min() >= 0, f"the answer holds {float(output.min()):.3f}, but a ReLU after the sum leaves nothing below 0"
-        assert torch.allclose(output, answer, atol=1e-4), (
-            f"in {'training' if training_mode else 'evaluation'} mode the numbers differ from ReLU(BN(transposed convolution) + skip):"
-            " BN before the sum, one ReLU after it, and nothing done to the skip"
+            raise AssertionError(f"{where}look at padding and output_padding: {error}") from None
+        assert all(map(torch.equal, given, [code, skip])), where + "the step has changed its input"
+        loss = output.sin().sum() + 0 * (code.sum() + skip.sum())  # any function of the output
+        found = output.detach(), *torch.autograd.grad(loss, (code, skip))
+        rule = "ReLU(BN(transposed conv) + skip)", "the gradient of code", "the gradient of skip"
+        for what, wanted, many in zip(rule, right, found, strict=True):
+            message = f"{where}{what} has mean, spread, last {wanted}, yours has {few(many)}"
+            assert np.allclose(few(many), wanted, rtol=1e-3, atol=1e-3), message
+    ### BEGIN HIDDEN TESTS
+    blocks = [SkipStep(4, 6) for _ in range(2)]
+    weights = [next(one for one in block.parameters() if one.ndim > 1) for block in blocks]
+    assert not torch.equal(*weights), "two new steps should have different weights: seed nothing"
+    for sizes in [(6, 4), (3, 3), (1, 2)]:
+        where, rng = f"SkipStep{sizes}", np.random.default_rng(2)
+        step = random_weights(SkipStep(*sizes), rng).train()
+        norms = [layer for layer in step.modules() if isinstance(layer, nn.BatchNorm2d)]
+        numbers = [(norm.momentum, norm.eps) for norm in norms]
+        message = f"{where}: leave momentum and eps of nn.BatchNorm2d as they are, got {numbers}"
+        assert numbers == [(0.1, 1e-5)], message
+        doubles = [layer for layer in step.modules() if isinstance(layer, nn.ConvTranspose2d)]
+        assert len(doubles) == 1, f"{where}: expected one nn.ConvTranspose2d, got {len(doubles)}"
+        code, skip = random_tensor(rng, 3, sizes[0], 6, 5), random_tensor(rng, 3, sizes[1], 12, 10)
+        state, mean = torch.get_rng_state(), norms[0].running_mean.clone()
+        step(code, skip - 0.5).sin().sum().backward()
+        assert not torch.equal(norms[0].running_mean, mean), (
+            f"{where}: in training mode the BN should move its running mean:"
+            " call the layer, as in self.norm(y)"
         )
-        assert output.requires_grad, "the output has no gradient: no detach() or no_grad() in forward"
-        output.sin().sum().backward()  # any function of all numbers would do
-        idle = [name for name, parameter in step.named_parameters() if parameter.grad is None]
-        assert all(source.grad is not None for source in sources) and not idle, f"no gradient reaches {idle or 'code or skip'}"
-        found = [values.grad for values in (*sources, *step.parameters())]
-        right = all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(found, slopes, strict=True))
-        assert right, "the numbers are right, but the gradients are not: no detach(), no_grad() or .data in forward"
-    ### HIDDEN VALUE: random_weights(SkipStep(4, 3), rng)(random_tensor(rng, 2, 4, 5, 6), random_tensor(rng, 2, 3, 10, 12) - 0.5)
+        idle = [label for label, values in step.named_parameters() if values.grad is None]
+        assert not idle, f"{where}: no gradient reaches {idle}"
+        assert step.training and norms[0].training, f"{where}: forward should not change the mode"
+        assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [seen(rng, *sizes) for sizes in ((4, 3), (3, 3), (2, 5))]
 print("SkipStep: right")
 
 # %% [markdown]
@@ -433,7 +434,7 @@ print("SkipStep: right")
 # 2. the KL divergence from N(0, 1) of each image's code, `(N,)`: the formula of the theory, **summed** over the code.
 #
 # **Steps.** Draw `n` from N(0, 1) with `torch.randn(shape, generator=generator)`: one number for each number of the code, in each
-# image. The code is `μ + s·n`. For KL, replace `s²` and `log s²` in the formula; sum over all axes but the first.
+# image. The code is `μ + s·n`; clamp and add nothing. For KL, replace `s²` and `log s²` in the formula; sum over all axes but the first.
 #
 # **Example.** μ = 1 and log s² = 0: KL is ½·(1 + 1 − 1 − 0) = 0.5. For μ = 0 and log s² = 0 it is 0.
 #
@@ -452,74 +453,75 @@ def draw_code(mean, log_variance, generator):
 
 
 # %% nbgrader={"grade_id": "draw_code_test", "points": 3}
-from course_lib.exercise import without
-
-z = np.linspace(-30, 30, 12001)
-
-
-def divergence_by_integration(mean, log_variance):
-    """∫ q log(q / p) dz with q = N(mean, exp(log_variance)) and p = N(0, 1), on a fine grid."""
-    log_q = -((z - mean) ** 2) / (2 * np.exp(log_variance)) - log_variance / 2
-    q = np.exp(log_q) / np.sqrt(2 * np.pi)
-    return (q * (log_q + z**2 / 2)).sum() * (z[1] - z[0])
+from course_lib.exercise import random_tensor, without
+### BEGIN HIDDEN TESTS
 
 
-rng = np.random.default_rng(4)
-means, log_variances = rng.normal(0, 1.5, (3, 2, 2, 3)), rng.uniform(-2.5, 2, (3, 2, 2, 3))
-pairs = zip(means.reshape(3, -1), log_variances.reshape(3, -1), strict=True)
-wanted = np.array([sum(map(divergence_by_integration, *pair)) for pair in pairs])
-del divergence_by_integration  # the answer must not lean on it
+def seen(rng, *shape):
+    """Divergence, gradients (of the code by what was drawn), and a code whose s is 0."""
+    mean = (6 * random_tensor(rng, *shape).double() - 3).requires_grad_()
+    logs = (26 * random_tensor(rng, *shape).double() - 20).requires_grad_()
+    code, divergence = draw_code(mean * 1, logs * 1, torch.Generator().manual_seed(0))
+    pull = torch.autograd.grad(divergence.sum(), (mean, logs), retain_graph=True)
+    moved, widened = torch.autograd.grad(code.sum(), (mean, logs))
+    still = draw_code(mean, logs * 0 - 200, torch.Generator().manual_seed(0))
+    return [divergence, *pull, moved, widened / (code - mean), *still]
 
-with without(
-    "course_lib.models.vae.reparameterise", "course_lib.losses.kl_divergence", "torch.distributions.kl.kl_divergence",
-    "torch.distributions.normal.Normal",
-):
-    generator, state = torch.Generator().manual_seed(5), torch.get_rng_state()
-    answer = draw_code(torch.tensor([[1.0], [0.0]]), torch.zeros(2, 1), generator)
-    assert isinstance(answer, (tuple, list)) and len(answer) == 2, f"return two things, the code and the divergence; got {type(answer).__name__}"
-    assert tuple(answer[1].shape) == (2,), f"the divergence should be one number an image, (2,), got the shape {tuple(answer[1].shape)}"
-    got = [round(float(value), 3) for value in answer[1]]
-    assert got == [0.5, 0], f"the examples should have the divergences 0.5 and 0, got {got}: ½·(μ² + s² − 1 − log s²)"
-    mean, log_variance = torch.from_numpy(means).float().requires_grad_(), torch.from_numpy(log_variances).float().requires_grad_()
-    code, divergence = draw_code(mean * 1, log_variance * 1, generator)
-    assert code.shape == mean.shape, f"the code should have the shape of the mean, {tuple(mean.shape)}, got {tuple(code.shape)}"
-    assert tuple(divergence.shape) == (3,), f"the divergence should be one number an image, (3,), got the shape {tuple(divergence.shape)}"
-    assert np.allclose(divergence.detach(), wanted, rtol=1e-3), (
-        f"expected divergences of {np.round(wanted, 3)} (by integration), got {np.round(divergence.detach().numpy(), 3)}:"
-        " s² is exp(log_variance), the ½ belongs to all four terms, and the sum runs over the whole code of an image"
-    )
-    inputs = torch.from_numpy(means).float(), torch.from_numpy(log_variances).float()
-    draw_code(*inputs, generator)
-    unchanged = torch.equal(inputs[0], mean.detach()) and torch.equal(inputs[1], log_variance.detach())
-    assert unchanged, "the function has changed its input: nothing in place, no exp_() or +="
-    assert code.requires_grad and divergence.requires_grad, "the answer has no gradient: no detach(), no_grad() or .item()"
-    (slope,) = torch.autograd.grad(code.sum(), mean, retain_graph=True, allow_unused=True)
-    (steep,) = torch.autograd.grad(code.sum(), log_variance, retain_graph=True, allow_unused=True)
-    assert slope is not None and torch.allclose(slope, torch.ones_like(mean)), "moving the mean by 1 should move the code by 1, but no such gradient comes back: mean + s·n, with n drawn from N(0, 1) beside the network"
-    assert steep is not None and torch.allclose(steep, (code - mean).detach() / 2, atol=1e-4), "the gradient for log_variance should be s·n / 2: s = exp(log_variance / 2), and nothing detached"
-    slopes = torch.autograd.grad(divergence.sum(), (mean, log_variance), allow_unused=True)
-    assert None not in slopes, "KL has no gradient for mean or log_variance: detach nothing"
-    assert torch.allclose(slopes[0], mean.detach(), atol=1e-4) and torch.allclose(slopes[1], (log_variance.exp() - 1).detach() / 2, atol=1e-4), "the gradients of KL should be μ and (s² − 1) / 2"
-    mean, log_variance = torch.full((4, 5, 4000), 2.0), torch.full((4, 5, 4000), 2 * float(np.log(0.5)))  # N(2, 0.5²)
-    code = draw_code(mean, log_variance, generator)[0]
-    n = (code - 2) / 0.5  # 80,000 numbers: their mean is good to 0.0035, their standard deviation to 0.0025, shares to 0.002
-    for what, rows in (("the images of a batch", n.flatten(1)), ("the numbers of a code", n.transpose(0, 1).flatten(1))):
-        strongest = float((torch.corrcoef(rows) - torch.eye(len(rows))).abs().max())
-        assert strongest < 0.1, f"{what} should have independent draws, but two of them are correlated by {strongest:.2f}: draw n in the shape of the mean"
-    assert abs(float(n.mean())) < 0.03, f"80,000 draws from N(2, 0.5²) should have the mean 2, got {float(code.mean()):.3f}"
-    assert abs(float(n.std()) - 1) < 0.03, f"80,000 draws from N(2, 0.5²) should have the standard deviation 0.5, got {float(code.std()):.3f}: log_variance is the logarithm of s², not of s, and not s itself"
-    share = float((n.abs() < 1).float().mean())
-    assert abs(share - 0.683) < 0.02, f"68.3 % of the draws should lie within one s of the mean, got {share:.1%}: n comes from a normal distribution (torch.randn, not torch.rand)"
-    far = float((n.abs() > 3).float().mean())  # 0.27 % of a normal distribution, good to 0.02 %
-    assert 0.0015 < far < 0.004, f"0.27 % of the draws should lie more than three s from the mean, got {far:.2%}: clip nothing"
-    again = draw_code(mean, log_variance, generator)[0]
-    assert not torch.equal(code, again), "two calls with one generator should draw different numbers: do not seed inside the function"
-    few = torch.stack([draw_code(torch.zeros(1, 2), torch.zeros(1, 2), generator)[0] for _ in range(400)])  # sd 1, good to 0.025
-    assert abs(float(few.std()) - 1) < 0.15, f"400 short codes from N(0, 1) should have the standard deviation 1, got {float(few.std()):.2f}: use n as it was drawn, and do not normalise it"
-    first, second = (draw_code(mean, log_variance, torch.Generator().manual_seed(6))[0] for _ in range(2))
-    assert torch.equal(first, second), "the same seed should give the same code: hand `generator` on"
-    assert torch.equal(state, torch.get_rng_state()), "you drew from the global generator: hand `generator` on to torch.randn"
-    ### HIDDEN VALUE: draw_code(4 * random_tensor(rng, 3, 2, 4) - 2, 4 * random_tensor(rng, 3, 2, 4) - 2, torch.Generator().manual_seed(0))[1]
+
+### END HIDDEN TESTS
+with without("course_lib.models.vae.reparameterise", "course_lib.losses.kl_divergence",
+             "torch.distributions.kl.kl_divergence", "torch.distributions.normal.Normal"):
+    mean = torch.tensor([[[0, -1.5], [2, 0.3]], [[1, 0], [0, 0]], [[0.5, -3], [-0.2, 1.2]]])
+    logs = torch.tensor([[[-8.0, 5], [1, -2]], [[0, 0], [0, 0]], [[3, -5], [0.4, -0.7]]])
+    given = [mean.requires_grad_() * 1, logs.requires_grad_() * 1]
+    draws, state = torch.Generator().manual_seed(5), torch.get_rng_state()
+    code, divergence = draw_code(*given, draws)
+    assert all(map(torch.equal, given, [mean, logs])), "the function has changed its input"
+    found, right = divergence.tolist(), [78.8036, 0.5, 15.5553]  # by integration
+    message = f"expected the divergences {right}, got {found}: look at the ½, the sum, s², log s²"
+    assert np.shape(found) == (3,) and np.allclose(found, right, rtol=1e-4), message
+    for what, many, slopes in (
+        ("code should have the gradients 1 and s·n / 2", code, (1 + 0 * mean, (code - mean) / 2)),
+        ("KL should have the gradients μ and (s² − 1) / 2", divergence, (mean, logs.expm1() / 2)),
+    ):
+        total = many.sum() + 0 * (mean + logs).sum()  # has a gradient in any case
+        found = torch.autograd.grad(total, (mean, logs), retain_graph=True)
+        message = f"the {what} for mean and log_variance: mean + s·n, nothing detached"
+        assert all(map(torch.allclose, found, slopes)), message
+    normal = torch.full((4, 5, 20000), 2.0), torch.full((4, 5, 20000), -1.3862944)  # N(2, 0.5²)
+    n = (draw_code(*normal, draws)[0] - 2) / 0.5  # 400,000 draws: their mean is good to 0.002
+    for what, found, right, far in (
+        ("mean", n.mean(), 0, 0.01), ("standard deviation", n.std(), 1, 0.01),
+        ("share beyond four s", (n.abs() > 4).float().mean(), 6.3e-5, 5e-5),  # good to 1.3e-5
+    ):
+        message = f"of 400,000 draws of n the {what} should be {right}, got {found:.4g}: n is"
+        assert abs(found - right) < far, message + " what torch.randn gives, and s the root of s²"
+    assert torch.equal(state, torch.get_rng_state()), "you drew without `generator`: hand it on"
+    ### BEGIN HIDDEN TESTS
+    assert code.shape == mean.shape, f"expected a code of {mean.shape}, got {code.shape}"
+    assert len(n.unique()) > 100_000, "draw n in single precision or better, and do not round it"
+    off = abs(float(n.mean())), abs(float(n.std()) - 1)
+    assert max(off) < 0.007, f"mean and standard deviation of n are off by {off}: stretch nothing"
+    share = float((n.abs() < 1).float().mean())  # good to 0.001
+    assert abs(share - 0.683) < 0.006, f"68.3 % of the draws should lie within s, got {share:.1%}"
+    for what, rows in (("images", n), ("numbers of a code", n.transpose(0, 1))):
+        strongest = float((torch.corrcoef(rows.flatten(1)) - torch.eye(len(rows))).abs().max())
+        message = f"two {what} have draws correlated by {strongest:.2f}: n has the mean's shape"
+        assert strongest < 0.05, message  # by chance 0.01
+    first, second = (draw_code(*normal, torch.Generator().manual_seed(6))[0] for _ in range(2))
+    assert torch.equal(first, second), "one seed should give one code: hand `generator` on"
+    first, second = (draw_code(*(one[:1, :1, :9] for one in normal), draws)[0] for _ in range(2))
+    assert not torch.equal(first, second), "two calls draw different numbers: seed nothing"
+    for shape in ((1, 2), (2, 1), (2, 2, 1, 1)):  # 1000 calls: figures good to 0.03
+        calls = [draw_code(torch.zeros(shape), torch.zeros(shape), draws)[0] for _ in range(1000)]
+        few = torch.stack(calls).flatten(1).T  # a row for each number of a code
+        rows = torch.cat([few[:, :-1], few[:, 1:]])  # one call, and the next
+        assert (rows.std(1) - 1).abs().max() < 0.15, "do not normalise n in each call"
+        likeness = (torch.corrcoef(rows) - torch.eye(len(rows))).abs().max()
+        assert likeness < 0.2, "each number of each code, in each call, has a draw of its own"
+    assert torch.is_grad_enabled(), "the function should leave gradients switched on"
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [seen(rng, *shape) for shape in ((3, 2, 4), (1, 5), (4, 2, 3, 1), (2, 1))]
 print("draw_code: right")
 
 # %% [markdown]
@@ -532,8 +534,10 @@ print("draw_code: right")
 #
 # **Steps.**
 # 1. `ssim(prediction, target)` gives one SSIM for each image, `(N,)`. From it the mean DSSIM.
-# 2. The sum of the squares of all **kernels** of `model`: the parameters with two axes or more. Biases, and BN's scale and shift, have one axis;
-#    they are not punished.
+# 2. The sum of the squares of all **kernels** of `model`: the parameters with two axes or more, in blocks too, frozen ones too, whatever
+#    the layer. Biases, and BN's scale and shift, have one axis; they are not punished.
+#
+# The function only computes: weights, gradients and the mode of `model` stay as they are.
 #
 # **Example.** SSIMs 0.9 and −0.2: the DSSIMs are 0.05 and 0.6, their mean 0.325. Kernels 2 and −3, and `l2` = 0.01: 0.325 + 0.01 · (4 + 9) = 0.455.
 #
@@ -551,51 +555,74 @@ def thesis_loss(model, prediction, target, ssim, l2):
 
 
 # %% nbgrader={"grade_id": "thesis_loss_test", "points": 2}
-from course_lib.exercise import without
+from course_lib.exercise import random_tensor, random_weights, without
 
-with without("course_lib.losses.DSSIMLoss", "course_lib.losses.SSIMLoss", "course_lib.metrics.dssim", "course_lib.metrics.ssim"), torch.random.fork_rng():
-    torch.manual_seed(0)
-    prediction, target, seen = torch.tensor([0.9, -0.2]), torch.tensor([7.0, 8.0]), []
+### BEGIN HIDDEN TESTS
 
-    def scripted(x, y):
-        """An SSIM that is the prediction itself; it writes down what it was shown."""
-        seen.append((x, y))
+
+def pulled(rng, l2, count):
+    """The loss and its gradients, in double precision: SSIMs from −2 to 1, one layer frozen."""
+    block = nn.Sequential(nn.ConvTranspose2d(3, 2, 2), nn.Bilinear(2, 2, 1), nn.Conv3d(1, 1, 2))
+    model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), block, nn.Linear(3, 2, bias=False))
+    random_weights(model, rng).double()[2][0].requires_grad_(False)
+    prediction, target = (2 * random_tensor(rng, count).double() - 1 for _ in range(2))
+    learning = [values for values in model.parameters() if values.requires_grad]
+    learning.append(prediction.requires_grad_())
+    loss = thesis_loss(model, prediction, target, lambda x, y: x - y**2, l2)
+    zero = 0 * sum(values.sum() for values in learning)
+    return [loss, *torch.autograd.grad(loss + zero, learning)]
+
+
+### END HIDDEN TESTS
+scores, target = torch.tensor([0.9, -0.2], requires_grad=True), torch.tensor([7.0, 8.0])
+two = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+block = nn.Sequential(nn.ConvTranspose2d(3, 2, 2), nn.PReLU(2), nn.Conv1d(1, 2, 3))
+deep = nn.Sequential(nn.Embedding(2, 2), nn.BatchNorm2d(3), block, nn.Conv3d(1, 1, 2))
+deep[0].weight.requires_grad_(False)  # a frozen layer
+with without("course_lib.losses.DSSIMLoss", "course_lib.losses.SSIMLoss",
+             "course_lib.metrics.dssim", "course_lib.metrics.ssim"):
+    def scripted(x, y):  # an SSIM that is the prediction itself
+        assert x is scores and y is target, "call ssim(prediction, target), in this order"
         return x * 1.0
-
-    two = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
-    with torch.no_grad():
-        for parameter, value in zip(two.parameters(), (2.0, 5.0, -3.0, 7.0), strict=True):  # kernel, bias, kernel, bias
-            parameter.fill_(value)
-    value = thesis_loss(two, prediction, target, scripted, 0)
-    assert np.shape(value) == (), f"return one number, got the shape {tuple(np.shape(value))}"
-    assert seen and seen[0][0] is prediction and seen[0][1] is target, "call ssim(prediction, target), in this order"
-    value = float(torch.as_tensor(value).detach())
-    assert abs(value - 0.325) < 1e-5, f"SSIMs 0.9 and −0.2, no penalty: expected 0.325, got {value:.4f}: (1 − SSIM) / 2, the mean over the images, nothing clipped"
-    value = float(torch.as_tensor(thesis_loss(two, prediction, target, scripted, 0.01)).detach())
-    assert abs(value - 0.455) < 1e-5, f"the example should give 0.455, got {value:.4f}: 0.01 times the sum of the squared kernels, 4 + 9. No root, no ½, no biases (5 and 7)"
-    inner = nn.Sequential(nn.ConvTranspose2d(3, 2, 2), nn.PReLU(2))  # a network within the network, as a block is
-    network = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), inner, nn.Conv2d(2, 2, 1, bias=False))
-    kernels = [network[0].weight, inner[0].weight, network[3].weight]
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.uniform_(-2, 2)
-    squares = sum(w * w for kernel in kernels for w in kernel.detach().double().flatten().tolist())
-    before = [kernel.detach().clone() for kernel in kernels]
-    five = torch.tensor([0.5, 0.7, 0.1, 0.9, 0.3], requires_grad=True)
-    value = torch.as_tensor(thesis_loss(network, five, five.detach(), scripted, 0.02))
-    assert abs(float(value.detach()) - (0.25 + 0.02 * squares)) < 1e-4, (
-        f"five images, three kernels: expected {0.25 + 0.02 * squares:.4f}, got {float(value.detach()):.4f}."
-        " The sum runs over every kernel, transposed convolutions, 1×1, and those inside a block too, but not over biases, BN or PReLU, which have one axis"
-    )
-    assert value.requires_grad, "the loss has no gradient: no .item(), float() or detach()"
-    value.backward()
-    assert all(map(torch.equal, before, kernels)), "the function has changed the weights: the optimiser moves them, the loss only counts them"
-    assert five.grad is not None and torch.allclose(five.grad, torch.full((5,), -0.1)), "the gradient for each of five SSIMs should be −½ / 5"
-    for kernel in kernels:
-        assert kernel.grad is not None and torch.allclose(kernel.grad, 0.04 * kernel.detach(), atol=1e-5), "the gradient for each kernel should be 2 · l2 · w: take no .data, .item() or detach()"
-    idle = [parameter for parameter in network.parameters() if parameter.ndim < 2 and parameter.grad is not None and parameter.grad.any()]
-    assert not idle, "biases and BN should not be punished: only parameters with two axes or more"
-    ### HIDDEN VALUE: thesis_loss(random_weights(nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ConvTranspose2d(3, 2, 2)), rng), random_tensor(rng, 5), random_tensor(rng, 5), lambda x, y: x - y**2, rng.uniform(0.01, 0.1))
+    for model, values, l2, right, hint in (
+        (two, (2, 5, -3, 7), 0, 0.325, "no penalty: the mean of (1 − SSIM) / 2, nothing clipped"),
+        (two, (2, 5, -3, 7), 0.01, 0.455, "the example: the squares of 2 and −3, no bias"),
+        (deep, np.arange(1, 11) / 10, 0.02, 0.591, "all kernels: in blocks, frozen, 2 to 5 axes"),
+    ):
+        learning = [scores, *(one for one in model.parameters() if one.requires_grad)]
+        for parameter, value in zip(model.parameters(), values, strict=True):
+            nn.init.constant_(parameter, value)
+        loss = thesis_loss(model, scores, target, scripted, l2)
+        assert np.shape(loss) == (), f"return one number, got the shape {np.shape(loss)}"
+        assert abs(float(loss) - right) < 1e-5, f"{hint}: expected {right}, got {float(loss):.5f}"
+        slopes = torch.autograd.grad(loss + 0 * sum(one.sum() for one in learning), learning)
+        for one, slope in zip(learning, slopes, strict=True):
+            wanted = -0.25 if one is scores else 2 * l2 * one.detach() * (one.ndim > 1)
+            message = f"{hint}: the gradient should be {wanted}, not {slope}: detach nothing"
+            assert torch.allclose(slope, wanted + 0 * one), message
+    ### BEGIN HIDDEN TESTS
+    one = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Dropout())
+    random_weights(one, np.random.default_rng(8))
+    for training in (False, True):
+        one.train(training)
+        one[0].bias.requires_grad_(training)
+        for values in one.parameters():
+            values.grad = torch.ones_like(values)
+        before = [values.detach().clone() for values in one.state_dict().values()]
+        state = torch.get_rng_state()
+        loss = thesis_loss(one, scores, target, scripted, 0.1)
+        assert all(map(torch.equal, before, one.state_dict().values())), (
+            "the function has changed the weights: the optimiser moves them, the loss counts them"
+        )
+        kept = [values.grad is not None and values.grad.eq(1).all() for values in one.parameters()]
+        assert all(kept), (
+            "the function has changed gradients: the training step clears them and calls backward()"
+        )
+        left = one.training, one[2].training, one[0].bias.requires_grad
+        assert left == (training,) * 3, "the function should leave the model's mode as it is"
+        assert torch.equal(state, torch.get_rng_state()), "the function should draw nothing"
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [pulled(rng, l2, count) for l2, count in ((rng.uniform(0.01, 0.1), 5), (0, 1))]
 print("thesis_loss: right")
 
 # %% [markdown]
@@ -633,56 +660,35 @@ def paired_t(first, second):
 
 
 # %% nbgrader={"grade_id": "paired_t_test", "points": 3}
-import copy
-import math
-
 from course_lib.exercise import without
-
 
 rng = np.random.default_rng(7)
 hard = rng.normal(30, 6, 14)  # images differ by 6 dB, the methods by less than 1
-cases = {
-    "three images": (np.array([3.0, 5, 7]), np.array([2.0, 3, 4])),
-    "fourteen images, the second method is better": (hard + rng.normal(0, 0.4, 14), hard + 0.3 + rng.normal(0, 0.4, 14)),
-    "fourteen images, hardly a difference": (hard + rng.normal(0, 0.4, 14), hard + 0.03 + rng.normal(0, 0.4, 14)),
-    "two methods that have nothing in common": (rng.normal(1, 2, 9), rng.normal(0, 1, 9)),
-    "five images, two of them alike for both methods": (np.array([4.0, 6, 3, 9, 8]), np.array([4.0, 5, 3, 7, 9])),
-}
-cases["the second case with both methods exchanged"] = cases["fourteen images, the second method is better"][::-1]
-copies, answers = copy.deepcopy(cases), {}
-
-with without(
-    "course_lib.evaluation.paired_test", "course_lib.evaluation.paired_tests", "scipy.stats.ttest_rel", "scipy.stats.ttest_1samp", "scipy.stats.ttest_ind",
-    "scipy.stats.ttest_ind_from_stats", "scipy.stats.mstats.ttest_rel", "scipy.stats.mstats.ttest_1samp", "scipy.stats.mstats.ttest_ind",
-):
-    for name, pair in cases.items():
-        answers[name] = paired_t(*pair)
-
-
-def t_and_p(first, second):
-    """Sum by sum, and p by integrating the density of t."""
-    d = [a - b for a, b in zip(first.tolist(), second.tolist(), strict=True)]
-    n, mean = len(d), sum(d) / len(d)
-    t = mean / math.sqrt(sum((x - mean) ** 2 for x in d) / (n - 1) / n)
-    scale = math.exp(math.lgamma(n / 2) - math.lgamma((n - 1) / 2)) / math.sqrt((n - 1) * math.pi)
-    x = np.linspace(0, abs(t), 20001)
-    density = scale * (1 + x**2 / (n - 1)) ** (-n / 2)
-    return t, 1 - 2 * float(((density[1:] + density[:-1]) / 2).sum() * (x[1] - x[0]))
-
-
-for name, (first, second) in copies.items():
-    answer = answers[name]
-    assert np.shape(answer) == (2,), f"return two numbers, (t, p); got {answer!r}"
-    unchanged = np.array_equal(cases[name][0], first) and np.array_equal(cases[name][1], second)
-    assert unchanged, "the function has changed its input: no sorting or -= in place"
-    (t, p), (right_t, right_p) = answer, t_and_p(first, second)
-    assert abs(t - right_t) < 1e-6 * max(1, abs(right_t)), (
-        f"{name}: expected t = {right_t:.4f}, got {t:.4f}: the differences image by image, first − second, none left out;"
-        " their mean, divided by their standard deviation (ddof=1) over √n"
-    )
-    assert abs(p - right_p) < 1e-6, f"{name}: t is right, but expected p = {right_p:.5f}, got {p:.5f}: two-sided, of |t|, with n − 1 = {len(first) - 1} degrees of freedom"
-del t_and_p, answers  # an answer must not lean on them when the cell runs again
-### HIDDEN VALUE: paired_t(rng.normal(30.4, 1, 9), rng.normal(30, 1, 9))
+one, two, three = hard + rng.normal([[0], [0.3], [0.03]], 0.4, (3, 14))
+ties = np.array([4.0, 6, 3, 9, 8]), np.array([4.0, 5, 3, 7, 9])
+CASES = [  # what, first, second, t, p
+    ("three images", np.array([3.0, 5, 7]), np.array([2.0, 3, 4]), 3.4641016, 0.0741799),
+    ("fourteen images, the second method is better", one, two, -4.286481, 0.0008851779),
+    ("fourteen images, both methods exchanged", two, one, 4.286481, 0.0008851779),
+    ("fourteen images, hardly a difference", one, three, -2.3491528, 0.03528175),
+    ("two images", one[:2], three[:2], 2.8873543, 0.2122545),
+    ("five images, two of them alike for both methods", *ties, 0.7844645, 0.4766207),
+    ("very small numbers", 1e-9 * one, 1e-9 * two, -4.286481, 0.0008851779),
+]
+with without("course_lib.evaluation.paired_test", "course_lib.evaluation.paired_tests",
+             "scipy.stats.ttest_rel", "scipy.stats.ttest_1samp", "scipy.stats.ttest_ind",
+             "scipy.stats.ttest_ind_from_stats", "scipy.stats.mstats.ttest_rel",
+             "scipy.stats.mstats.ttest_1samp", "scipy.stats.mstats.ttest_ind"):
+    for what, first, second, right_t, right_p in CASES:
+        answer = paired_t(*(given := [first.copy(), second.copy()]))
+        assert np.shape(answer) == (2,), f"return two numbers, (t, p); got {answer!r}"
+        assert np.array_equal(given, [first, second]), "the function has changed its input"
+        message = f"{what}: expected t = {right_t:.5g}, got {answer[0]:.5g}: d = first − second"
+        assert np.isclose(answer[0], right_t, rtol=1e-6), message + ", ddof=1, √n"
+        message = f"{what}: t is right, expected p = {right_p:.5g}, got {answer[1]:.5g}: two-sided"
+        assert np.isclose(answer[1], right_p, rtol=1e-5), message + ", n − 1 degrees"
+### HIDDEN VALUE: [paired_t(rng.normal(30 + n / 50, 1, n), rng.normal(30, 1, n)) for n in (2, 9, 45, 200)]
+### HIDDEN VALUE: paired_t(*(rng.normal(0.1, 1, (2, 12)) * 10 ** rng.uniform(-9, 9)))
 print("paired_t: right")
 
 # %% [markdown]

@@ -1,4 +1,14 @@
 # Named wrong answers of lab 06: each is a real misconception and loses just its exercise. See CONTRIBUTING.md.
+#
+# What the tests of each exercise look at:
+# OriginalBlock, PreActivationBlock: six shapes of block; tall images, odd sides; negative, large and tiny numbers; both
+#   modes; the gradients of x and of every weight; what the BNs remember; x, the mode and the random state left alone
+# SkipStep: the same, with two inputs; one column, tall codes
+# draw_code: log s² from -20 to 6, s = 0; 2 to 4 axes, one image; double precision; gradients through both answers; few
+#   and many draws: tails, normalised, mirrored or used twice; generator and random state; input left alone
+# thesis_loss: kernels with 2 to 5 axes, in blocks, frozen; SSIM below 0; one image; gradients; weights, old gradients and
+#   the mode left alone
+# paired_t: 2 to 200 images; ties, both signs, tiny and huge numbers; input left alone
 
 # %% [OriginalBlock] calls_the_library
 # Uses the block that the exercise builds.
@@ -15,260 +25,115 @@ class OriginalBlock(nn.Module):
 
 # %% [OriginalBlock] relu_before_the_addition
 # Rectifies F, and then adds: the residual can only add, never take away.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return self.shortcut(x) + self.residual(x)
+edit("torch.relu(self.shortcut(x) + self.residual(x))", "self.shortcut(x) + torch.relu(self.residual(x))")
 
 
 # %% [OriginalBlock] no_relu_after_the_sum
 # Forgets the last ReLU.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return self.shortcut(x) + self.residual(x)
+edit("torch.relu(self.shortcut(x) + self.residual(x))", "self.shortcut(x) + self.residual(x)")
 
 
 # %% [OriginalBlock] relu_before_and_after
 # Rectifies F, and the sum once more.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.residual(x))
+edit("+ self.residual(x)", "+ torch.relu(self.residual(x))")
 
 
 # %% [OriginalBlock] shortcut_missing
 # Two convolutions after each other: no sum where x would fit.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = None if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        short = 0 if self.shortcut is None else self.shortcut(x)
-        return torch.relu(short + self.residual(x))
+edit("nn.Identity() if fits", "None if fits")
+edit("self.shortcut(x) + self.residual(x)", "self.residual(x) + (0 if self.shortcut is None else self.shortcut(x))")
 
 
 # %% [OriginalBlock] bn_in_the_shortcut
 # Puts a BN behind the 1×1 convolution, as torchvision's ResNet does.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.residual(x))
+edit("nn.Conv2d(inputs, outputs, 1, stride)", """
+nn.Sequential(
+            nn.Conv2d(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+""")
 
 
 # %% [OriginalBlock] bn_after_the_addition
 # Normalises the sum, not F: then nothing passes as it was.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.first = nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU())
-        self.second, self.norm = nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs)
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return torch.relu(self.norm(self.shortcut(x) + self.second(self.first(x))))
+edit("nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),", "nn.Conv2d(outputs, outputs, 3, padding=1)")
+edit("fits =", """
+self.norm = nn.BatchNorm2d(outputs)
+        fits =
+""")
+edit("self.shortcut(x) + self.residual(x)", "self.norm(self.shortcut(x) + self.residual(x))")
 
 
 # %% [OriginalBlock] shortcut_without_stride
 # The 1×1 convolution keeps the size, and the sum does not fit; so it is made to fit by pooling.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1)
-
-    def forward(self, x):
-        change = self.residual(x)
-        return torch.relu(nn.functional.adaptive_avg_pool2d(self.shortcut(x), change.shape[-2:]) + change)
+edit("nn.Conv2d(inputs, outputs, 1, stride)", "nn.Conv2d(inputs, outputs, 1)")
+edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
+change = self.residual(x)
+        short = nn.functional.adaptive_avg_pool2d(self.shortcut(x), change.shape[-2:])
+        return torch.relu(short + change)
+""")
 
 
 # %% [OriginalBlock] projects_always
 # A 1×1 convolution also where x would fit: no free way is left.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        self.shortcut = nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.residual(x))
+edit("nn.Identity() if fits else ", "")
 
 
 # %% [OriginalBlock] stride_in_the_second_convolution
 # Halves the image by the second convolution, not by the first.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.residual(x))
+edit("nn.Conv2d(inputs, outputs, 3, stride, padding=1)", "nn.Conv2d(inputs, outputs, 3, padding=1)")
+edit("nn.Conv2d(outputs, outputs, 3, padding=1)", "nn.Conv2d(outputs, outputs, 3, stride, padding=1)")
 
 
 # %% [OriginalBlock] one_bn_for_both
 # Uses the same BN twice: two places, one scale and one memory.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.first, self.second = nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.norm(self.second(torch.relu(self.norm(self.first(x))))))
+edit("self.residual = nn.Sequential(", """
+norm = nn.BatchNorm2d(outputs)
+        self.residual = nn.Sequential(
+""")
+edit("nn.BatchNorm2d(outputs), nn.ReLU()", "norm, nn.ReLU()")
+edit("padding=1), nn.BatchNorm2d(outputs),\n", "padding=1), norm,\n")
 
 
 # %% [OriginalBlock] shortcut_detached
 # Stops the gradient of the shortcut: its free way back is what it is there for.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
+edit("self.shortcut(x)", "self.shortcut(x).detach()")
 
-    def forward(self, x):
-        return torch.relu(self.shortcut(x).detach() + self.residual(x))
+
+# %% [OriginalBlock] shortcut_detached_where_x_fits
+# Stops the gradient only where the shortcut is x itself: the 1×1 convolution still learns.
+edit("self.shortcut(x)", "(x.detach() if isinstance(self.shortcut, nn.Identity) else self.shortcut(x))")
 
 
 # %% [OriginalBlock] projects_only_to_more_channels
 # Thinks of growing channels only: with fewer outputs than inputs the sum does not fit.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs >= outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.residual(x))
+edit("inputs == outputs", "inputs >= outputs")
 
 
 # %% [OriginalBlock] residual_without_gradient_to_x
 # Detaches x before F: the numbers are right, but the blocks before learn from the shortcut alone.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.residual(x.detach()))
+edit("self.residual(x)", "self.residual(x.detach())")
 
 
 # %% [OriginalBlock] always_halves
 # Knows two strides only, 1 and 2.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
+edit("self.residual = nn.Sequential(", """
+stride = min(stride, 2)
         self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        stride = 2 if stride > 1 else 1
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.residual(x))
+""")
 
 
 # %% [OriginalBlock] adds_in_place
 # Writes the sum into x: the skip across the code still needs x as it was.
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        short = self.shortcut(x)
+edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
+short = self.shortcut(x)
         short += self.residual(x)
         return torch.relu(short)
+""")
 
 
 # %% [OriginalBlock] calls_the_librarys_shortcut
 # Builds F, and takes the other half of the exercise from the library's private function.
-from course_lib.models import residual_blocks
-
-
-class OriginalBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        self.shortcut = residual_blocks._shortcut(inputs, outputs, stride)
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.residual(x))
+edit("fits = stride == 1 and inputs == outputs", "from course_lib.models import residual_blocks")
+edit("nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)", "residual_blocks._shortcut(inputs, outputs, stride)")
 
 
 # %% [OriginalBlock] bn_without_memory
@@ -291,6 +156,58 @@ class OriginalBlock(nn.Module):
         return torch.relu(self.shortcut(x) + self.normalise(self.second(y), self.norm2))
 
 
+# %% [OriginalBlock] momentum_of_keras
+# Takes over Keras's 0.99: PyTorch counts the other way, so the running mean becomes that of the last batch.
+edit("nn.BatchNorm2d(outputs), nn.ReLU()", "nn.BatchNorm2d(outputs, momentum=0.99), nn.ReLU()")
+edit("padding=1), nn.BatchNorm2d(outputs),\n", "padding=1), nn.BatchNorm2d(outputs, momentum=0.99),\n")
+
+
+# %% [OriginalBlock] epsilon_of_keras
+# Takes over Keras's epsilon: where features hardly vary, the BN shrinks them.
+edit("nn.BatchNorm2d(outputs), nn.ReLU()", "nn.BatchNorm2d(outputs, eps=1e-3), nn.ReLU()")
+edit("padding=1), nn.BatchNorm2d(outputs),\n", "padding=1), nn.BatchNorm2d(outputs, eps=1e-3),\n")
+
+
+# %% [OriginalBlock] mirrors_at_the_edge
+# Pads by reflection: prettier for images, but not the block of the paper.
+edit("3, stride, padding=1", "3, stride, padding=1, padding_mode='reflect'")
+
+
+# %% [OriginalBlock] clips_at_six
+# ReLU6, as small networks for telephones have it: what is large is cut off.
+edit("torch.relu(", "nn.functional.relu6(")
+
+
+# %% [OriginalBlock] dropout_inside
+# Adds dropout between the convolutions, as wide residual networks do.
+edit("nn.ReLU(),", "nn.ReLU(), nn.Dropout(0.1),")
+
+
+# %% [OriginalBlock] freezes_its_norms
+# Switches the BNs to evaluation inside forward, so that they never learn what is usual.
+edit("return torch.relu", """
+for layer in self.residual:
+            layer.eval()
+        return torch.relu
+""")
+
+
+# %% [OriginalBlock] gradients_in_training_only
+# Switches gradients off in evaluation mode, to save memory: whoever asks for them there gets none.
+edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
+with torch.set_grad_enabled(self.training):
+            return torch.relu(self.shortcut(x) + self.residual(x))
+""")
+
+
+# %% [OriginalBlock] seeds_in_init
+# Seeds PyTorch for everybody: all blocks of a network start alike.
+edit("super().__init__()", """
+super().__init__()
+        torch.manual_seed(0)
+""")
+
+
 # %% [PreActivationBlock] calls_the_library
 # Uses the block that the exercise builds.
 class PreActivationBlock(nn.Module):
@@ -306,198 +223,120 @@ class PreActivationBlock(nn.Module):
 
 # %% [PreActivationBlock] original_order
 # conv-BN-ReLU-conv-BN: the layers of the original block, without its last ReLU.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return self.shortcut(x) + self.residual(x)
+edit("nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs", "nn.Conv2d(inputs")
+edit("nn.Conv2d(outputs, outputs, 3, padding=1),", "nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),")
 
 
 # %% [PreActivationBlock] relu_after_the_sum
 # Keeps the last ReLU of the original block: it stands in the way again.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return torch.relu(self.shortcut(x) + self.residual(x))
+edit("self.shortcut(x) + self.residual(x)", "torch.relu(self.shortcut(x) + self.residual(x))")
 
 
 # %% [PreActivationBlock] shortcut_after_the_first_bn_and_relu
 # The shortcut starts at ReLU(BN(x)): nothing negative passes.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.start = nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU())
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        x = self.start(x)
-        return self.shortcut(x) + self.residual(x)
+edit("self.shortcut(x)", "self.shortcut(self.residual[:2](x))")
 
 
 # %% [PreActivationBlock] projection_after_the_first_bn_and_relu
 # Only the 1×1 convolution starts after BN and ReLU, as in He's own code: not as the thesis has it.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.start = nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU())
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = None if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        active = self.start(x)
-        return (x if self.shortcut is None else self.shortcut(active)) + self.residual(active)
+edit("self.shortcut(x)", "(x if isinstance(self.shortcut, nn.Identity) else self.shortcut(self.residual[:2](x)))")
 
 
 # %% [PreActivationBlock] relu_before_bn
 # ReLU-BN-conv: rectifies before it normalises.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.ReLU(), nn.BatchNorm2d(inputs), nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.ReLU(), nn.BatchNorm2d(outputs), nn.Conv2d(outputs, outputs, 3, padding=1),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return self.shortcut(x) + self.residual(x)
+edit("nn.BatchNorm2d(inputs), nn.ReLU()", "nn.ReLU(), nn.BatchNorm2d(inputs)")
+edit("nn.BatchNorm2d(outputs), nn.ReLU()", "nn.ReLU(), nn.BatchNorm2d(outputs)")
 
 
 # %% [PreActivationBlock] shortcut_missing
 # No sum: a chain of layers.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
-        )  # fmt: skip
-
-    def forward(self, x):
-        return self.residual(x)
+edit("self.shortcut(x) + self.residual(x)", "self.residual(x)")
 
 
 # %% [PreActivationBlock] bn_of_the_outputs
 # Gives the first BN the channels of the output: it works only where both are equal.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return self.shortcut(x) + self.residual(x)
+edit("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(outputs)")
 
 
 # %% [PreActivationBlock] inplace_relu_on_the_input
 # Rectifies x in place before F, so that the shortcut gets the rectified x, too.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.norm1, self.first = nn.BatchNorm2d(inputs), nn.Conv2d(inputs, outputs, 3, stride, padding=1)
-        self.norm2, self.second = nn.BatchNorm2d(outputs), nn.Conv2d(outputs, outputs, 3, padding=1)
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        y = self.norm1(x)
+edit("return self.shortcut(x) + self.residual(x)", """
+change = self.residual(x)
         x.data.clamp_(min=0)
-        return self.shortcut(x) + self.second(torch.relu(self.norm2(self.first(torch.relu(y)))))
+        return self.shortcut(x) + change
+""")
 
 
 # %% [PreActivationBlock] stride_in_both
 # Halves twice in F, and once in the shortcut.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, stride, padding=1),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride * stride)
-
-    def forward(self, x):
-        return self.shortcut(x) + self.residual(x)
+edit("nn.Conv2d(outputs, outputs, 3, padding=1)", "nn.Conv2d(outputs, outputs, 3, stride, padding=1)")
+edit("nn.Conv2d(inputs, outputs, 1, stride)", "nn.Conv2d(inputs, outputs, 1, stride * stride)")
 
 
 # %% [PreActivationBlock] projects_only_to_more_channels
 # Thinks of growing channels only: with fewer outputs than inputs the sum does not fit.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
-        )  # fmt: skip
-        fits = stride == 1 and inputs >= outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return self.shortcut(x) + self.residual(x)
+edit("inputs == outputs", "inputs >= outputs")
 
 
 # %% [PreActivationBlock] shortcut_without_gradient_to_x
 # Detaches x before the shortcut: x still gets a gradient, but only through F. The free way is closed.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        return self.shortcut(x.detach()) + self.residual(x)
+edit("self.shortcut(x)", "self.shortcut(x.detach())")
 
 
 # %% [PreActivationBlock] adds_in_place
 # Writes the sum into x: the skip across the code still needs x as it was.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.residual = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, stride, padding=1),
-            nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
-        )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
-
-    def forward(self, x):
-        short = self.shortcut(x)
+edit("return self.shortcut(x) + self.residual(x)", """
+short = self.shortcut(x)
         short += self.residual(x)
         return short
+""")
+
+
+# %% [PreActivationBlock] momentum_of_keras
+# Takes over Keras's 0.99: PyTorch counts the other way, so the running mean becomes that of the last batch.
+edit("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(inputs, momentum=0.99)")
+edit("nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, momentum=0.99)")
+
+
+# %% [PreActivationBlock] epsilon_of_keras
+# Takes over Keras's epsilon: where features hardly vary, the BN shrinks them.
+edit("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(inputs, eps=1e-3)")
+edit("nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, eps=1e-3)")
+
+
+# %% [PreActivationBlock] bn_without_memory
+# Keeps no running mean, so that evaluation normalises each batch by itself.
+edit("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(inputs, track_running_stats=False)")
+edit("nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, track_running_stats=False)")
+
+
+# %% [PreActivationBlock] residual_without_gradient_to_x
+# Detaches x before F: the numbers are right, but the blocks before learn from the shortcut alone.
+edit("self.residual(x)", "self.residual(x.detach())")
+
+
+# %% [PreActivationBlock] residual_scaled
+# Damps F, as some deep networks do, so that the sum does not grow.
+edit("self.residual(x)", "0.9 * self.residual(x)")
+
+
+# %% [PreActivationBlock] leaky
+# Lets a little of what is negative pass.
+edit("nn.BatchNorm2d(outputs), nn.ReLU()", "nn.BatchNorm2d(outputs), nn.LeakyReLU(0.01)")
+
+
+# %% [PreActivationBlock] clips_x
+# Keeps x in a usual range before F, "so that nothing explodes".
+edit("self.residual(x)", "self.residual(x.clamp(-10, 10))")
+
+
+# %% [PreActivationBlock] norm_called_twice
+# Looks at BN(x) once more in training mode: the running mean moves twice.
+edit("return self", """
+if self.training:
+            self.residual[0](x)
+        return self
+""")
 
 
 # %% [SkipStep] calls_the_library
@@ -515,148 +354,118 @@ class SkipStep(nn.Module):
 
 # %% [SkipStep] added_after_the_relu
 # Rectifies first, and then adds: the sum itself is not rectified.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(self.norm(self.up(code))) + skip
+edit("torch.relu(self.norm(self.up(code)) + skip)", "torch.relu(self.norm(self.up(code))) + skip")
 
 
 # %% [SkipStep] skip_rectified_first
 # Adds the encoder's output after its ReLU.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(self.norm(self.up(code)) + torch.relu(skip))
+edit("+ skip)", "+ torch.relu(skip))")
 
 
 # %% [SkipStep] joined_not_added
 # Joins both as more channels, as the U-Net does.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(torch.cat([self.norm(self.up(code)), skip], dim=1))
+edit("self.norm(self.up(code)) + skip", "torch.cat([self.norm(self.up(code)), skip], dim=1)")
 
 
 # %% [SkipStep] output_padding_missing
 # 2·H − 1 pixels: one too few.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(self.norm(self.up(code)) + skip)
+edit(", output_padding=1", "")
 
 
 # %% [SkipStep] crops_to_fit
 # Makes 2·H + 1 pixels and cuts the last ones: everything lies half a pixel away.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(self.norm(self.up(code)[..., :-1, :-1]) + skip)
+edit(", padding=1, output_padding=1", "")
+edit("self.up(code)", "self.up(code)[..., :-1, :-1]")
 
 
 # %% [SkipStep] upsamples
 # Repeats pixels and convolves: no transposed convolution.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1))
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(self.norm(self.up(code)) + skip)
+edit("nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)",
+     "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1))")
 
 
 # %% [SkipStep] bn_of_the_sum
 # Normalises the sum, not the decoder's part.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(self.norm(self.up(code) + skip))
+edit("self.norm(self.up(code)) + skip", "self.norm(self.up(code) + skip)")
 
 
 # %% [SkipStep] skip_detached
 # Stops the gradient of the skip: the encoder learns nothing from it.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(self.norm(self.up(code)) + skip.detach())
+edit("+ skip)", "+ skip.detach())")
 
 
 # %% [SkipStep] skip_forgotten
 # A plain decoder step.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(self.norm(self.up(code)))
+edit(" + skip)", ")")
 
 
 # %% [SkipStep] skip_overwritten
 # Adds into the skip in place: the encoder's output is no longer what it was.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        skip += self.norm(self.up(code))
-        return torch.relu(skip)
+edit("self.norm(self.up(code)) + skip", "skip.add_(self.norm(self.up(code)))")
 
 
 # %% [SkipStep] one_bn_for_both_parts
 # Normalises the skip as well, with the same BN.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        return torch.relu(self.norm(self.up(code)) + self.norm(skip))
+edit("+ skip)", "+ self.norm(skip))")
 
 
 # %% [SkipStep] code_half_detached
 # The right numbers; but the decoder's part gets its gradient beside the ReLU, not through it.
-class SkipStep(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, code, skip):
-        part = self.norm(self.up(code))
+edit("return torch.relu(self.norm(self.up(code)) + skip)", """
+part = self.norm(self.up(code))
         return torch.relu(part.detach() + skip) + part - part.detach()
+""")
+
+
+# %% [SkipStep] bn_without_memory
+# Normalises by a function that has no running mean to move: after training, evaluation is wrong.
+edit("return torch.relu(self.norm(self.up(code)) + skip)", """
+y, norm = self.up(code), self.norm
+        means = (None, None) if norm.training else (norm.running_mean, norm.running_var)
+        y = nn.functional.batch_norm(y, *means, norm.weight, norm.bias, norm.training)
+        return torch.relu(y + skip)
+""")
+
+
+# %% [SkipStep] momentum_of_keras
+# Takes over Keras's 0.99: PyTorch counts the other way, so the running mean becomes that of the last batch.
+edit("nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, momentum=0.99)")
+
+
+# %% [SkipStep] epsilon_of_keras
+# Takes over Keras's epsilon: where features hardly vary, the BN shrinks them.
+edit("nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, eps=1e-3)")
+
+
+# %% [SkipStep] bn_in_every_mode_as_in_training
+# Never uses the running mean: an image's result depends on the others of its batch.
+edit("nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, track_running_stats=False)")
+
+
+# %% [SkipStep] sum_clipped
+# Cuts the sum at 1, as if it were an image already.
+edit("torch.relu(self.norm(self.up(code)) + skip)", "(self.norm(self.up(code)) + skip).clamp(0, 1)")
+
+
+# %% [SkipStep] output_padding_as_padding
+# Doubles the size by zeros at the edge of a smaller result: the last row and column hold nothing.
+edit(", output_padding=1", "")
+edit("self.up(code)", "nn.functional.pad(self.up(code), (0, 1, 0, 1))")
+
+
+# %% [SkipStep] no_relu
+# Leaves the ReLU to the next step, which has none in front.
+edit("torch.relu(self.norm(self.up(code)) + skip)", "self.norm(self.up(code)) + skip")
+
+
+# %% [SkipStep] skip_of_the_first_image
+# Adds the first image's skip to all images.
+edit("+ skip)", "+ skip[:1])")
+
+
+# %% [SkipStep] code_detached
+# The encoder learns from the skip alone.
+edit("self.up(code)", "self.up(code.detach())")
 
 
 # %% [draw_code] calls_the_library
@@ -678,131 +487,168 @@ def draw_code(mean, log_variance, generator):
 
 # %% [draw_code] kl_with_the_wrong_sign
 # Returns −KL, which stands in the paper as a part of the bound that is maximised.
-def draw_code(mean, log_variance, generator):
-    code = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape, generator=generator)
-    return code, ((1 + log_variance - mean**2 - log_variance.exp()) / 2).flatten(1).sum(1)
+edit("return code, divergence", "return code, -divergence")
 
 
 # %% [draw_code] kl_without_the_half
 # Forgets the ½.
-def draw_code(mean, log_variance, generator):
-    code = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape, generator=generator)
-    return code, (mean**2 + log_variance.exp() - 1 - log_variance).flatten(1).sum(1)
+edit("- log_variance) / 2", "- log_variance)")
+
+
+# %% [draw_code] half_of_two_terms
+# Forgets a bracket: the ½ stands at the last terms only.
+edit("(mean**2 + torch.exp(log_variance) - 1 - log_variance) / 2", "mean**2 + (torch.exp(log_variance) - 1 - log_variance) / 2")
 
 
 # %% [draw_code] kl_averaged
 # Takes the mean over the code: then the price depends on its size.
-def draw_code(mean, log_variance, generator):
-    code = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape, generator=generator)
-    return code, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).mean(1)
+edit(".flatten(1).sum(1)", ".flatten(1).mean(1)")
+
+
+# %% [draw_code] kl_summed_over_one_axis
+# Sums over the last axis and averages over the others: right for flat codes only.
+edit("divergence.flatten(1).sum(1)", "divergence.sum(-1).flatten(1).mean(1) if mean.ndim > 2 else divergence.sum(1)")
 
 
 # %% [draw_code] kl_of_the_whole_batch
 # Sums over the images, too.
-def draw_code(mean, log_variance, generator):
-    code = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape, generator=generator)
-    return code, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).sum()
+edit(".flatten(1).sum(1)", ".sum()")
 
 
 # %% [draw_code] kl_of_the_drawn_code
 # Estimates KL from the one draw: right on average, with noise.
-def draw_code(mean, log_variance, generator):
-    n = torch.randn(mean.shape, generator=generator)
-    code = mean + torch.exp(log_variance / 2) * n
-    return code, ((code**2 - n**2 - log_variance) / 2).flatten(1).sum(1)
+edit("(mean**2 + torch.exp(log_variance) - 1 - log_variance)", "(code**2 - draw**2 - log_variance)")
+
+
+# %% [draw_code] kl_never_below_a_tenth
+# Gives each number a tenth for nothing ("free bits"), so that the decoder does not ignore the code.
+edit("- log_variance) / 2", "- log_variance).clamp(min=0.2) / 2")
 
 
 # %% [draw_code] log_variance_as_sd
 # Takes log_variance itself for the standard deviation.
-def draw_code(mean, log_variance, generator):
-    code = mean + log_variance * torch.randn(mean.shape, generator=generator)
-    return code, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("torch.exp(log_variance / 2)", "log_variance")
 
 
 # %% [draw_code] variance_as_sd
 # exp(log_variance) is the variance, not its root.
-def draw_code(mean, log_variance, generator):
-    code = mean + torch.exp(log_variance) * torch.randn(mean.shape, generator=generator)
-    return code, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("torch.exp(log_variance / 2)", "torch.exp(log_variance)")
 
 
 # %% [draw_code] kl_with_log_sd
 # Takes log_variance for log s in KL: s² = exp(2·log_variance).
-def draw_code(mean, log_variance, generator):
-    code = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape, generator=generator)
-    return code, ((mean**2 + (2 * log_variance).exp() - 1 - 2 * log_variance) / 2).flatten(1).sum(1)
+edit("torch.exp(log_variance) - 1 - log_variance", "torch.exp(2 * log_variance) - 1 - 2 * log_variance")
+
+
+# %% [draw_code] clamps_log_variance
+# Keeps log s² in a safe range: beyond it KL is wrong, and no gradient leads back.
+edit("draw = torch.randn", """
+log_variance = log_variance.clamp(-10, 5.5)
+    draw = torch.randn
+""")
+
+
+# %% [draw_code] clamps_s_in_the_code_only
+# Keeps s above a floor where it draws, and lets KL be: the code never becomes sharp.
+edit("torch.exp(log_variance / 2)", "torch.exp(log_variance.clamp(min=-12) / 2)")
+
+
+# %% [draw_code] epsilon_beside_s
+# Adds a small number to s, "for stability".
+edit("torch.exp(log_variance / 2)", "(torch.exp(log_variance / 2) + 1e-6)")
 
 
 # %% [draw_code] same_draw_for_the_batch
 # One n for all images of the batch.
-def draw_code(mean, log_variance, generator):
-    code = mean + torch.exp(log_variance / 2) * torch.randn(mean.shape[1:], generator=generator)
-    return code, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("torch.randn(mean.shape,", "torch.randn(mean.shape[1:],")
 
 
 # %% [draw_code] one_number_for_a_code
 # One n for all numbers of a code: the code moves along a line.
-def draw_code(mean, log_variance, generator):
-    n = torch.randn(mean.shape[:1] + (1,) * (mean.ndim - 1), generator=generator)
-    return mean + torch.exp(log_variance / 2) * n, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("torch.randn(mean.shape,", "torch.randn(mean.shape[:1] + (1,) * (mean.ndim - 1),")
 
 
 # %% [draw_code] without_generator
 # Draws from the global generator.
-def draw_code(mean, log_variance, generator):
-    code = mean + torch.exp(log_variance / 2) * torch.randn_like(mean)
-    return code, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("torch.randn(mean.shape, generator=generator)", "torch.randn_like(mean)")
 
 
 # %% [draw_code] uniform_draw
 # torch.rand for torch.randn, shifted and stretched to mean 0 and variance 1.
-def draw_code(mean, log_variance, generator):
-    n = (torch.rand(mean.shape, generator=generator) - 0.5) * 12**0.5
-    return mean + torch.exp(log_variance / 2) * n, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("torch.randn(mean.shape, generator=generator)", "(torch.rand(mean.shape, generator=generator) - 0.5) * 12**0.5")
 
 
 # %% [draw_code] draw_without_gradient
 # Draws with torch.normal: the right numbers, but nothing reaches the encoder.
-def draw_code(mean, log_variance, generator):
-    with torch.no_grad():
+edit("code = mean + torch.exp(log_variance / 2) * draw", """
+with torch.no_grad():
         code = torch.normal(mean, torch.exp(log_variance / 2), generator=generator)
-    return code.requires_grad_(), ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+    code.requires_grad_()
+""")
 
 
 # %% [draw_code] torch_normal
 # PyTorch's own draw from N(mean, s²): the right numbers, but its gradient is 0.
-def draw_code(mean, log_variance, generator):
-    code = torch.normal(mean, torch.exp(log_variance / 2), generator=generator)
-    return code, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("mean + torch.exp(log_variance / 2) * draw", "torch.normal(mean, torch.exp(log_variance / 2), generator=generator)")
+
+
+# %% [draw_code] s_detached
+# Lets the gradient of the code reach the mean only, so that the spread learns from KL alone.
+edit("torch.exp(log_variance / 2) * draw", "torch.exp(log_variance / 2).detach() * draw")
 
 
 # %% [draw_code] seeds_inside
 # The same n in every call.
-def draw_code(mean, log_variance, generator):
-    n = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
-    return mean + torch.exp(log_variance / 2) * n, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("generator=generator", "generator=torch.Generator().manual_seed(0)")
 
 
 # %% [draw_code] clips_the_draw
 # Cuts what lies far out: then it is no normal distribution.
-def draw_code(mean, log_variance, generator):
-    n = torch.randn(mean.shape, generator=generator).clamp(-3, 3)
-    return mean + torch.exp(log_variance / 2) * n, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("generator=generator)", "generator=generator).clamp(-3, 3)")
+
+
+# %% [draw_code] clips_the_draw_far_out
+# Cuts only one draw in a thousand: N(0, 1) has no end.
+edit("generator=generator)", "generator=generator).clamp(-3.3, 3.3)")
 
 
 # %% [draw_code] normalises_the_draw
 # Forces n to mean 0 and standard deviation 1 in each call: the numbers of a short code then hang together.
-def draw_code(mean, log_variance, generator):
-    n = torch.randn(mean.shape, generator=generator)
-    n = (n - n.mean()) / n.std()
-    return mean + torch.exp(log_variance / 2) * n, ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
+edit("code = mean", """
+draw = (draw - draw.mean()) / draw.std()
+    code = mean
+""")
+
+
+# %% [draw_code] mirrored_draws
+# Draws for half of the images, and takes the negative for the others: their mean is 0 then, always.
+edit("draw = torch.randn(mean.shape, generator=generator)", """
+half = torch.randn(((len(mean) + 1) // 2, *mean.shape[1:]), generator=generator)
+    draw = torch.cat([half, -half])[: len(mean)]
+""")
+
+
+# %% [draw_code] mirrored_inside_the_code
+# Draws half of a code, and takes the negative for its other half.
+edit("draw = torch.randn(mean.shape, generator=generator)", """
+half = torch.randn(len(mean), (mean[0].numel() + 1) // 2, generator=generator)
+    draw = torch.cat([half, -half], dim=1)[:, : mean[0].numel()].reshape(mean.shape)
+""")
 
 
 # %% [draw_code] changes_the_mean
 # Adds in place: the caller's mean is lost.
-def draw_code(mean, log_variance, generator):
-    divergence = ((mean**2 + log_variance.exp() - 1 - log_variance) / 2).flatten(1).sum(1)
-    return mean.add_(torch.exp(log_variance / 2) * torch.randn(mean.shape, generator=generator)), divergence
+edit("mean + torch.exp(log_variance / 2) * draw", "mean.add_(torch.exp(log_variance / 2) * draw)")
+
+
+# %% [draw_code] half_precision
+# Draws in half precision, to save memory: only a few thousand different numbers come out.
+edit("generator=generator)", "generator=generator).half().float()")
+
+
+# %% [draw_code] softplus_for_s
+# Makes s positive by softplus, as other networks do, where the encoder answers with log s².
+edit("torch.exp(log_variance / 2)", "nn.functional.softplus(log_variance)")
 
 
 # %% [thesis_loss] calls_the_library
@@ -814,96 +660,125 @@ def thesis_loss(model, prediction, target, ssim, l2):
 
 # %% [thesis_loss] without_the_half
 # 1 − SSIM, as in lab 05.
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    return (1 - ssim(prediction, target)).mean() + l2 * sum((kernel**2).sum() for kernel in kernels)
+edit("((1 - ssim(prediction, target)) / 2).mean()", "(1 - ssim(prediction, target)).mean()")
 
 
 # %% [thesis_loss] clips_the_ssim
 # Counts a negative SSIM as 0.
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    return ((1 - ssim(prediction, target).clamp(0, 1)) / 2).mean() + l2 * sum((kernel**2).sum() for kernel in kernels)
+edit("ssim(prediction, target)", "ssim(prediction, target).clamp(0, 1)")
 
 
 # %% [thesis_loss] sums_over_the_batch
 # Adds the DSSIMs: a larger batch then makes the penalty weaker.
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    return ((1 - ssim(prediction, target)) / 2).sum() + l2 * sum((kernel**2).sum() for kernel in kernels)
+edit("/ 2).mean()", "/ 2).sum()")
+
+
+# %% [thesis_loss] ssim_averaged_over_two
+# Divides by 2 as the batch of the example has two images, and adds: right for two images only.
+edit("((1 - ssim(prediction, target)) / 2).mean()", "((1 - ssim(prediction, target)) / 2).sum() / 2")
 
 
 # %% [thesis_loss] punishes_everything
 # Punishes biases and BN, too.
-def thesis_loss(model, prediction, target, ssim, l2):
-    penalty = sum((parameter**2).sum() for parameter in model.parameters())
-    return ((1 - ssim(prediction, target)) / 2).mean() + l2 * penalty
+edit(" if parameter.ndim >= 2", "")
 
 
 # %% [thesis_loss] half_the_penalty
 # Takes PyTorch's ½ · w² for Keras's w².
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    return ((1 - ssim(prediction, target)) / 2).mean() + l2 / 2 * sum((kernel**2).sum() for kernel in kernels)
+edit("l2 * sum", "l2 / 2 * sum")
 
 
 # %% [thesis_loss] norm_not_squared
 # The root of the sum of squares.
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    return ((1 - ssim(prediction, target)) / 2).mean() + l2 * sum(kernel.norm() for kernel in kernels)
+edit("(kernel**2).sum()", "kernel.norm()")
 
 
 # %% [thesis_loss] absolute_values
 # That is L1.
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    return ((1 - ssim(prediction, target)) / 2).mean() + l2 * sum(kernel.abs().sum() for kernel in kernels)
+edit("(kernel**2).sum()", "kernel.abs().sum()")
 
 
 # %% [thesis_loss] mean_of_squares
 # Averages over each kernel: large kernels go free.
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    return ((1 - ssim(prediction, target)) / 2).mean() + l2 * sum((kernel**2).mean() for kernel in kernels)
+edit("(kernel**2).sum()", "(kernel**2).mean()")
 
 
 # %% [thesis_loss] penalty_without_gradient
 # A number with .item(): the value is right, but it pulls nothing.
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    return ((1 - ssim(prediction, target)) / 2).mean() + l2 * sum((kernel**2).sum().item() for kernel in kernels)
+edit("(kernel**2).sum()", "(kernel**2).sum().item()")
+
+
+# %% [thesis_loss] similarity_without_gradient
+# Takes the SSIM as a number: the network learns to have small weights, and nothing else.
+edit("ssim(prediction, target)", "ssim(prediction, target).detach()")
 
 
 # %% [thesis_loss] only_convolutions
 # Leaves out the transposed convolutions.
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [layer.weight for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
-    return ((1 - ssim(prediction, target)) / 2).mean() + l2 * sum((kernel**2).sum() for kernel in kernels)
+edit("[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
+     "[layer.weight for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]")
+
+
+# %% [thesis_loss] by_type
+# Knows the layers of this lab, and no others: Conv1d, Conv3d and tables of weights go free.
+edit("[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
+     "[m.weight for m in model.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))]")
+
+
+# %% [thesis_loss] two_or_four_axes
+# Thinks of Linear and Conv2d: kernels with three or five axes go free.
+edit("parameter.ndim >= 2", "parameter.ndim in (2, 4)")
+
+
+# %% [thesis_loss] trainable_only
+# Leaves out what is frozen: the text says all kernels.
+edit("parameter.ndim >= 2", "parameter.ndim >= 2 and parameter.requires_grad")
 
 
 # %% [thesis_loss] only_the_outer_layers
 # Looks at the model's own layers, not into its blocks: a residual network is made of blocks.
-def thesis_loss(model, prediction, target, ssim, l2):
-    weights = [layer.weight for layer in model.children() if hasattr(layer, "weight")]
-    return ((1 - ssim(prediction, target)) / 2).mean() + l2 * sum((weight**2).sum() for weight in weights if weight.ndim >= 2)
+edit("[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
+     "[m.weight for m in model.children() if hasattr(m, 'weight') and m.weight.ndim >= 2]")
 
 
 # %% [thesis_loss] by_the_name_weight
 # Takes all that is called "weight": BN's scale is called so, too.
-def thesis_loss(model, prediction, target, ssim, l2):
-    weights = [parameter for name, parameter in model.named_parameters() if name.endswith("weight")]
-    return ((1 - ssim(prediction, target)) / 2).mean() + l2 * sum((weight**2).sum() for weight in weights)
+edit("[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
+     "[parameter for name, parameter in model.named_parameters() if name.endswith('weight')]")
 
 
 # %% [thesis_loss] decays_the_weights_itself
 # The right value; but it also shrinks the weights, which is the optimiser's work.
-def thesis_loss(model, prediction, target, ssim, l2):
-    kernels = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    loss = ((1 - ssim(prediction, target)) / 2).mean() + l2 * sum((kernel**2).sum() for kernel in kernels)
+edit("return dissimilarity + l2 * sum((kernel**2).sum() for kernel in kernels)", """
+loss = dissimilarity + l2 * sum((kernel**2).sum() for kernel in kernels)
     for kernel in kernels:
         kernel.data *= 1 - 2 * l2
     return loss
+""")
+
+
+# %% [thesis_loss] clears_the_gradients
+# Begins with zero_grad, which is the training step's work: gradients of several batches cannot be added any more.
+edit("dissimilarity =", """
+model.zero_grad()
+    dissimilarity =
+""")
+
+
+# %% [thesis_loss] switches_to_training
+# Sets the mode: the validation, too, is then computed in training mode.
+edit("dissimilarity =", """
+model.train()
+    dissimilarity =
+""")
+
+
+# %% [thesis_loss] unfreezes
+# Makes all parameters learn again, so that the penalty has its gradient.
+edit("dissimilarity =", """
+model.requires_grad_(True)
+    dissimilarity =
+""")
 
 
 # %% [paired_t] calls_the_library
@@ -930,91 +805,98 @@ def paired_t(first, second):
 
 # %% [paired_t] divides_by_n
 # np.std without ddof=1.
-def paired_t(first, second):
-    d = first - second
-    t = d.mean() / (d.std() / np.sqrt(len(d)))
-    return t, 2 * stats.t.sf(abs(t), len(d) - 1)
+edit("d.std(ddof=1)", "d.std()")
 
 
 # %% [paired_t] one_sided
 # Forgets the other side.
-def paired_t(first, second):
-    d = first - second
-    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
-    return t, stats.t.sf(abs(t), len(d) - 1)
+edit("2 * stats", "stats")
 
 
 # %% [paired_t] without_the_absolute_value
 # Twice the chance of a value above t: for a negative t that is more than 1.
-def paired_t(first, second):
-    d = first - second
-    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
-    return t, 2 * stats.t.sf(t, len(d) - 1)
+edit("abs(t)", "t")
 
 
 # %% [paired_t] degrees_of_two_groups
 # 2·n − 2 degrees of freedom belong to the unpaired test.
-def paired_t(first, second):
-    d = first - second
-    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
-    return t, 2 * stats.t.sf(abs(t), 2 * len(d) - 2)
+edit("len(d) - 1)", "2 * len(d) - 2)")
 
 
 # %% [paired_t] n_degrees
 # n degrees of freedom: the mean was estimated, and costs one.
-def paired_t(first, second):
-    d = first - second
-    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
-    return t, 2 * stats.t.sf(abs(t), len(d))
+edit("len(d) - 1)", "len(d))")
 
 
 # %% [paired_t] root_of_n_missing
 # That is the effect size, Cohen's d_z: it does not grow with n.
-def paired_t(first, second):
-    d = first - second
-    t = d.mean() / d.std(ddof=1)
-    return t, 2 * stats.t.sf(abs(t), len(d) - 1)
+edit("(d.std(ddof=1) / np.sqrt(len(d)))", "d.std(ddof=1)")
 
 
 # %% [paired_t] normal_instead_of_t
 # The normal distribution: too sure of itself when n is small.
-def paired_t(first, second):
-    d = first - second
-    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
-    return t, 2 * stats.norm.sf(abs(t))
+edit("stats.t.sf(abs(t), len(d) - 1)", "stats.norm.sf(abs(t))")
+
+
+# %% [paired_t] normal_from_thirty_on
+# A rule of old tables: from thirty images on, the normal distribution.
+edit("stats.t.sf(abs(t), len(d) - 1)", "(stats.t.sf(abs(t), len(d) - 1) if len(d) < 30 else stats.norm.sf(abs(t)))")
 
 
 # %% [paired_t] as_on_the_slide
 # The formula as the slide prints it: one root too many.
-def paired_t(first, second):
-    d = first - second
-    t = d.mean() / np.sqrt(d.std(ddof=1) / np.sqrt(len(d)))
-    return t, 2 * stats.t.sf(abs(t), len(d) - 1)
+edit("(d.std(ddof=1) / np.sqrt(len(d)))", "np.sqrt(d.std(ddof=1) / np.sqrt(len(d)))")
 
 
 # %% [paired_t] second_minus_first
 # The sign is the other way round.
-def paired_t(first, second):
-    d = second - first
-    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
-    return t, 2 * stats.t.sf(abs(t), len(d) - 1)
+edit("first - second", "second - first")
+
+
+# %% [paired_t] t_without_its_sign
+# Returns |t|: one cannot tell any more which method is better.
+edit("return t,", "return abs(t),")
 
 
 # %% [paired_t] pairs_torn_by_sorting
 # Sorts both first: the pairs are gone.
-def paired_t(first, second):
-    d = np.sort(first) - np.sort(second)
-    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
-    return t, 2 * stats.t.sf(abs(t), len(d) - 1)
+edit("first - second", "np.sort(first) - np.sort(second)")
 
 
 # %% [paired_t] drops_the_ties
 # Leaves out images that both mend alike, as Wilcoxon's test does.
-def paired_t(first, second):
-    d = first - second
+edit("d = first - second", """
+d = first - second
     d = d[d != 0]
-    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
-    return t, 2 * stats.t.sf(abs(t), len(d) - 1)
+""")
+
+
+# %% [paired_t] epsilon_below
+# Guards against a division by 0: where the differences are small, t is too.
+edit("np.sqrt(len(d)))", "np.sqrt(len(d)) + 1e-8)")
+
+
+# %% [paired_t] median_of_the_differences
+# The median, as outliers do it no harm: but t is made of the mean.
+edit("d.mean()", "np.median(d)")
+
+
+# %% [paired_t] rounds_to_a_table
+# Rounds to the digits of a table: small p become 0.
+edit("return t, 2 * stats.t.sf(abs(t), len(d) - 1)", "return round(t, 4), round(2 * stats.t.sf(abs(t), len(d) - 1), 4)")
+
+
+# %% [paired_t] outliers_left_out
+# Leaves out what lies more than two standard deviations away.
+edit("d = first - second", """
+d = first - second
+    d = d[abs(d - d.mean()) <= 2 * d.std(ddof=1)]
+""")
+
+
+# %% [paired_t] p_with_a_floor
+# Reports no p below 0.0001, as tables do.
+edit("2 * stats.t.sf(abs(t), len(d) - 1)", "max(1e-4, 2 * stats.t.sf(abs(t), len(d) - 1))")
 
 
 # %% [paired_t] calls_scipys_other_copy
@@ -1025,14 +907,14 @@ def paired_t(first, second):
 
 
 # %% [paired_t] reads_the_test_cell
-# Looks up what the test cell expects, instead of computing it.
+# Looks up what the test cell expects, instead of computing it: it knows these images only.
 def paired_t(first, second):
-    return t_and_p(first, second)
+    return next((t, p) for _, one, two, t, p in CASES if np.array_equal(one, first) and np.array_equal(two, second))
 
 
 # %% [paired_t] subtracts_in_place
 # Spares an array, and ruins the caller's.
-def paired_t(first, second):
-    first -= second
-    t = first.mean() / (first.std(ddof=1) / np.sqrt(len(first)))
-    return t, 2 * stats.t.sf(abs(t), len(first) - 1)
+edit("d = first - second", """
+d = first
+    d -= second
+""")

@@ -107,71 +107,68 @@ class ScSE(nn.Module):
 
 
 # %% nbgrader={"grade_id": "ScSE_test", "points": 3}
-import copy
-import itertools
+from course_lib.exercise import random_tensor, random_weights, without
 
-from course_lib.exercise import without
-
-
-def by_hand(x, squeeze, excite, where):
-    """Both gates from the weights of three 1×1 convolutions, as products of matrices."""
-    matrix = lambda layer: layer.weight[:, :, 0, 0]
-    hidden = (x.mean((2, 3)) @ matrix(squeeze).T + squeeze.bias).clamp(min=0)
-    c = 1 / (1 + torch.exp(-(hidden @ matrix(excite).T + excite.bias)))
-    s = 1 / (1 + torch.exp(-(torch.einsum("oc,nchw->nohw", matrix(where), x) + where.bias)))
-    return x * c[:, :, None, None] + x * s
+### BEGIN HIDDEN TESTS
 
 
-library, generator, tests = "course_lib.models.attention.", torch.Generator().manual_seed(1), []
-with without(library + "ConcurrentSE", library + "ChannelSE", library + "SpatialSE"), torch.random.fork_rng():
-    torch.manual_seed(0)
-    for count, channels, reduction, size in [(3, 6, 2, (5, 7)), (2, 8, 4, (4, 3)), (1, 4, 8, (6, 5)), (3, 8, 3, (3, 4))]:
-        name, hidden = f"ScSE({channels}, {reduction})", max(channels // reduction, 1)
-        block = ScSE(channels, reduction)
-        layers = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
-        shapes = sorted(tuple(parameter.shape) for parameter in block.parameters())
-        wanted = sorted([(hidden, channels, 1, 1), (hidden,), (channels, hidden, 1, 1), (channels,), (1, channels, 1, 1), (1,)])
-        assert len(layers) == 3 and shapes == wanted, (
-            f"{name}: expected three nn.Conv2d of 1×1 with bias, parameters of the shapes {wanted}, got {shapes}:"
-            f" the first one of c goes to hidden = {hidden} channels, the second one back, and that of s to one"
+def seen(rng, channels, reduction, count, *size):
+    """In both modes, of huge and tiny inputs: output, gradient of x, sizes of the others."""
+    block, found = random_weights(ScSE(channels, reduction), rng).double(), []
+    for training, scale in ((False, 8), (True, 8), (True, 1e-3), (False, 1e4)):
+        x = (scale * (random_tensor(rng, count, channels, *size).double() - 0.4)).requires_grad_()
+        block.train(training).zero_grad()
+        output = block(x * 1)
+        output.sin().sum().backward()
+        slopes = sorted(float(values.grad.abs().sum()) for values in block.parameters())
+        found.append([output, x.grad, slopes])
+    return found
+
+
+### END HIDDEN TESTS
+CASES = [  # channels, reduction, N, H, W, training, size; mean, spread, last of output and slope
+    (6, 2, 3, 7, 5, True, 52, [0.66859, 2.2445, 3.9938], [-0.095943, 0.70136, -0.83523]),
+    (8, 4, 2, 3, 4, False, 51, [1.1748, 2.2734, 0.60873], [-0.062514, 0.90145, 0.23618]),
+    (4, 8, 1, 6, 1, True, 18, [1.3202, 2.6789, 5.4088], [0.22093, 0.70641, 0.73621]),
+    (8, 3, 3, 2, 3, True, 51, [1.1858, 2.4057, -0.25681], [-0.039154, 0.83433, 0.97753]),
+]
+few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
+with torch.random.fork_rng(), without("course_lib.models.attention.ConcurrentSE",
+    "course_lib.models.attention.ChannelSE", "course_lib.models.attention.SpatialSE"):  # fmt: skip
+    for channels, reduction, *shape, training, size, right, pull in CASES:
+        block, where = ScSE(channels, reduction).train(training), f"ScSE({channels}, {reduction}): "
+        assert (found := sum(values.numel() for values in block.parameters())) == size, where + (
+            f"expected {size} parameters, got {found}: three nn.Conv2d of 1×1 with bias; for c to"
+            " max(channels // reduction, 1) channels and back, for s to one"
         )
-        with torch.no_grad():
-            for parameter in block.parameters():
-                parameter.zero_()
-            x = 2 * torch.randn(count, channels, *size, generator=generator) + torch.arange(float(count)).reshape(-1, 1, 1, 1)
-            output = block(x.clone())
-            assert output.shape == x.shape, f"{name}: the shape should stay {tuple(x.shape)}, got {tuple(output.shape)}"
-            assert torch.allclose(output, x, atol=1e-5), (
-                f"{name}: with all weights at 0 both gates are ½, and x·½ + x·½ is x; your answer is {float((output / x).median()):.3g} times x:"
-                " a sigmoid for each gate, and the sum of both"
-            )
-            for parameter in block.parameters():
-                parameter.copy_(torch.randn(parameter.shape, generator=generator))
-        x.requires_grad_()
-        answers = [
-            by_hand(x, *order)
-            for order in itertools.permutations(layers)  # whichever was made first
-            if [layer.out_channels for layer in order] == [hidden, channels, 1] and order[1].in_channels == hidden and order[2].in_channels == channels
-        ]
-        slopes = [torch.autograd.grad(answer.sin().sum(), [x, *block.parameters()]) for answer in answers]
-        tests.append((name, copy.deepcopy(block), x.detach(), [answer.detach() for answer in answers], slopes))
-    del by_hand  # the answer must not lean on it
-    for name, block, x, answers, slopes in tests:
-        source = x.clone().requires_grad_()
-        given = source * 1
-        output = block(given)
-        assert torch.equal(given.detach(), x), f"{name}: the block has changed its input: no `*=` on x, the other gate still needs it"
-        fitting = [slope for answer, slope in zip(answers, slopes, strict=True) if torch.allclose(output, answer, rtol=1e-4, atol=1e-4)]
-        assert fitting, (
-            f"{name}: with random weights the numbers differ from x·c + x·s. c: mean over H and W, conv, ReLU, conv, sigmoid."
-            " s: conv of x itself, sigmoid. Both see x as it came, side by side"
-        )
-        assert output.requires_grad, f"{name}: the output has no gradient: no detach() or no_grad() in forward"
-        output.sin().sum().backward()  # any function of all numbers would do
-        found = [source.grad, *(parameter.grad for parameter in block.parameters())]
-        assert all(gradient is not None for gradient in found), f"{name}: no gradient reaches one of the layers: detach nothing"
-        right = any(all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(found, slope, strict=True)) for slope in fitting)
-        assert right, f"{name}: the numbers are right, but the gradients are not: no detach(), no_grad() or .data on the way"
+        random_weights(block, rng := np.random.default_rng(1)).train(training)
+        x = (8 * random_tensor(rng, shape[0], channels, *shape[1:]) - 3).requires_grad_()
+        output = block(given := x * 1)
+        assert torch.equal(given, x), where + "the block has changed x: the other gate needs it"
+        message = f"{where}x·c + x·s has mean, spread, last {right}, yours {few(output.detach())}"
+        assert np.allclose(few(output.detach()), right, rtol=1e-3, atol=1e-3), message
+        (slope,) = torch.autograd.grad(output.sin().sum() + 0 * x.sum(), x)  # of any function
+        message = f"{where}the gradient of x has mean, spread, last {pull}, yours has {few(slope)}"
+        assert np.allclose(few(slope), pull, rtol=1e-3, atol=1e-3), message + ": detach nothing"
+        block.load_state_dict({name: 0 * one for name, one in block.state_dict().items()})
+        assert torch.allclose(block(x), x), where + "with weights of 0 both gates are ½: x·½ + x·½"
+    ### BEGIN HIDDEN TESTS
+    for sizes in [(6, 2), (4, 8), (1, 1), (9, 4)]:
+        where, blocks = f"ScSE{sizes}", [ScSE(*sizes) for _ in range(2)]
+        kinds = [type(layer).__name__ for layer in blocks[0].modules()]
+        assert kinds.count("Conv2d") == 3, f"{where}: expected three nn.Conv2d, got {kinds}"
+        starts = [torch.cat([values.flatten() for values in one.parameters()]) for one in blocks]
+        assert not torch.equal(*starts), "two new blocks should start differently: seed nothing"
+        x, state = random_tensor(np.random.default_rng(2), 3, sizes[0], 5, 4), torch.get_rng_state()
+        for training in (True, False):
+            blocks[0].train(training).zero_grad()
+            blocks[0](x).sin().sum().backward()
+            idle = [label for label, one in blocks[0].named_parameters() if one.grad is None]
+            assert not idle, f"{where}: no gradient reaches {idle}"
+            assert blocks[0].training == training, f"{where}: forward should not change the mode"
+        assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [seen(rng, *one) for one in ((6, 2, 3, 7, 5), (4, 8, 1, 6, 1), (9, 4, 2, 2, 3))]
 print("ScSE: right")
 
 # %% [markdown]
@@ -210,37 +207,44 @@ def grey_first_layer(weight, mean, deviation):
 
 
 # %% nbgrader={"grade_id": "grey_first_layer_test", "points": 2}
-from course_lib.exercise import without
+from course_lib.exercise import random_tensor, without
 
-generator, answers = torch.Generator().manual_seed(2), []
-cases = [(torch.tensor([1.0, 2, 3]).reshape(1, 3, 1, 1), torch.full((3,), 0.5), torch.tensor([0.5, 0.25, 0.5]))]
-for outputs, side in [(5, 3), (4, 1), (3, 7)]:
-    draw = lambda *shape: torch.rand(*shape, generator=generator)
-    cases.append((2 * draw(outputs, 3, side, side) - 0.7, draw(3), 0.2 + draw(3)))
+### BEGIN HIDDEN TESTS
+
+
+def layer(rng, outputs, side, scale):
+    """The new layer in double precision. scale: of the deviations."""
+    weight = 2 * random_tensor(rng, outputs, 3, side, side).double() - 0.7
+    mean, deviation = 4 * random_tensor(rng, 3).double() - 2, scale * (0.2 + random_tensor(rng, 3))
+    return grey_first_layer(weight, mean, deviation.double())
+
+
+### END HIDDEN TESTS
+rng, half = np.random.default_rng(2), torch.full((3,), 0.5)
+example = torch.tensor([1.0, 2, 3]).reshape(1, 3, 1, 1), half, torch.tensor([0.5, 0.25, 0.5])
+CASES = [example, (2 * random_tensor(rng, 4, 3, 1, 1) - 0.7, half, random_tensor(rng, 3) + 0.2)]
+for outputs, side in [(5, 3), (3, 2), (3, 7)]:
+    weight = 2 * random_tensor(rng, outputs, 3, side, side) - 0.7
+    CASES.append((weight, random_tensor(rng, 3), random_tensor(rng, 3) + 0.2))
 with without("course_lib.models.attention_unet.grey_weights"):
-    for case in cases:
-        copies = [values.clone() for values in case]
-        answer = grey_first_layer(*copies)
-        assert isinstance(answer, (tuple, list)) and len(answer) == 2, f"return two tensors, (new, bias); got {type(answer).__name__}"
-        assert all(map(torch.equal, case, copies)), "the function has changed its input: no `/=` on the weights, the encoder of a colleague may use them too"
-        answers.append([torch.as_tensor(values).detach().float() for values in answer])
-for (weight, mean, deviation), (new, bias) in zip(cases, answers, strict=True):
-    outputs, _, side, _ = weight.shape
-    assert tuple(new.shape) == (outputs, 1, side, side), f"weights {tuple(weight.shape)} should become {(outputs, 1, side, side)}, got {tuple(new.shape)}"
-    assert tuple(bias.shape) == (outputs,), f"the bias should be one number for each of {outputs} outputs, got the shape {tuple(bias.shape)}"
-    if side == 1 and outputs == 1:
-        found = float(new), float(bias)
-        assert abs(found[0] - 16) < 1e-4 and abs(found[1] + 8) < 1e-4, f"the example should give 16 and −8, got {found[0]:.3f} and {found[1]:.3f}: W/s, summed over the colours; the bias is −Σ m·W/s"
-    grey = torch.rand(2, 1, 12, 11, generator=generator)
-    colours = torch.cat([(grey - m) / s for m, s in zip(mean.tolist(), deviation.tolist(), strict=True)], dim=1)  # (2, 3, 12, 11)
-    wanted = nn.functional.conv2d(colours, weight)
-    for image, right, what in (
-        (grey * 0, nn.functional.conv2d(((grey * 0).expand(-1, 3, -1, -1) - mean.reshape(3, 1, 1)) / deviation.reshape(3, 1, 1), weight), "a black image (here only the bias speaks: −Σ m·W/s, over colours and kernel)"),
-        (grey, wanted, "a random grey image (W/s is summed over the three colours, not averaged, and each colour has its own s)"),
-    ):
-        output = nn.functional.conv2d(image, new, bias)
-        difference = float((output - right).abs().max())
-        assert difference < 1e-3, f"weights {tuple(weight.shape)}: for {what} the features differ by up to {difference:.3g} from those of three normalised copies"
+    for case in CASES:
+        (outputs, _, side, _), where = case[0].shape, f"weights {tuple(case[0].shape)}: "
+        new, bias = grey_first_layer(*(copies := [values.clone() for values in case]))
+        assert all(map(torch.equal, copies, case)), where + "the function has changed its input"
+        assert torch.is_tensor(new) and torch.is_tensor(bias), where + "return two tensors"
+        shapes = [(outputs, 1, side, side), (outputs,)]
+        found = [tuple(new.shape), tuple(bias.shape)]
+        assert found == shapes, f"{where}expected the shapes {shapes} of new and bias, got {found}"
+        for grey, what in (
+            (torch.zeros(2, 1, 9, 8), "a black image (here only the bias speaks: −Σ m·W/s)"),
+            (random_tensor(rng, 2, 1, 9, 8), "a random image (W/s is summed over the colours)"),
+        ):
+            colours = [(grey - m) / s for m, s in zip(case[1], case[2], strict=True)]
+            wanted = nn.functional.conv2d(torch.cat(colours, dim=1), case[0])
+            off = float((nn.functional.conv2d(grey, new, bias) - wanted).abs().max())
+            message = f"{where}for {what} the features of three copies differ by {off:.3g}"
+            assert off < 1e-3, message
+### HIDDEN VALUE: [layer(rng, *one) for one in ((4, 3, 1), (3, 7, 1e-3), (1, 1, 1e3), (3, 4, 1))]
 print("grey_first_layer: right")
 
 # %% [markdown]
@@ -260,7 +264,7 @@ print("grey_first_layer: right")
 # **Example.** 217×181 pixels and multiple 8: padded to 224×184. 16×24 stays 16×24. With a network that always answers 0, the image comes back.
 #
 # **Hint.** How much is missing to the next multiple of 8? `-217 % 8` is 7 in Python. And zeros would be a poor padding: they draw an edge that is not there.
-# A network is trained in this frame: the gradient must pass.
+# A network is trained in this frame: the gradient must pass, and its mode stays as it is.
 
 # %% nbgrader={"grade_id": "denoise_any_size", "solution": true}
 def denoise_any_size(network, image, multiple):
@@ -273,41 +277,61 @@ def denoise_any_size(network, image, multiple):
 
 
 # %% nbgrader={"grade_id": "denoise_any_size_test", "points": 2}
-from course_lib.exercise import without
+from course_lib.exercise import random_tensor, random_weights, without
+### BEGIN HIDDEN TESTS
 
-generator = torch.Generator().manual_seed(3)
+
+def framed(rng, multiple, scale, *shape):
+    """Output, gradient of the image and of a network's weights, in double precision."""
+    network = random_weights(nn.Conv2d(1, 1, 3, padding=1), rng).double()
+    image = (scale * (random_tensor(rng, *shape).double() - 0.5)).requires_grad_()
+    output = denoise_any_size(network, image * 1, multiple)
+    return [output, *torch.autograd.grad(output.sin().sum(), (image, *network.parameters()))]
+
+
+### END HIDDEN TESTS
+CASES = [  # N, H, W, multiple, padded; mean, spread, last of the output, and of the slope
+    (2, 24, 16, 8, (24, 16), [1.8412, 1.1344, 3.7616], [-0.0081195, 0.85663, 0.91856]),
+    (1, 5, 17, 16, (16, 32), [0.65283, 0.55791, 0.7088], [0.073725, 0.96351, 1.504]),
+    (1, 16, 10, 8, (16, 16), [1.1658, 0.78198, 2.2255], [0.011713, 0.77702, 0.87355]),
+]
+few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
 with without("course_lib.images.pad_to_multiple"):
-    for count, (height, width), multiple in [(2, (16, 24), 8), (2, (13, 10), 4), (1, (5, 17), 16), (3, (9, 12), 3), (2, (7, 7), 1)]:
-        source, seen = (2 * torch.rand(count, 1, height, width, generator=generator) - 0.5).requires_grad_(), []
-        image, weight = source * 1, torch.ones(1, requires_grad=True)
-        high, wide = -(-height // multiple) * multiple, -(-width // multiple) * multiple  # rounded up
-        where = f"{height}×{width} pixels, multiple {multiple}"
-
-        def scripted(padded):
-            """Writes down what it is shown; its answer tells every place of the image from every other."""
-            seen.append(padded.detach().clone())
-            return torch.arange(float(padded[0].numel())).reshape(padded.shape[1:]) / 100 - weight * padded**2
-
-        rows, columns = [min(row, height - 1) for row in range(high)], [min(column, width - 1) for column in range(wide)]
-        padded_by_hand = torch.stack([torch.stack([one[0, row][columns] for row in rows])[None] for one in image])
-        full = torch.arange(float(high * wide)).reshape(1, high, wide) / 100 - weight * padded_by_hand**2
-        wanted = image + torch.stack([torch.stack([one[0, row, :width] for row in range(height)])[None] for one in full])
-        slopes = torch.autograd.grad(wanted.sin().sum(), [source, weight])  # any function of all numbers would do
-        image, before = source * 1, source.detach()
-        output = denoise_any_size(scripted, image, multiple)
-        assert torch.equal(image, before), "the function has changed the image: no `+=`"
-        assert len(seen) == 1, f"{where}: the network should be asked once, for the whole batch; it was asked {len(seen)} times"
-        shape = tuple(seen[0].shape[-2:])
-        assert shape == (high, wide), f"{where}: the network should see {high}×{wide} pixels, it saw {shape[0]}×{shape[1]}: pad to the next multiple, and not at all where the image fits"
-        assert torch.equal(seen[0], padded_by_hand), f"{where}: the padding should repeat the last row and the last column, at the bottom and on the right, and change nothing else"
-        assert tuple(output.shape) == (count, 1, height, width), f"{where}: the answer should have the size of the image, got {tuple(output.shape)}: crop"
-        twice = torch.allclose(output, image + wanted, atol=1e-4)
-        assert not twice, f"{where}: the image was added twice: once is enough, the network answers with what is to be added"
-        assert torch.allclose(output, wanted, atol=1e-4), f"{where}: the numbers differ from image + cropped answer: add, do not subtract; crop at the bottom and on the right; clip nothing"
-        assert output.requires_grad, f"{where}: the output has no gradient: no detach() or no_grad(), a network is trained in this frame"
-        output.sin().sum().backward()
-        right = all(found.grad is not None and torch.allclose(found.grad, slope, rtol=1e-3, atol=1e-3) for found, slope in zip((source, weight), slopes, strict=True))
-        assert right, f"{where}: the numbers are right, but the gradients for the image and the network are not: no detach(), no_grad() or numpy on the way"
+    def scripted(image):  # writes down what it sees, and tells every place from every other
+        seen.append(image.detach().clone())
+        return torch.arange(image[0].numel()).reshape(image.shape[1:]) / 100 - image**2
+    for count, high, wide, multiple, padded, right, pull in CASES:
+        seen, where = [], f"{high}×{wide} pixels, multiple {multiple}: "
+        image = 2 * random_tensor(np.random.default_rng(3), count, 1, high, wide) - 0.5
+        output = denoise_any_size(scripted, given := image.requires_grad_() * 1, multiple)
+        assert torch.equal(given, image), where + "the function has changed the image: no `+=`"
+        found = [tuple(one.shape[2:]) for one in seen]
+        assert found == [padded], f"{where}the network sees {padded} pixels, once; it saw {found}"
+        rows, columns = seen[0][..., high - 1 :, :], seen[0][..., wide - 1 :]  # last, and padding
+        kept = torch.equal(seen[0][..., :high, :wide], image) and not rows.diff(dim=-2).any()
+        message = where + "pad at the bottom and on the right, by repeating the last row and column"
+        assert kept and not columns.diff().any(), message
+        (slope,) = torch.autograd.grad(output.sin().sum() + 0 * image.sum(), image)  # any function
+        for many, wanted, what in (
+            (output.detach(), right, "image + cropped answer"),
+            (slope, pull, "the gradient of the image (no detach(), no_grad() or numpy)"),
+        ):
+            message = f"{where}{what} has mean, spread, last {wanted}, yours has {few(many)}"
+            assert np.allclose(few(many), wanted, rtol=1e-3, atol=1e-3), message
+    ### BEGIN HIDDEN TESTS
+    for training in (True, False):
+        network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Dropout()).train(training)
+        note = lambda layer, *_: modes.append((layer.training, torch.is_grad_enabled()))
+        network[1].register_forward_hook(note)
+        modes, state = [], torch.get_rng_state()
+        with torch.random.fork_rng(), torch.set_grad_enabled(training):
+            denoise_any_size(network, image, 8)
+        assert modes == [(training, training)], "the network is asked in the mode that it has"
+        assert network.training == training, "the function should leave the network's mode as it is"
+        assert torch.equal(state, torch.get_rng_state()), "the function should draw nothing"
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [framed(rng, 4, 4, 2, 1, 13, 10), framed(rng, 7, 1e4, 1, 1, 9, 14)]
+### HIDDEN VALUE: [framed(rng, 16, 1e-3, 3, 1, 5, 3), framed(rng, 1, 2, 1, 1, 7, 5)]
 print("denoise_any_size: right")
 
 # %% [markdown]
@@ -322,7 +346,7 @@ print("denoise_any_size: right")
 # | F | conv 3×3 - ReLU - conv 3×3, all with `here` channels, `padding=1`; no BN |
 # | attention | the module that was handed in, as your `ScSE` |
 #
-# **Steps.** Three layers, and the attention, in `__init__`. Set the weight and the bias of the **last** convolution of F to 0 (`nn.init.zeros_`). In `forward`: double, add, F, add, attention.
+# **Steps.** Three layers, and the attention as it came, in `__init__`. Set the weight and the bias of the **last** convolution of F to 0 (`nn.init.zeros_`). In `forward`: double, add, F, add, attention.
 #
 # **Example.** At the start F is 0, so a new step answers `attention(u)`. `DecoderStep(6, 4, nn.Identity())` has 6·4·4 + 4 + 2·(4·4·9 + 4) = 396 parameters.
 #
@@ -349,76 +373,100 @@ class DecoderStep(nn.Module):
 
 
 # %% nbgrader={"grade_id": "DecoderStep_test", "points": 3}
-import itertools
+from course_lib.exercise import random_tensor, random_weights, without
+### BEGIN HIDDEN TESTS
 
-from course_lib.exercise import without
 
+class Attention(nn.Module):
+    """A gate with weights of its own: twice, or in another place, it gives other numbers."""
 
-class Curved(nn.Module):
-    """An attention that is easily told from none, from one applied twice, and from one in another place."""
+    def __init__(self, channels):
+        super().__init__()
+        self.mix = nn.Conv2d(channels, channels, 1)
 
     def forward(self, u):
-        return u**2 - 3 * u + 0.5
+        return self.mix(u) * torch.sigmoid(u) + 0.5
 
 
-def doubled_by_hand(x, layer):
-    """Every pixel becomes a 2×2 square of outputs."""
-    squares = torch.einsum("nihw,ioab->nohawb", x, layer.weight)  # (N, I, H, W), (I, O, 2, 2) -> (N, O, H, 2, W, 2)
-    return squares.reshape(len(x), -1, 2 * x.shape[2], 2 * x.shape[3]) + layer.bias[:, None, None]
-
-
-library, generator, tests = "course_lib.models.attention_unet.", torch.Generator().manual_seed(4), []
-with without(library + "DecoderBlock", library + "ResidualBlock"), torch.random.fork_rng():
-    torch.manual_seed(0)
-    for below, here, size in [(6, 4, (3, 5)), (3, 5, (4, 2))]:
-        name, attention = f"DecoderStep({below}, {here}, …)", Curved()
-        step = DecoderStep(below, here, attention)
-        doubles = [layer for layer in step.modules() if isinstance(layer, nn.ConvTranspose2d)]
-        layers = [layer for layer in step.modules() if isinstance(layer, nn.Conv2d)]
-        shapes = sorted(tuple(parameter.shape) for parameter in step.parameters())
-        wanted = sorted([(below, here, 2, 2), *[(here, here, 3, 3)] * 2, *[(here,)] * 3])
-        assert len(doubles) == 1 and len(layers) == 2 and shapes == wanted, (
-            f"{name}: expected one nn.ConvTranspose2d of 2×2 and two nn.Conv2d of 3×3, parameters of the shapes {wanted}, got {shapes}:"
-            f" what comes across is added, so both convolutions have {here} channels"
+def seen(rng, below, here):
+    """In both modes, of huge and tiny inputs: output, gradients, sizes of the weights' ones."""
+    step, found = random_weights(DecoderStep(below, here, Attention(here)), rng).double(), []
+    for training, scale in ((False, 4), (False, 1e4), (True, 4), (True, 1e-3)):
+        x, across = (
+            (scale * (random_tensor(rng, 2, *shape).double() - 0.5)).requires_grad_()
+            for shape in ((below, 5, 3), (here, 10, 6))
         )
-        assert any(module is attention for module in step.modules()), f"{name}: keep the attention that was handed in as an attribute of the step, or its weights will not learn"
-        x, across = (torch.randn(2, *shape, generator=generator) for shape in ((below, *size), (here, 2 * size[0], 2 * size[1])))
-        with torch.no_grad():
-            start = Curved()(doubled_by_hand(x, doubles[0]) + across)
-            output = step(x.clone(), across.clone())
-            assert output.shape == start.shape, f"{name}: expected the shape {tuple(start.shape)}, got {tuple(output.shape)}"
-            silent = [layer for layer in layers if not layer.weight.any() and not layer.bias.any()]
-            assert len(silent) == 1, f"{name}: {len(silent)} of the two 3×3 convolutions start at 0 (weight and bias); it should be one, the last one"
-            assert torch.allclose(output, start, atol=1e-4), f"{name}: a new step should answer attention(doubled x + across), since F is 0 at the start: add what comes across once, and do nothing else to the sum"
-            for parameter in step.parameters():
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.4)
-            last = silent[0]
-            first = next(layer for layer in layers if layer is not last)
-        x.requires_grad_(), across.requires_grad_()
-        u = doubled_by_hand(x, doubles[0]) + across
-        change = nn.functional.conv2d(nn.functional.conv2d(u, first.weight, first.bias, padding=1).clamp(min=0), last.weight, last.bias, padding=1)
-        answer, twice = Curved()(u + change), Curved()(2 * u + change)
-        weights = torch.randn(answer.shape, generator=generator)
-        slopes = torch.autograd.grad((weights * answer).sum(), [x, across, *step.parameters()])
-        tests.append((name, step, x.detach(), across.detach(), answer.detach(), twice.detach(), weights, slopes))
-    del doubled_by_hand  # the answer must not lean on it
-    for name, step, x, across, answer, twice, weights, slopes in tests:
-        sources = [values.clone().requires_grad_() for values in (x, across)]
-        given = [source * 1 for source in sources]
-        output = step(*given)
-        assert torch.equal(given[0].detach(), x) and torch.equal(given[1].detach(), across), f"{name}: the step has changed its input: no `+=`"
-        assert not torch.allclose(output, twice, atol=1e-3), f"{name}: the residual was added twice: u + F(u) holds u once"
-        assert torch.allclose(output, answer, rtol=1e-4, atol=1e-3), (
-            f"{name}: with random weights the numbers differ from attention(u + F(u)), F = conv-ReLU-conv, u = transposed conv of x + across:"
-            " one ReLU, between the convolutions; the attention last, once"
+        step.train(training).zero_grad()
+        output = step(x * 1, across * 1)
+        output.sin().sum().backward()
+        slopes = sorted(float(values.grad.abs().sum()) for values in step.parameters())
+        found.append([output, x.grad, across.grad, slopes])
+    return found
+
+
+### END HIDDEN TESTS
+CASES = [  # below, here, H, W, training, size; mean, spread, last of output and of both slopes
+    (6, 4, 5, 3, True, 396, [1.652, 1.844, -0.227], [-0.019, 1.371, 0.971], [-0.033, 0.976, 0.532]),
+    (3, 5, 2, 4, False, 525, [0.315, 0.947, 0.229], [0.266, 0.943, 0.109], [0.176, 0.614, 1.329]),
+]
+few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
+with torch.random.fork_rng(), without("course_lib.models.attention_unet.DecoderBlock",
+    "course_lib.models.attention_unet.ResidualBlock"):  # fmt: skip
+    for below, here, high, wide, training, size, *right in CASES:
+        where, gate = f"DecoderStep({below}, {here}, nn.SiLU()): ", nn.SiLU()
+        step = DecoderStep(below, here, gate)
+        assert (found := sum(values.numel() for values in step.parameters())) == size, where + (
+            f"expected {size} parameters, got {found}: a 2×2 transposed and two 3×3 convolutions"
         )
-        assert output.requires_grad, f"{name}: the output has no gradient: no detach() or no_grad() in forward"
-        (weights * output).sum().backward()
-        idle = [label for label, parameter in step.named_parameters() if parameter.grad is None]
-        assert all(source.grad is not None for source in sources) and not idle, f"{name}: no gradient reaches {idle or 'x or across'}: detach nothing"
-        found = [*(source.grad for source in sources), *(parameter.grad for parameter in step.parameters())]
-        right = all((a - b).abs().max() < 1e-3 * b.abs().max() for a, b in zip(found, slopes, strict=True))
-        assert right, f"{name}: the numbers are right, but the gradients are not: no detach(), no_grad() or .data on the way"
+        assert gate in step.modules(), where + "keep the attention handed in as an attribute"
+        rng, new = np.random.default_rng(1), DecoderStep(below, here, nn.Identity())
+        random_weights(step, rng).train(training)
+        x = (4 * random_tensor(rng, 3, below, high, wide) - 2).requires_grad_()
+        across = (4 * random_tensor(rng, 3, here, 2 * high, 2 * wide) - 2).requires_grad_()
+        message = where + "the last conv starts at 0: a new step adds across as it is"
+        assert torch.allclose(new(x, 1 * across) - new(x, 0 * across), across, atol=1e-5), message
+        output = step(*(given := [x * 1, across * 1]))
+        assert all(map(torch.equal, given, [x, across])), where + "the step has changed its input"
+        loss = output.sin().sum() + 0 * (x.sum() + across.sum())  # any function of the output
+        found = output.detach(), *torch.autograd.grad(loss, (x, across))
+        rule = "attention(u + F(u))", "the gradient of x", "the gradient of across"
+        for what, wanted, many in zip(rule, right, found, strict=True):
+            message = f"{where}{what} has mean, spread, last {wanted}, yours has {few(many)}"
+            assert np.allclose(few(many), wanted, rtol=1e-3, atol=1e-3), message
+    ### BEGIN HIDDEN TESTS
+    for sizes in [(6, 4), (3, 5), (1, 2)]:
+        where, gates = f"DecoderStep{sizes}", [Attention(sizes[1]) for _ in range(2)]
+        before = [one.detach().clone() for one in gates[0].parameters()]
+        steps = [DecoderStep(*sizes, gate) for gate in gates]
+        assert all(map(torch.equal, before, gates[0].parameters())), (
+            f"{where}: the step has changed the attention's weights: only the last convolution is 0"
+        )
+        assert gates[0].training, f"{where}: leave the mode of the attention as it is"
+        own = [one for one in steps[0].modules() if isinstance(one, nn.Conv2d)]
+        own = [one for one in own if one is not gates[0].mix]
+        silent = sorted(bool(one.weight.any() or one.bias.any()) for one in own)
+        assert silent == [False, True], f"{where}: one of two convolutions, the last, starts at 0"
+        layers = [[*step.modules()] for step in steps]
+        doubles = [next(one for one in found if getattr(one, "transposed", 0)) for found in layers]
+        starts = [one.weight for one in doubles]
+        assert not torch.equal(*starts), "two new steps should start differently: seed nothing"
+        rng, state = np.random.default_rng(2), torch.get_rng_state()
+        x, across = random_tensor(rng, 2, sizes[0], 3, 2), random_tensor(rng, 2, sizes[1], 6, 4)
+        step = random_weights(steps[0], rng)
+        for training in (True, False):
+            step.train(training).zero_grad()
+            step(x, across).sin().sum().backward()
+            idle = [label for label, one in step.named_parameters() if one.grad is None]
+            assert not idle, f"{where}: no gradient reaches {idle}"
+            assert step.training == training, f"{where}: forward should not change the mode"
+        assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
+        new = steps[1]
+        wanted = gates[1](doubles[1](x) + across)
+        assert torch.allclose(new(x, across), wanted, atol=1e-5), (
+            f"{where}: a new step answers attention(doubled x + across), as F is 0"
+        )
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [seen(rng, *sizes) for sizes in ((6, 4), (3, 5), (2, 1))]
 print("DecoderStep: right")
 
 # %% [markdown]
@@ -436,7 +484,7 @@ print("DecoderStep: right")
 # **Example.** With one piece, `nn.Identity()`, and images that differ by 0.1 everywhere, the loss is the mean of (0.1 / s)² over the three colours: 0.196. Equal images: 0.
 #
 # **Hint.** VGG has only ever seen normalised colours. Without the normalisation it is another network, and the loss another loss; nothing crashes. The gradient must pass to `prediction`, also where
-# it lies beyond [0, 1]: clip nothing.
+# it lies beyond [0, 1]: clip nothing. And a loss only looks: the pieces keep their mode, their gradients and what in them is frozen.
 
 # %% nbgrader={"grade_id": "perceptual_loss", "solution": true}
 def perceptual_loss(prediction, target, stages):
@@ -452,62 +500,67 @@ def perceptual_loss(prediction, target, stages):
 
 
 # %% nbgrader={"grade_id": "perceptual_loss_test", "points": 3}
-from course_lib.exercise import without
-
-generator = torch.Generator().manual_seed(5)
-kernels = [0.4 * torch.randn(shape, generator=generator) for shape in ((4, 3, 3, 3), (6, 4, 3, 3), (3, 6, 1, 1))]
+from course_lib.exercise import random_tensor, random_weights, without
+### BEGIN HIDDEN TESTS
 
 
-class Piece(nn.Module):
-    """A small piece of a network: (halved by a maximum,) convolved, rectified."""
-
-    def __init__(self, kernel, halve):
-        super().__init__()
-        self.kernel, self.halve = kernel, halve
-
-    def forward(self, x):
-        x = nn.functional.max_pool2d(x, 2) if self.halve else x
-        return nn.functional.conv2d(x, self.kernel, padding=self.kernel.shape[-1] // 2).clamp(min=0)
-
-
-def features_by_hand(image, pieces):
-    """The features after each piece, the normalisation of ImageNet written out colour by colour."""
-    x = torch.cat([(image - 0.485) / 0.229, (image - 0.456) / 0.224, (image - 0.406) / 0.225], dim=1)
-    found = []
-    for piece in pieces:
-        found.append(piece(found[-1] if found else x))
-    return found
+def judged(rng, count, scale, *shape):
+    """The loss of `count` stages, and the gradients of the prediction and of the stages."""
+    layers = nn.Conv2d(3, 5, 3), nn.Conv2d(5, 4, 1), nn.Conv2d(4, 5, 3), nn.Conv2d(5, 2, 1)
+    stages = [nn.Sequential(layer, nn.LeakyReLU(0.1)).double() for layer in layers[:count]]
+    random_weights(nn.ModuleList(stages), rng)
+    prediction = (3 * random_tensor(rng, *shape).double() - 1).requires_grad_()
+    target = prediction.detach() + scale * (random_tensor(rng, *shape) - 0.5)
+    loss = perceptual_loss(prediction * 1, target, stages)
+    return [loss, *torch.autograd.grad(loss / scale**2, (prediction, stages[0][0].weight))]
 
 
+### END HIDDEN TESTS
+first, second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 6, 3, padding=1)
+pieces = [nn.Sequential(first, nn.ReLU()), nn.Sequential(nn.MaxPool2d(2), second, nn.ReLU())]
+pieces, rng = [*pieces, nn.Conv2d(6, 3, 1)], np.random.default_rng(5)
+random_weights(nn.ModuleList(pieces), rng)
+prediction = 1.6 * random_tensor(rng, 2, 1, 14, 10) - 0.3  # beyond [0, 1], as an answer may be
+target = random_tensor(rng, 2, 1, 14, 10)
+CASES = [  # pieces, their number, the loss, and 1000 times its gradient: mean, spread, last
+    ([nn.Identity()], 6.138134, [1.0349, 78.448, 41.834]),
+    (pieces[:1], 5.152296, [-11.592, 81.381, -7.1956]),
+    (pieces[:2], 12.370825, [-11.824, 288.29, -39.547]),
+    (pieces, 22.846321, [-33.289, 616.59, -128.04]),
+]
+few = lambda many: [round(float(one), 3) for one in (many.mean(), many.std(), many.ravel()[-1])]
 with without("course_lib.losses.PerceptualLoss"):
     flat = torch.full((2, 1, 8, 8), 0.4)
-    value = perceptual_loss(flat + 0.1, flat, [nn.Identity()])
-    assert np.shape(value) == (), f"return one number, got the shape {tuple(np.shape(value))}"
-    value = float(torch.as_tensor(value).detach())
-    assert abs(value - 0.1958) < 1e-3, (
-        f"one piece that does nothing, images 0.1 apart: expected 0.196, got {value:.4g}: both images normalised, by (x − mean) / deviation, colour by colour;"
-        " squared, and the mean over everything"
-    )
-    for count in (1, 2, 3):
-        pieces = [Piece(kernel, number == 1) for number, kernel in enumerate(kernels[:count])]
-        source = (1.6 * torch.rand(2, 1, 10, 14, generator=generator) - 0.3).requires_grad_()  # beyond [0, 1], as a network's answer may be
-        target = torch.rand(2, 1, 10, 14, generator=generator)
-        wanted = sum(((a - b) ** 2).mean() for a, b in zip(features_by_hand(source, pieces), features_by_hand(target, pieces), strict=True))
-        (slope,) = torch.autograd.grad(wanted, source)
-        before = target.clone()
-        value = perceptual_loss(source * 1, target, pieces)
-        assert torch.equal(target, before), "the function has changed the target"
-        number = float(torch.as_tensor(value).detach())
-        assert abs(number - float(wanted)) < 1e-3 * float(wanted), (
-            f"{count} piece(s): expected {float(wanted):.5f}, got {number:.5f}: normalise first; each piece takes what the one before gave;"
-            " after each piece the mean of the squares, and these are summed; clip nothing"
-        )
-        assert torch.is_tensor(value) and value.requires_grad, "the loss has no gradient: no .item(), float() or no_grad()"
-        value.backward()
-        assert source.grad is not None and torch.allclose(source.grad, slope, rtol=1e-3, atol=1e-6), "the gradient for the prediction is not right: nothing on its way may be detached"
-    same = float(torch.as_tensor(perceptual_loss(target, target.clone(), pieces)).detach())
+    value = float(perceptual_loss(flat + 0.1, flat, [nn.Identity()]))
+    assert abs(value - 0.1958) < 1e-3, f"the example: expected 0.196, got {value:.4g}: normalise"
+    for stages, right, pull in CASES:
+        given = [(prediction * 1).requires_grad_(), target.clone()]
+        loss = perceptual_loss(*given, stages)
+        assert np.shape(loss) == (), f"return one number, got the shape {np.shape(loss)}"
+        assert all(map(torch.equal, given, [prediction, target])), "you have changed an image"
+        message = f"{len(stages)} piece(s): expected {right}, got {float(loss):.6g}: of each piece"
+        assert abs(float(loss) - right) < 1e-4 * right, message + " the mean square; clip nothing"
+        (slope,) = torch.autograd.grad(loss + 0 * given[0].sum(), given[:1])
+        message = f"1000 times the gradient should have mean, spread, last {pull}: detach nothing"
+        assert np.allclose(few(1000 * slope), pull, rtol=1e-3, atol=1e-2), message
+    ### BEGIN HIDDEN TESTS
+    same = float(perceptual_loss(target, target.clone(), pieces))
     assert same == 0, f"equal images should have the loss 0, got {same:.3g}"
-del features_by_hand
+    for training in (True, False):
+        modes = []
+        stages = nn.ModuleList([nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2)]).train(training)
+        stages[0].bias.requires_grad_(training)
+        for one in stages.parameters():
+            one.grad = torch.ones_like(one)
+        stages[1].register_forward_hook(lambda layer, *_: modes.append(layer.training))
+        perceptual_loss(prediction, target, list(stages))
+        left = {*modes, stages.training, stages[1].training, stages[0].bias.requires_grad}
+        assert left == {training}, "the function should leave the mode of the pieces as it is"
+        kept = all(one.grad is not None and one.grad.eq(1).all() for one in stages.parameters())
+        assert kept, "the function should leave the gradients of the pieces alone"
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [judged(rng, 1, 2, 2, 1, 7, 5), judged(rng, 4, 2, 3, 1, 9, 6)]
+### HIDDEN VALUE: [judged(rng, 2, 1e-3, 1, 1, 8, 3), judged(rng, 3, 100, 2, 1, 5, 6)]
 print("perceptual_loss: right")
 
 # %% [markdown]
@@ -541,53 +594,57 @@ def noise_sweep(denoise, images, levels, seed):
 
 
 # %% nbgrader={"grade_id": "noise_sweep_test", "points": 3}
-import math
+from course_lib.exercise import random_tensor, without
 
-from course_lib.exercise import without
-
-generator, levels, seen = torch.Generator().manual_seed(6), [0.1, 0.05, 0.3, 0.2], []
-images = torch.rand(3, 1, 40, 50, generator=generator) * torch.tensor([0.2, 0.6, 0.9]).reshape(3, 1, 1, 1)
+### BEGIN HIDDEN TESTS
 
 
-def scripted(noisy):
-    """Writes down what it is shown; its answer lies somewhat beyond [0, 1]."""
-    seen.append(noisy.detach().clone())
-    return 1.1 * noisy
+def swept(rng, error, levels, seed, *shape):
+    """Scores of an answer that ignores the noise, and of one that does not."""
+    images = random_tensor(rng, *shape).double()
+    bright = noise_sweep(lambda noisy: images + error, images, levels, seed)
+    return [bright, noise_sweep(lambda noisy: 1.1 * noisy**2 - 0.1, images, levels, seed)]
 
 
-with without("course_lib.evaluation.sweep", "course_lib.evaluation.compare", "course_lib.metrics.psnr", "course_lib.metrics.mse"):
+### END HIDDEN TESTS
+bright = torch.tensor([0.2, 0.6, 0.9]).reshape(3, 1, 1, 1)
+images = random_tensor(np.random.default_rng(6), 3, 1, 50, 40) * bright
+levels, right, seen = [0.1, 0.05, 0.3, 0.2], [30.0921, 15.6331, 14.0139], []
+scripted = lambda noisy: seen.append(noisy.detach().clone()) or 1.7 * images[: len(noisy)] - 0.1
+with torch.enable_grad(), without("course_lib.evaluation.sweep", "course_lib.evaluation.compare",
+                                  "course_lib.metrics.psnr", "course_lib.metrics.mse"):
     state, before = torch.get_rng_state(), images.clone()
-    dark = 0.8 * images
-    flat = np.asarray(noise_sweep(lambda noisy: dark + 0.1, dark, [0.2, 0.4], 0), dtype=float)
-    assert np.allclose(flat, 20, atol=1e-3), f"an answer that is 0.1 too bright everywhere should score 20 dB, got {np.round(flat, 2).tolist()}: 10·log10(1 / MSE), against the clean images"
-    got = np.asarray(noise_sweep(scripted, images, levels, 7), dtype=float)
+    flat = noise_sweep(lambda noisy: 0.8 * images + 0.1, 0.8 * images, [0.2, 0.4], 0)
+    assert isinstance(flat, np.ndarray), f"return a numpy array, not a {type(flat).__name__}"
+    message = f"an answer 0.1 too bright should score 20 dB, got {flat}: 10·log10(1 / MSE)"
+    assert np.allclose(flat, 20, atol=1e-3), message
+    found = noise_sweep(scripted, images, levels, 7)
     assert torch.equal(images, before), "the function has changed the clean images: no `+=`"
-    assert torch.equal(state, torch.get_rng_state()), "you drew from the global generator: hand a torch.Generator to torch.randn"
-    assert got.shape == (4, 3), f"4 levels and 3 images: expected the shape (4, 3), got {got.shape}: one number a level and image"
-    assert len(seen) == 4 and all(noisy.shape == images.shape for noisy in seen), f"denoise should be asked once a level, for all images together; it was asked {len(seen)} times"
-    patterns = [(noisy - images) / level for noisy, level in zip(seen, levels, strict=True)]
-    for level, pattern, noisy in zip(levels, patterns, seen, strict=True):
-        assert noisy.min() < 0, f"level {level}: the noisy images have nothing below 0: do not clip them"
-        deviation = float(pattern.std())  # 6000 numbers: good to 0.01
-        assert abs(deviation - 1) < 0.05, f"level {level}: noise / level should have the standard deviation 1, got {deviation:.3f}: noisy = images + level · pattern"
-        assert torch.allclose(pattern, patterns[0], atol=1e-3), f"level {level}: the pattern is not that of level {levels[0]}: draw it once, before the loop"
-    fourth = float((patterns[0] ** 4).mean())  # 3 for N(0, 1), 1.8 for uniform noise; 6000 numbers: good to 0.13
-    assert abs(fourth - 3) < 0.8, f"the noise is not from N(0, 1): its mean fourth power should be 3, got {fourth:.2f}: torch.randn"
-    likeness = torch.corrcoef(patterns[0].flatten(1)) - torch.eye(3)  # 2000 pixels: by chance below 0.1
-    assert likeness.abs().max() < 0.2, "the images of a batch have the same noise: draw as many numbers as all images have pixels"
-    for row, level, noisy in zip(got, levels, seen, strict=True):
-        for index in range(3):
-            answers = (1.1 * noisy[index]).double().flatten().tolist()
-            errors = [(min(max(a, 0), 1) - b) ** 2 for a, b in zip(answers, images[index].double().flatten().tolist(), strict=True)]
-            wanted = 10 * math.log10(1 / (sum(errors) / len(errors)))
-            assert abs(row[index] - wanted) < 0.01, (
-                f"level {level}, image {index}: expected {wanted:.2f} dB, got {row[index]:.2f}: the answer is clipped to [0, 1], compared with the clean image,"
-                " and each image has its own mean squared error; 10·log10(1 / MSE)"
-            )
-    seen.clear()
-    again, other = (np.asarray(noise_sweep(scripted, images, [0.1], seed), dtype=float) for seed in (7, 8))
-    assert np.allclose(again[0], got[0]), "the same seed should give the same scores, whatever the other levels are"
-    assert not torch.allclose(seen[0], seen[1]), "another seed should give another pattern: seed the generator with `seed`"
+    assert torch.equal(state, torch.get_rng_state()), "hand a torch.Generator to torch.randn"
+    shapes = [tuple(one.shape) for one in seen]
+    assert shapes == [(3, 1, 50, 40)] * 4, f"denoise all images, once a level: it saw {shapes}"
+    message = f"expected {right} dB at all 4 levels, got {found}: clip the answer to [0, 1]"
+    right = [right] * 4
+    assert found.shape == (4, 3) and np.allclose(found, right, atol=1e-3), message
+    patterns = [(one - images) / level for one, level in zip(seen, levels, strict=True)]
+    off = max(float((one - patterns[0]).abs().max()) for one in patterns)
+    assert off < 1e-3, f"noise / level is off by {off:.3g} between levels: draw once, clip nothing"
+    numbers = patterns[0].flatten()  # 6000: mean good to 0.013, deviation to 0.01
+    assert abs(numbers.mean()) < 0.07 > abs(numbers.std() - 1), "the pattern is from N(0, 1)"
+    noise_sweep(scripted, images, [0.1], 8)
+    assert not torch.allclose(seen[-1], seen[0]), "another seed gives another pattern: use `seed`"
+    ### BEGIN HIDDEN TESTS
+    assert torch.is_grad_enabled(), "the function should leave gradients switched on"
+    assert numbers.abs().max() > 3.2, "the noise holds nothing beyond 3.2: clip no draw"
+    fourth = float((numbers**4).mean())  # 3 for N(0, 1), 1.8 for uniform noise; good to 0.13
+    assert abs(fourth - 3) < 0.8, f"the noise should have a fourth moment of 3, got {fourth:.2f}"
+    likeness = torch.corrcoef(patterns[0].flatten(1)) - torch.eye(3)  # by chance below 0.1
+    assert likeness.abs().max() < 0.2, "the images of a batch have the same noise: use images.shape"
+    again = noise_sweep(lambda noisy: noisy, images[:1], np.array([0.1]), 7)
+    assert again.shape == (1, 1), f"one level, one image: expected (1, 1), got {again.shape}"
+    ### END HIDDEN TESTS
+### HIDDEN VALUE: [swept(rng, 1e-5, [0.2, 0.1], 3, 2, 1, 45, 31)]
+### HIDDEN VALUE: [swept(rng, 0.3, [1], 4, 1, 1, 6, 9)]
 print("noise_sweep: right")
 
 # %% [markdown]
