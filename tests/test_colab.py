@@ -90,7 +90,7 @@ def test_the_first_cell_installs_what_colab_lacks_and_leaves_torch_alone(colab, 
     result = _run(colab, cell, folder, then=look, PIP_FIND_LINKS=links, COLAB_RELEASE_TAG="t")
     assert result.returncode == 0, result.stderr
     added = {entry.name for entry in packages.iterdir()} - before - {"__pycache__"}
-    assert added == {"course_lib", "course_lib-0.2.0.dist-info", "nilearn", "nilearn-9.9.dist-info"}
+    assert added == {"course_lib", "course_staff", "course_lib-0.2.0.dist-info", "nilearn", "nilearn-9.9.dist-info"}
     for name in ("torch", "torchvision", "numpy"):
         assert (packages / name).is_symlink(), f"{name} was replaced"
     assert str(packages / "course_lib") in result.stdout
