@@ -94,7 +94,7 @@ def test_a_worker_that_crashes_ends_the_tests_at_once(tmp_path):
     command = [sys.executable, "-m", "pytest", *options.replace("$(WORKERS)", "2").split()]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        told = process.communicate(timeout=200)  # the other worker has work for 300 s[0]
+        told = process.communicate(timeout=200)[0]  # the other worker has work for 300 s
     finally:
         process.send_signal(signal.SIGKILL)
     assert process.returncode in (1, 2), told
