@@ -54,6 +54,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (r"unsupported operand type|can't multiply sequence|must be real number|must be Tensor, not|"
      r"must be a Tensor|argument 'input'",
      "two kinds of values meet that do not go together, such as an array and a tensor, or a list and a number"),
+    (r"Padding size should be less", "the image is too small to be mirrored that far"),
     (r"division by zero", "something is divided by zero"),
     (r"maximum recursion depth", "a function calls itself without end"),
     (r"read-only|readonly", "the input is changed in place, and must not be: make a copy first"),

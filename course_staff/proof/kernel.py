@@ -20,8 +20,12 @@ from course_staff.authoring.source import SourceError, hidden_values
 EXPERIMENT = "experiment"  # the tag of cells that train, draw or play: skipped when grading
 CELL_TIMEOUT = 120
 # Frees the names and what they held. What is left are modules: `freeze` spares the next collection the search through
-# them, which would take longer than most labs.
-EMPTY = "%reset -f\n__import__('gc').freeze()"
+# them, which would take longer than most labs. What an answer set in torch is put back, or the next would inherit it.
+EMPTY = """%reset -f
+__import__('gc').freeze()
+[(torch.set_grad_enabled(True), torch.set_default_dtype(torch.float32))
+ for torch in [__import__('sys').modules.get('torch')] if torch];
+"""
 # a failing test shows its last line only, and nobody asks for earlier cells
 OPTIONS = ["--InteractiveShell.xmode=Minimal", "--HistoryManager.enabled=False"]
 

@@ -90,12 +90,13 @@ class ValuesProof:
         seed = cell.seeds[0]
         got = [decode(value) for value in run.get(test, {}).get(seed, [])]
         pairs = zip(cell.expected.get(seed, []), got, strict=False)
-        said = [words for expected, value in pairs if (words := matches(expected, value)) is not None]
+        said = {words: value for expected, value in pairs if (words := matches(expected, value)) is not None}
         if not said:
             return ""
-        if wrong != LIBRARY_ANSWER:
+        # a value that cannot be had proves nothing of the expression: it may read a name that is not there
+        if wrong != LIBRARY_ANSWER and any(isinstance(value, Value) for value in said.values()):
             cell.caught.add(wrong)
-        return said[0].partition(", your answer gives ")[2]
+        return next(iter(said)).partition(", your answer gives ")[2]
 
     def problems(self) -> list[str]:
         """What is not as it must be, in words. To be asked when all runs are done."""
