@@ -18,14 +18,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from course_staff.marking import canaries
+from course_staff.marking.hidden_values import fingerprint, matches
 from course_staff.marking.lab import GradedCell, Lab
 from course_staff.marking.replay import GivenUp, Replay, Step
 from course_staff.marking.restore import Restored
-from course_staff.sandbox.inside import values
+from course_staff.sandbox.inside.plain import decode
 from course_staff.sandbox.session import CellRun
 
 if TYPE_CHECKING:
-    from course_staff.sandbox.inside.values import Value
+    from course_staff.sandbox.inside.plain import Value
     from course_staff.sandbox.sandbox import Sandbox
 
 NOT_ANSWERED = "not answered"
@@ -148,7 +149,7 @@ class Marking:
             return f"{NOT_ANSWERED}: the line `raise NotImplementedError(...)` is still there"
         return _short(done)
 
-    def canaries(self, replay: Replay, test: GradedCell) -> str:
+    def _canaries(self, replay: Replay, test: GradedCell) -> str:
         """What is wrong with a test that passed; empty if nothing is."""
         known = self.lab.canaries[test.name]
         nonce = f"canary {_hash(self.nonce, test.name)}"
@@ -229,9 +230,9 @@ class Marking:
         if test.values:
             self.values[test.name] = got = replay.values(test)
             if self.check is None:
-                expected = [values.decode(text) for text in self.lab.expected[test.exercise]]
+                expected = [decode(text) for text in self.lab.expected[test.exercise]]
                 for one, other in zip(expected, got, strict=True):
-                    if wrong := values.matches(one, other):
+                    if wrong := matches(one, other):
                         return wrong
         return ""
 
@@ -244,7 +245,7 @@ class Marking:
     def fingerprint(self, test: GradedCell) -> str:
         """Equal for submissions that made the same mistake in an exercise."""
         got = self.values.get(test.name)
-        return _hash(self.verdicts[test.name].mistake, values.fingerprint(got) if got else "")
+        return _hash(self.verdicts[test.name].mistake, fingerprint(got) if got else "")
 
 
 def _is_canary(done: CellRun, nonce: str) -> bool:

@@ -11,7 +11,7 @@ from course_staff.marking.lab import GradedCell
 from course_staff.sandbox.session import CellRun, Session
 
 if TYPE_CHECKING:
-    from course_staff.sandbox.inside.values import Value
+    from course_staff.sandbox.inside.plain import Value
     from course_staff.sandbox.sandbox import Sandbox
 
 

@@ -11,7 +11,8 @@ from course_staff.authoring.hidden_lines import hidden_seed
 from course_staff.authoring.source import hidden_values
 from course_staff.marking.hidden_values import matches
 from course_staff.proof.kernel import Values
-from course_staff.sandbox.inside.values import HELPERS, Value, decode
+from course_staff.sandbox.inside.plain import Value, decode
+from course_staff.sandbox.inside.values import HELPERS
 
 SECRETS = ("course check", "another class", "a third class")  # of classes that do not exist
 LIBRARY_ANSWER = "calls_the_library"
