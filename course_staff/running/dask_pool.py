@@ -10,7 +10,7 @@ import contextlib
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from distributed import Client, KilledWorker, WorkerPlugin, as_completed, get_worker
@@ -27,7 +27,7 @@ def grade_all(
     *,
     address: str,
     info: dict[str, Any] | None = None,
-) -> Iterator[Done]:
+) -> Generator[Done]:
     """As `pool.grade_all`, by the workers of the scheduler at `address` ("tcp://10.0.0.1:8786").
 
     Workers may come, go and be killed meanwhile. Raises PoolError where there is no scheduler, a worker has no sandbox
@@ -124,7 +124,7 @@ class _Holder(WorkerPlugin):
 
 def _grade(name: str, student: str, submission: bytes) -> tuple[str, str, dict[str, Any]]:
     """On a Dask worker: "done" and JSON, "raised" or "broken" and words; then what the grader says of itself."""
-    holder = get_worker().plugins[name]
+    holder: Any = get_worker().plugins[name]
     try:
         grader = holder.grader()
     except Exception as error:
