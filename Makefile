@@ -40,6 +40,7 @@ lab: $(VENV)/.stamp-built $(VENV)/.stamp-kernel
 test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
 	@$(STAGE) "style" bash -c "$(BIN)/ruff check . && $(BIN)/ruff format --check ."
 	@$(STAGE) "imports" $(BIN)/lint-imports
+	@$(STAGE) "types" $(BIN)/mypy
 	@$(STAGE) "derived files" $(BIN)/course build --check
 	@$(STAGE) "build" $(BIN)/course build
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) "library" $(BIN)/python -m pytest -m "not browser" \
@@ -87,7 +88,7 @@ $(VENV)/.stamp-kernel: $(VENV)/.stamp-installed
 	@touch $@
 
 clean:
-	rm -rf .pytest_cache .ruff_cache .coverage .coverage.* htmlcov dist build artifacts gradebook.db
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .coverage .coverage.* htmlcov dist build artifacts gradebook.db
 	rm -rf $(wildcard solutions/*/)
 	rm -f $(VENV)/.stamp-*
 	find . -path "./.venv*" -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

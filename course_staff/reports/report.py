@@ -139,7 +139,7 @@ def _named(course: Course, gathered: Gathered) -> tuple[Named, list[str]]:
         return {}, []
     from course_staff.marking.grade import Graded
     from course_staff.running.prepare import prepare
-    from course_staff.sandbox.sandbox import SandboxError
+    from course_staff.sandbox.server import SandboxError
 
     def make() -> Named:
         unsafe = bool(gathered.run.get("unsafe"))  # no sandbox then: these are our own wrong answers
