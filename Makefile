@@ -40,6 +40,7 @@ lab: $(VENV)/.stamp-built $(VENV)/.stamp-kernel
 test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
 	@$(STAGE) --limit 300 "style" bash -c "$(BIN)/ruff check . && $(BIN)/ruff format --check ."
 	@$(STAGE) --limit 300 "imports" $(BIN)/lint-imports
+	@$(STAGE) --limit 600 "types" $(BIN)/mypy
 	@$(STAGE) --limit 300 "derived files" $(BIN)/course build --check
 	@$(STAGE) --limit 300 "build" $(BIN)/course build
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 2700 "library" $(BIN)/python -m pytest -m "not browser" \
@@ -87,7 +88,7 @@ $(VENV)/.stamp-kernel: $(VENV)/.stamp-installed
 	@touch $@
 
 clean:
-	rm -rf .pytest_cache .ruff_cache .coverage .coverage.* htmlcov dist build artifacts gradebook.db
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .coverage .coverage.* htmlcov dist build artifacts gradebook.db
 	rm -rf $(wildcard solutions/*/)
 	rm -f $(VENV)/.stamp-*
 	find . -path "./.venv*" -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -exec rm -rf {} +

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-Array = np.ndarray | torch.Tensor
+# One kind in a signature: numpy in, numpy out; torch in, torch out. AnyArray is either, whatever stands beside it.
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
+AnyArray = np.ndarray | torch.Tensor
 
 
-def check_image(image: Any, name: str = "image", *, shapes: bool = False) -> Array:
+def check_image(image: Array, name: str = "image", *, shapes: bool = False) -> Array:
     """Refuse what is no finite floating-point array; with `shapes`, also what is not (H, W) or (N, C, H, W).
 
     Returns the image unchanged. Raises TypeError (type, dtype) or ValueError (empty, NaN or infinite, shape).
     """
+    finite: Callable[[], bool]
     if isinstance(image, torch.Tensor):
         floating, finite = image.is_floating_point(), lambda: bool(torch.isfinite(image).all())
     elif isinstance(image, np.ndarray):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 LATEX = {
@@ -72,7 +72,7 @@ class Table:
         ]
         return "\n".join(lines)
 
-    def _cells(self, escape, bold: str) -> list[list[str]]:
+    def _cells(self, escape: Callable[[str], str], bold: str) -> list[list[str]]:
         return [
             [bold.format(escape(cell)) if (i, j) in self.bold else escape(cell) for j, cell in enumerate(row)]
             for i, row in enumerate(self.rows)

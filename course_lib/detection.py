@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from course_lib._checks import Array, check_image, check_number
+from course_lib._checks import AnyArray, Array, check_image, check_number
 
 
 @dataclass(frozen=True)
@@ -90,22 +90,22 @@ def auc_of(d_prime: float) -> float:
     return 0.5 * (1 + math.erf(check_number(d_prime, "d_prime") / 2))
 
 
-def detectability(present: Array | Sequence[float], absent: Array | Sequence[float]) -> Detectability:
+def detectability(present: AnyArray | Sequence[float], absent: AnyArray | Sequence[float]) -> Detectability:
     """Compare scores where a spot is with scores where none is; at least two of each, finite, in any shape.
 
     Ties count half. Where no score varies at all, d' is 0 without contrast and infinite with it.
     Raises TypeError/ValueError on bad input. Lab 07.
     """
-    present, absent = _scores(present, "present"), _scores(absent, "absent")
-    contrast = float(present.mean() - absent.mean())
-    spread = math.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)
+    spots, grounds = _scores(present, "present"), _scores(absent, "absent")
+    contrast = float(spots.mean() - grounds.mean())
+    spread = math.sqrt((spots.var(ddof=1) + grounds.var(ddof=1)) / 2)
     d_prime = contrast / spread if spread > 0 else math.copysign(math.inf, contrast) if contrast else 0.0
     # for each score, the share of the other heap that lies on its right side
-    of_present = _share_below(absent, present)
-    of_absent = 1 - _share_below(present, absent)
-    variance = of_present.var(ddof=1) / len(present) + of_absent.var(ddof=1) / len(absent)
+    of_present = _share_below(grounds, spots)
+    of_absent = 1 - _share_below(spots, grounds)
+    variance = of_present.var(ddof=1) / len(spots) + of_absent.var(ddof=1) / len(grounds)
     auc = float(of_present.mean())
-    return Detectability(contrast, d_prime, auc, math.sqrt(variance), len(present), len(absent))
+    return Detectability(contrast, d_prime, auc, math.sqrt(variance), len(spots), len(grounds))
 
 
 def spot_detectability(
@@ -127,7 +127,8 @@ def spot_detectability(
         )
     if len(positions) != len(present):
         raise ValueError(f"positions: expected one list for each of {len(present)} pictures, got {len(positions)}")
-    places = [_places(one, tuple(present.shape[-2:])) for one in positions]
+    height, width = present.shape[-2:]
+    places = [_places(one, (height, width)) for one in positions]
     heaps = []
     for images in (present, absent):
         heights = torch.as_tensor(matched_filter(images, template)).detach().cpu().numpy()
@@ -148,7 +149,7 @@ def _centred(template: np.ndarray) -> np.ndarray:
     return values - values.mean()
 
 
-def _scores(scores: Array | Sequence[float], name: str) -> np.ndarray:
+def _scores(scores: AnyArray | Sequence[float], name: str) -> np.ndarray:
     if isinstance(scores, torch.Tensor):
         scores = scores.detach().cpu().numpy()
     values = np.asarray(scores, dtype=np.float64).ravel()

@@ -192,7 +192,7 @@ def network() -> Finding:
     places = _places()
     with ThreadPoolExecutor(len(places)) as pool:
         answers = dict(zip(places, pool.map(_answers, places), strict=True))
-    silent = [urlsplit(place).hostname for place in places if not answers[place]]
+    silent = [urlsplit(place).hostname or place for place in places if not answers[place]]
     if len(silent) == len(places):
         remedy = "go online to fetch larger data sets"
         return Finding("network", WARN, "offline: everything runs on embedded data", remedy)

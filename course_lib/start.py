@@ -136,4 +136,4 @@ def _requirements() -> list[str]:
 
 
 def _name(requirement: str) -> str:
-    return re.match(r"[\w.-]+", requirement)[0].lower()
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from course_lib.project import project_root
 
@@ -46,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="course grade", description="Grade a class. INSTRUCTORS.md tells the path.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run, help: str, *, lab: bool = True) -> argparse.ArgumentParser:
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], help: str, *, lab: bool = True
+    ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=help)
         command.set_defaults(run=run)
         command.add_argument("--course", metavar="FOLDER", help="of the course (default: the one around here)")
@@ -95,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _open(options: argparse.Namespace):
+def _open(options: argparse.Namespace) -> Any:
     """The course that the command is about, and the full name of its lab."""
     from course_staff.course import Course
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,10 +50,11 @@ class Frame:
         self.levels = min(levels, max(1, pywt.dwt_max_level(min(shape), basis.dec_len)))
         self.padded = tuple(side + -side % 2**self.levels for side in shape)
         self.undecimated = undecimated
+        self.weights: list[float | torch.Tensor]
         dtype, device = (torch.float32, torch.device("cpu")) if like is None else (like.dtype, like.device)
         if undecimated:
             self._taps = _taps(basis.name)
-            self.weights = [0.0] + [2.0**-level for level in range(self.levels, 0, -1) for _ in range(3)]
+            self.weights = [0.0, *(2.0**-level for level in range(self.levels, 0, -1) for _ in range(3))]
         else:
             weights = torch.ones(self.padded, dtype=dtype, device=device)
             weights[tuple(slice(side // 2**self.levels) for side in self.padded)] = 0
@@ -66,7 +68,7 @@ class Frame:
         if any(rest):
             image = torch.nn.functional.pad(image, (0, rest[1], 0, rest[0]))
         if self.undecimated:
-            bands = []
+            bands: list[torch.Tensor] = []
             for level in range(self.levels):
                 low, high = self._split(image, -2, 2**level)
                 (image, vertical), (horizontal, diagonal) = (self._split(half, -1, 2**level) for half in (low, high))
@@ -107,10 +109,9 @@ class Frame:
 
     def _merge(self, bands: tuple[torch.Tensor, torch.Tensor], axis: int, step: int) -> torch.Tensor:
         """The transpose of `_split`."""
-        total = None
-        for band, taps in zip(bands, self._taps, strict=True):
-            total = _Around(band, axis, [-offset * step for offset in taps]).sum(taps, -step, total)
-        return total
+        (low, high), (low_taps, high_taps) = bands, self._taps
+        total = _Around(low, axis, [-offset * step for offset in low_taps]).sum(low_taps, -step)
+        return _Around(high, axis, [-offset * step for offset in high_taps]).sum(high_taps, -step, total)
 
 
 class _Around:
@@ -134,6 +135,7 @@ class _Around:
         for offset, tap in taps.items():
             moved = self.image.narrow(self.axis, offset * step - self.first, self.length)
             total = moved * tap if total is None else total.add_(moved, alpha=tap)
+        assert total is not None, "a filter has taps"
         return total
 
 
@@ -198,7 +200,7 @@ def _taps(wavelet: str) -> list[dict[int, float]]:
     ]
 
 
-def _orthogonal(wavelet: str):
+def _orthogonal(wavelet: str) -> Any:
     import pywt
 
     if not isinstance(wavelet, str):

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ FIRST_ROUNDS = 5  # of learning before the first coding; one round before each f
 NOISE_LEFT = 1.5  # root mean square, in units of sigma, that coding leaves of a noisy patch (of two channels: √2)
 
 
-class DictionaryReconstruction(NamedTuple):
+class DictionaryReconstruction(NamedTuple, Generic[Array]):
     """What `reconstruct` returns.
 
     image: complex, as the image of one coil.   dictionary: real, (atoms, *patch_size), of norm 1 each; for a batch
@@ -126,7 +126,7 @@ def reconstruct(
     sensitivities: Array | None = None,
     seed: int = 0,
     progress: bool = True,
-) -> DictionaryReconstruction:
+) -> DictionaryReconstruction[Array]:
     """Reconstruct an image, or a sequence, from undersampled k-space by a dictionary that is learned from itself.
 
     Starts from the zero-filled image. Each iteration draws patches of the current image and improves the dictionary
@@ -180,12 +180,12 @@ def reconstruct(
             consistent = _Consistency(*part, sigma)
             generator = torch.Generator().manual_seed(seed)
             image = ahead = consistent.zero_filled()
-            scale, dictionary = float(image.abs().max()) or 1.0, None
+            scale, dictionary = float(image.abs().max()) or 1.0, torch.empty(0)
             for step, relative in enumerate(errors):
                 allowed = max(relative * scale, NOISE_LEFT * sigma)
                 patches, shift = _patches(ahead, size, stride, generator)
                 drawn = _draw(patches, training_patches, allowed, generator)
-                if dictionary is None:
+                if step == 0:
                     dictionary = choose(drawn, atoms, generator)
                 for _ in range(1 if step else FIRST_ROUNDS):
                     dictionary = improve(drawn, dictionary, sparsity, allowed)
@@ -223,7 +223,7 @@ class _Consistency:
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         apart = self.measured - self.mask * transform(spread(image, self.sensitivities))
-        weight = 1.0
+        weight: torch.Tensor | float = 1.0
         if self.sigma > 0:
             # Of the mean square, 2 sigma² is noise, and the rest the coded image's error. Averaging with inverse
             # variances gives the measured samples the share of that error: λ / (1 + λ) with λ = error² / noise².
@@ -250,7 +250,7 @@ def _draw(patches: torch.Tensor, count: int, error: float, generator: torch.Gene
     """At most `count` random patches that one coefficient at least is needed for: (n, 2, d)."""
     grid = patches.shape[1 : (patches.ndim + 1) // 2]
     places = [torch.randint(n, (4 * count,), generator=generator).to(patches.device) for n in grid]
-    drawn = patches[(slice(None), *places)].flatten(2).movedim(0, 1)  # (2, 4 · count, *size) -> (4 · count, 2, d)
+    drawn = patches[_both(*places)].flatten(2).movedim(0, 1)  # (2, 4 · count, *size) -> (4 · count, 2, d)
     energy = drawn.square().sum((1, 2))
     needed = energy > error**2 * drawn.shape[2]
     return (drawn[needed] if bool(needed.any()) else drawn[energy.argmax()][None])[:count].contiguous()
@@ -277,15 +277,20 @@ def _code_and_average(
         for offset in itertools.product(*map(range, size)):  # this pixel of all patches at once
             starts = (offset[0] + first * stride, *offset[1:])
             place = (slice(o, o + stride * (n - 1) + 1, stride) for o, n in zip(starts, counts, strict=True))
-            total[(slice(None), *place)] += coded[(slice(None), *offset)]
+            total[_both(*place)] += coded[_both(*offset)]
     overlap = total.new_ones(())
     for axis, (n, side, count) in enumerate(zip(shape, size, grid, strict=True)):
         total = _wrap(total, axis + 1, n)
         covered = total.new_zeros(n + side - 1)
-        for offset in range(side):
-            covered[offset : offset + stride * (count - 1) + 1 : stride] += 1
+        for start in range(side):
+            covered[start : start + stride * (count - 1) + 1 : stride] += 1
         overlap = overlap[..., None] * _wrap(covered, 0, n)
     return torch.view_as_complex((total / overlap).movedim(0, -1).contiguous())
+
+
+def _both(*place: Any) -> tuple[Any, ...]:
+    """The index of a place in both channels."""
+    return (slice(None), *place)
 
 
 def _wrap(values: torch.Tensor, axis: int, length: int) -> torch.Tensor:
@@ -304,12 +309,12 @@ def _parts(
     if data.ndim < 4:
         data, whole = data[None], whole[None]
     if sensitivities is None:
-        coils = [None] * len(data)
+        coils: Iterable[torch.Tensor | None] = [None] * len(data)
         if len(size) == 2:
             data, whole = data.flatten(0, -3), whole.flatten(0, -3)  # (N, 1, H, W) -> (N, H, W)
     else:
-        coils = _tensor(sensitivities).to(data.dtype)
-        coils = coils.expand(len(data), *coils.shape[-3:])
+        maps = _tensor(sensitivities).to(data.dtype)
+        coils = maps.expand(len(data), *maps.shape[-3:])
     return list(zip(data, whole, coils, strict=True))
 
 
@@ -326,7 +331,7 @@ def _like(values: torch.Tensor, given: Array) -> Array:
     return values if isinstance(given, torch.Tensor) else values.numpy()
 
 
-def _flat(patches: Any) -> torch.Tensor:
+def _flat(patches: Array) -> torch.Tensor:
     """Patches (N, …) as their channels (N, 1 or 2, d): real, or real and imaginary."""
     if isinstance(patches, (np.ndarray, torch.Tensor)) and "complex" in str(patches.dtype):
         check_image(patches.real, "patches")

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -136,20 +137,20 @@ def wavelet(
     """
     sigma = _check(image, sigma)
     strength = None if strength is None else check_number(strength, "strength", low=0)
-    basis = _check_basis(basis)
+    base = _check_basis(basis)
     levels = check_count(levels, "levels")
     _check_shrinkage(shrinkage)
     import pywt
 
     # beyond this level every coefficient would see the border
-    levels = min(levels, max(1, pywt.dwt_max_level(min(image.shape[-2:]), basis.dec_len)))
+    levels = min(levels, max(1, pywt.dwt_max_level(min(image.shape[-2:]), base.dec_len)))
 
     def filtered(pixels: np.ndarray) -> np.ndarray:
         with warnings.catch_warnings():  # PyWavelets warns where even one level is too many: a digit of 28 × 28
             warnings.simplefilter("ignore", UserWarning)
-            coarse, *details = pywt.wavedec2(pixels, basis, mode="symmetric", level=levels)
-        shrunk = [_shrink(bands, sigma, strength, shrinkage) for bands in details]
-        whole = pywt.waverec2([coarse, *shrunk], basis, mode="symmetric")
+            coarse, *details = pywt.wavedec2(pixels, base, mode="symmetric", level=levels)
+        shrunk = [coarse] + [_shrink(bands, sigma, strength, shrinkage) for bands in details]
+        whole = pywt.waverec2(shrunk, base, mode="symmetric")
         return whole[: pixels.shape[0], : pixels.shape[1]]  # an odd side comes back one pixel longer
 
     return _each(image, filtered)
@@ -173,7 +174,7 @@ def shift_invariant_wavelet(
     """
     sigma = _check(image, sigma)
     strength = None if strength is None else check_number(strength, "strength", low=0)
-    basis = _check_basis(basis)
+    base = _check_basis(basis)
     levels = check_count(levels, "levels")
     _check_shrinkage(shrinkage)
     import pywt
@@ -184,9 +185,9 @@ def shift_invariant_wavelet(
 
     def filtered(pixels: np.ndarray) -> np.ndarray:
         padded = np.pad(pixels, margins, mode="symmetric")
-        coarse, *details = pywt.swt2(padded, basis, levels, trim_approx=True)
-        shrunk = [_shrink(bands, sigma, strength, shrinkage) for bands in details]
-        return pywt.iswt2([coarse, *shrunk], basis)[grid : grid + height, grid : grid + width]
+        coarse, *details = pywt.swt2(padded, base, levels, trim_approx=True)
+        shrunk = [coarse] + [_shrink(bands, sigma, strength, shrinkage) for bands in details]
+        return pywt.iswt2(shrunk, base)[grid : grid + height, grid : grid + width]
 
     return _each(image, filtered)
 
@@ -231,7 +232,7 @@ def _check_shrinkage(shrinkage: str) -> None:
         raise ValueError(f"shrinkage: expected 'soft' or 'hard', got {shrinkage!r}")
 
 
-def _check_basis(basis: str) -> object:
+def _check_basis(basis: str) -> Any:
     """The wavelet of that name; it must be one with a discrete transform."""
     import pywt
 

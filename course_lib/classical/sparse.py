@@ -19,13 +19,13 @@ Noise asks for more: `evaluation.tune_reconstruction`. Source: Lustig, Donoho an
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from course_lib._checks import Array, check_count, check_image, check_number
+from course_lib._checks import AnyArray, Array, check_count, check_image, check_number
 from course_lib.classical._wavelets import Frame
 from course_lib.kspace.checks import check_complex, check_sampling, check_sensitivities
 from course_lib.kspace.coils import combine, spread
@@ -34,7 +34,7 @@ from course_lib.kspace.fourier import inverse
 __all__ = ["Reconstruction", "fista", "ista", "soft_threshold", "total_variation"]
 
 
-class Reconstruction(NamedTuple):
+class Reconstruction(NamedTuple, Generic[Array]):
     """What a solver found. image: complex. objective: what it minimised, after each iteration, summed over a batch."""
 
     image: Array
@@ -67,7 +67,7 @@ def ista(
     levels: int = 4,
     undecimated: bool = False,
     sensitivities: Array | None = None,
-) -> Reconstruction:
+) -> Reconstruction[Array]:
     """Repeat two steps: descend towards the measured data, then shrink the wavelet coefficients.
 
     `x ← Wᴴ soft(W (x - t · Aᴴ(A x - measured)), t · strength)` with t = 1 / ‖A‖², from the zero-filled image. The
@@ -94,7 +94,7 @@ def fista(
     levels: int = 4,
     undecimated: bool = False,
     sensitivities: Array | None = None,
-) -> Reconstruction:
+) -> Reconstruction[Array]:
     """ISTA with momentum: each step starts ahead of the image, where the last change leads. Same minimum, much sooner.
 
     The step starts at `x_k + (t_k - 1) / t_(k+1) · (x_k - x_(k-1))`, t_1 = 1, t_(k+1) = (1 + √(1 + 4 t_k²)) / 2. The
@@ -111,7 +111,7 @@ def total_variation(
     strength: float = 0.003,
     iterations: int = 200,
     sensitivities: Array | None = None,
-) -> Reconstruction:
+) -> Reconstruction[Array]:
     """Find the image with the fewest and lowest edges that explains the data, by the method of Chambolle and Pock.
 
     The penalty is Σ √(|x_down|² + |x_right|²), isotropic, of the complex image's differences to the next row and column
@@ -153,7 +153,7 @@ def _shrinkage(
     sensitivities: Array | None,
     *,
     momentum: bool,
-) -> Reconstruction:
+) -> Reconstruction[Array]:
     strength = check_number(strength, "strength", low=0)
     iterations = check_count(iterations, "iterations")
     levels = check_count(levels, "levels")
@@ -167,7 +167,9 @@ def _shrinkage(
     t, objective = 1.0, []
     for _ in range(iterations):
         parts = torch.stack([ahead.real, ahead.imag])  # (2, …, H, W)
-        penalty, energy, shrunk = 0.0, 0.0, []
+        penalty: torch.Tensor | float = 0.0
+        energy: torch.Tensor | float = 0.0
+        shrunk = []
         for band, weight in zip(frame.analysis(parts), frame.weights, strict=True):
             size = _length(*band)
             left = (size - step * strength * weight).clamp_min(0)
@@ -200,20 +202,19 @@ class _Scan:
         check_sampling(mask, measured, "measured")
         check_sensitivities(sensitivities, measured, "measured", coils=True)
         self.is_numpy = isinstance(measured, np.ndarray)
-        if self.is_numpy:
-            measured, mask = (torch.from_numpy(np.array(part)) for part in (measured, mask))
-            sensitivities = None if sensitivities is None else torch.from_numpy(np.array(sensitivities))
-        self.size = tuple(measured.shape[-2:])
-        self.sensitivities = sensitivities
-        self.coil_images = inverse(torch.where(mask, measured, 0))
-        columns, rows = (bool((mask != mask.narrow(axis, 0, 1)).any()) for axis in (-1, -2))
+        places = _tensor(mask)
+        height, width = measured.shape[-2:]
+        self.size: tuple[int, int] = (height, width)
+        self.sensitivities = None if sensitivities is None else _tensor(sensitivities)
+        self.coil_images = inverse(torch.where(places, _tensor(measured), 0))
+        columns, rows = (bool((places != places.narrow(axis, 0, 1)).any()) for axis in (-1, -2))
         self.axes = tuple(axis for axis, varies in ((-2, rows), (-1, columns)) if varies)
-        self.mask = torch.fft.ifftshift(mask, (-2, -1)).to(self.coil_images.dtype)
+        self.mask = torch.fft.ifftshift(places, (-2, -1)).to(self.coil_images.dtype)
         self.data = self._measure(self.coil_images)
         # at least the squared norm of A; exactly 1 for one coil
         self.bound = 1.0
-        if sensitivities is not None:
-            self.bound = float(sensitivities.detach().abs().square().sum(-3).max()) or 1.0
+        if self.sensitivities is not None:
+            self.bound = float(self.sensitivities.detach().abs().square().sum(-3).max()) or 1.0
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """A: the image as the scanner sees it."""
@@ -234,6 +235,10 @@ class _Scan:
 
     def _measure(self, coil_images: torch.Tensor) -> torch.Tensor:
         return self.mask * torch.fft.fftn(coil_images, dim=self.axes, norm="ortho") if self.axes else coil_images
+
+
+def _tensor(values: AnyArray) -> torch.Tensor:
+    return torch.from_numpy(np.array(values)) if isinstance(values, np.ndarray) else values
 
 
 def _shrink(values: torch.Tensor, threshold: float) -> torch.Tensor:

@@ -69,7 +69,7 @@ def mini_mias(
         # a seeded order; picture after picture in the order of the file, since going back means unpacking anew
         order = np.random.default_rng(seed).permutation(numbers)
         for number in sorted(order[:count].tolist()):
-            picture = _pgm(archive.extractfile(members[number]).read(), members[number].name)
+            picture = _pgm(_content(archive, members[number]), members[number].name)
             for place in range(order.tolist().index(number), count, len(order)):
                 patches[place] = _patch(picture, size, np.random.default_rng([seed, place]))
     return torch.from_numpy(patches)[:, None]  # (N, H, W) -> (N, 1, H, W)
@@ -87,9 +87,16 @@ def mini_mias_findings(*, folder: str | Path | None = None) -> list[Finding]:
     with tarfile.open(path) as archive:
         for member in archive:
             if _base(member).lower() == "info.txt":
-                text = archive.extractfile(member).read().decode("latin-1")
+                text = _content(archive, member).decode("latin-1")
                 return [finding for line in text.splitlines() if (finding := _finding(line))]
     raise ValueError(f"{path}: expected the list Info.txt in it, found none")
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    if file is None:
+        raise ValueError(f"{member.name}: expected a file, got a folder or a device")
+    return file.read()
 
 
 def _base(member: tarfile.TarInfo) -> str:
@@ -110,7 +117,7 @@ def _pgm(content: bytes, name: str) -> np.ndarray:
 
 def _patch(picture: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """The first of 200 random patches that is at least half breast; where none is, the fullest and brightest."""
-    best, fullest = None, (-1.0, -1.0)
+    best, fullest = picture[:size, :size], (-1.0, -1.0)
     for _ in range(200):
         top, left = rng.integers(_SIDE - size + 1, size=2)
         patch = picture[top : top + size, left : left + size]

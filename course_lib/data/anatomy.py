@@ -48,7 +48,7 @@ class Template:
     origin: tuple[float, float, float]
 
 
-def _load_canonical(path) -> tuple[np.ndarray, np.ndarray]:
+def _load_canonical(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Array and affine of a NIfTI file, its axes turned to RAS."""
     import nibabel
 
@@ -101,14 +101,15 @@ def icbm152() -> Template:
     Returns maps of shape (197, 233, 189); the arrays are shared between calls and read-only.
     Raises ModuleNotFoundError without nilearn. Source: Fonov et al. 2011, NeuroImage 54(1), 313-327.
     """
-    maps, affine = [], None
+    maps, affine = [], np.eye(4)
     for kind in ("t1", "gm", "wm"):
         array, affine = _load_canonical(_nilearn_file(kind))
         maps.append(array.astype(np.float32) / 255)
-    maps.append(maps[0] > 0)
-    for array in maps:
+    t1, gray, white = maps
+    brain = t1 > 0
+    for array in (t1, gray, white, brain):
         array.setflags(write=False)
-    return Template(*maps, origin=tuple(affine[:3, 3].tolist()))
+    return Template(t1, gray, white, brain, origin=tuple(affine[:3, 3].tolist()))
 
 
 def upright(planes: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ everywhere. The global random state is left alone, and nothing is clipped. Labs 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
@@ -18,7 +20,7 @@ from course_lib.data._deform import LARGEST, affine_matrices, displacement_field
 #: The corruptions of the healthy-brain thesis: its deck (blank regions and blur with probability 0.1) and its text
 #: (blur with sigma 0.6; blank squares of 10 to 40 pixels in images of 128, here shares of the shorter side). The text
 #: gives blank regions a probability of 0.2. Its published code blurs with 3×3 weights, as here.
-THESIS = {
+THESIS: dict[str, Any] = {
     "dropped": 0.05,
     "sigma": 0.04,
     "blur_sigma": 0.6,

@@ -102,21 +102,8 @@ def brain_slices(
     FileNotFoundError for a folder that is not there; DataUnavailable for "ixi" before it was fetched.
     Labs 00, 02 and later; scans from lab 03.
     """
-    if slices is not None or source in ("cohort", "colin27"):
-        slices = check_count(slices, "slices")
-    if source == "cohort":
-        subjects = 20 if subjects is None else check_count(subjects, "subjects")
-        heads = brain_cohort(subjects, seed, slices=slices, cache=cache, progress=progress)
-        images = np.concatenate([head.images for head in heads])
-        masks = np.concatenate([head.brain_masks for head in heads])
-        names = tuple(f"synthetic {seed}-{head.number}" for head in heads)
-    elif source == "colin27":
-        head = colin27()
-        area = head.brain_mask.sum(axis=(0, 1))
-        planes = plane_numbers(area, head.data[..., 0].size, slices)
-        images, masks = upright(head.data[..., planes]), upright(head.brain_mask[..., planes])
-        names = (head.name,)
-    else:
+    if source not in ("cohort", "colin27"):
+        slices = None if slices is None else check_count(slices, "slices")
         if profile not in PROFILES:
             raise ValueError(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
         pixel_size = check_number(pixel_size, "pixel_size", low=0, above=True)
@@ -124,6 +111,19 @@ def brain_slices(
         shape = crop_or_pad(np.zeros((1, 1)), 256 if size is None else size).shape
         preparation = Preparation(profile, slices, pixel_size, shape)
         return _of_scans(_files(source, subjects), preparation, cache, progress)
+    slices = check_count(slices, "slices")
+    if source == "cohort":
+        subjects = 20 if subjects is None else check_count(subjects, "subjects")
+        heads = brain_cohort(subjects, seed, slices=slices, cache=cache, progress=progress)
+        images = np.concatenate([head.images for head in heads])
+        masks = np.concatenate([head.brain_masks for head in heads])
+        names = tuple(f"synthetic {seed}-{head.number}" for head in heads)
+    else:
+        head = colin27()
+        area = head.brain_mask.sum(axis=(0, 1))
+        planes = plane_numbers(area, head.data[..., 0].size, slices)
+        images, masks = upright(head.data[..., planes]), upright(head.brain_mask[..., planes])
+        names = (head.name,)
     if size is not None:
         images, masks = crop_or_pad(images, size), crop_or_pad(masks, size)
     return BrainSlices(

@@ -109,8 +109,9 @@ def _size(count: int | None) -> str:
     """Bytes for a person: 28.9 kB, 9.9 MB; a question mark where unknown."""
     if count is None:
         return "?"
+    number = float(count)
     for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"

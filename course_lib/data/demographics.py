@@ -23,7 +23,7 @@ COLUMNS = {
     "study_date": "STUDY_DATE",
     "age": "AGE",
 }
-SEXES = {1: "male", 2: "female"}
+SEXES: dict[float | None, str] = {1: "male", 2: "female"}
 UNNAMED = "code {}"  # an ethnicity that the spreadsheet's own list does not name
 
 #: What a grown person can measure; outside stand slips such as 1850 (mm for cm?) and 960 (a lost point?).
@@ -123,9 +123,10 @@ def clean(rows: Sequence[dict[str, Any]], ethnicities: dict[int, str]) -> Demogr
     for key in ("height", "weight"):
         note(f"rows with {key} 0", [int(row["number"]) for row in rows if not _number(row[key])], "unknown")
     for key, (low, high, unit) in PLAUSIBLE.items():
-        wrong = [row for row in rows if _number(row[key]) and not low <= _number(row[key]) <= high]
-        values = ", ".join(f"{_number(row[key]):g}" for row in wrong)
-        numbers = [int(row["number"]) for row in wrong]
+        found = [(int(row["number"]), _number(row[key]) or None) for row in rows]
+        wrong = [(number, value) for number, value in found if value is not None and not low <= value <= high]
+        values = ", ".join(f"{value:g}" for _, value in wrong)
+        numbers = [number for number, _ in wrong]
         note(f"rows with {key} outside {low} to {high} {unit} ({values})", numbers, "unknown, not repaired by a guess")
 
     together: dict[int, list[Person]] = {}
@@ -143,7 +144,7 @@ def clean(rows: Sequence[dict[str, Any]], ethnicities: dict[int, str]) -> Demogr
 
 def _person(row: dict[str, Any], ethnicities: dict[int, str]) -> Person:
     code = _number(row["ethnicity"])
-    measured = {}
+    measured: dict[str, float | None] = {}
     for key, (low, high, _) in PLAUSIBLE.items():
         value = _number(row[key]) or None
         # nan marks what cannot be true until rows are merged: a second row must not seem to agree with it
@@ -162,7 +163,7 @@ def _known(found: Sequence[Person], key: str) -> set[Any]:
 
 def _merge(found: Sequence[Person]) -> Person:
     """One person from several rows: what they agree on, or what only some of them know."""
-    agreed = {}
+    agreed: dict[str, Any] = {}
     for key in ("sex", "age", "ethnicity", "height", "weight"):
         known = _known(found, key)
         value = known.pop() if len(known) == 1 else None
@@ -198,5 +199,5 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], dict[int, str]]:
     table = [{key: row[place] for key, place in places.items()} for row in rows]
     return (
         [row for row in table if _number(row["number"]) is not None],
-        {int(code): str(name) for code, name, *_ in codes if _number(code) is not None},
+        {int(number): str(name) for code, name, *_ in codes if (number := _number(code)) is not None},
     )

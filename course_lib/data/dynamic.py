@@ -9,6 +9,7 @@ less, and the texture moves with the tissue. Every frame is painted where its po
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,7 +116,9 @@ def _cover(picture: np.ndarray, distance: np.ndarray, edge: float, value: float)
     return picture + _share(distance, edge) * (value - picture)
 
 
-def _ellipse(y, x, centre, radii, turn: float = 0.0) -> np.ndarray:
+def _ellipse(
+    y: np.ndarray, x: np.ndarray, centre: Sequence[float], radii: Sequence[float], turn: float = 0.0
+) -> np.ndarray:
     """Signed distance to an ellipse, about; negative inside."""
     v, u = y - centre[0], x - centre[1]
     v, u = math.cos(turn) * v - math.sin(turn) * u, math.sin(turn) * v + math.cos(turn) * u

@@ -49,7 +49,7 @@ def brain_mask(data: np.ndarray, voxel_size: Sequence[float]) -> np.ndarray:
     if data.ndim != 3 or len(voxel_size) != 3:
         raise ValueError(f"data: expected the shape (X, Y, Z) and three voxel sizes, got {data.shape}, {voxel_size}")
     size = np.array([check_number(side, "voxel_size", low=0, above=True) for side in voxel_size])
-    coarse = tuple(int(n) for n in np.maximum(1, np.round(np.array(data.shape) * size / _STEP)))
+    coarse = tuple(np.maximum(1, np.round(np.array(data.shape) * size / _STEP)).astype(int).tolist())
     head = _averaged(data, coarse)
     step = np.array(data.shape) * size / np.array(coarse)
 
@@ -90,7 +90,7 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
     return 2 * int((first & second).sum()) / total
 
 
-def _averaged(data: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _averaged(data: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """Means over the voxels that fall into each coarse one."""
     import torch
 

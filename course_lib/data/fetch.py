@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from course_lib.data.download import DiskFailed, DownloadFailed, ResumingDownloader, explain
 from course_lib.data.sources import SOURCES, Source, find
@@ -35,7 +36,7 @@ def where(name: str, *, folder: str | Path | None = None) -> Path:
     return data_folder(folder) / find(name).filename
 
 
-def listing(*, folder: str | Path | None = None) -> list[dict[str, object]]:
+def listing(*, folder: str | Path | None = None) -> list[dict[str, Any]]:
     """A row for every source: name, what, lab, licence, size (bytes or None), verified (is a hash known?),
     path, here (is the file there?; its hash is compared by `fetch`), partial (bytes of a download begun)."""
     rows = []

@@ -109,7 +109,7 @@ class SyntheticHead:
         area = (_sample(canvas().brain, self._template_points(*lattice)) > 0.5).sum(axis=(0, 1)) * step**2
         return plane_numbers(area, SHAPE[0] * SHAPE[1], slices)
 
-    def _template_points(self, x, y, z) -> np.ndarray:
+    def _template_points(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         offset = np.array(ORIGIN) - canvas().origin
         return self.deformation(x, y, z) + offset[:, None, None, None]
 
@@ -119,7 +119,8 @@ class SyntheticHead:
         A plane at a time: memory stays small, and a plane is the same whichever others are asked for.
         """
         painted = [self._paint_plane(int(plane)) for plane in planes]
-        return tuple(upright(np.concatenate(parts, axis=-1)) for parts in zip(*painted, strict=True))
+        pictures, masks, tissues = (upright(np.concatenate(parts, axis=-1)) for parts in zip(*painted, strict=True))
+        return pictures, masks, tissues
 
     def _paint_plane(self, plane: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Picture, brain mask and tissue map of one plane; (X, Y, 1)."""
@@ -137,7 +138,9 @@ class SyntheticHead:
         picture = np.round(picture * 65535).astype(np.uint16).astype(np.float32) / 65535
         return picture, mask, label
 
-    def _brain(self, points, field, fine):
+    def _brain(
+        self, points: np.ndarray, field: dict[str, np.ndarray], fine: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Brain and CSF everywhere: sharpened tissue maps, half of the template's detail, texture."""
         maps, level = canvas(), self.level
         gray, white = _sample(maps.gray, points), _sample(maps.white, points)
@@ -156,7 +159,15 @@ class SyntheticHead:
         picture *= texture
         return picture, label, mask
 
-    def _layers(self, picture, label, points, field, fine, plane) -> None:
+    def _layers(
+        self,
+        picture: np.ndarray,
+        label: np.ndarray,
+        points: np.ndarray,
+        field: dict[str, np.ndarray],
+        fine: np.ndarray,
+        plane: int,
+    ) -> None:
         """CSF, bone, muscle, fat, skin and air over `picture` and `label`, in place."""
         maps, level = canvas(), self.level
         # template mm to mm of this head
@@ -168,7 +179,7 @@ class SyntheticHead:
             low, high = THICKNESS[layer]
             return low + (high - low) * ndtr(field[layer] + level["thick " + layer])
 
-        def paint(where: np.ndarray, value, tissue: int) -> None:
+        def paint(where: np.ndarray, value: np.ndarray | float, tissue: int) -> None:
             """Cover with `value` where a signed distance in mm is positive."""
             share = expit(where / _BORDER_WIDTH)
             picture[...] += share * (value - picture)
@@ -199,7 +210,7 @@ class SyntheticHead:
 def synthetic_head(seed: int, subject: int) -> SyntheticHead:
     """Subject number `subject` of seed `seed`: shape, pose, contrast and layers; nothing painted yet."""
     rng = np.random.default_rng([seed, subject, 0])
-    extent = tuple(count - 1.0 for count in SHAPE)
+    extent = (SHAPE[0] - 1.0, SHAPE[1] - 1.0, SHAPE[2] - 1.0)
     deformation = random_deformation(rng, extent)
     white = rng.uniform(0.38, 0.62)
     relative = {

@@ -86,7 +86,8 @@ class _Chosen:
     """Volumes in the order of the tar, until those of `subjects` people are together."""
 
     def __init__(self, subjects: int | None) -> None:
-        self.subjects, self.paths = subjects, {}
+        self.subjects = subjects
+        self.paths: dict[Path, int] = {}
 
     def enough(self, path: Path) -> bool:
         if _NAME.fullmatch(path.name):
@@ -155,6 +156,7 @@ def _complete(source: Source, path: Path, subjects: int | None, progress: bool) 
 
 
 def _check_whole(source: Source, path: Path, tar: TarFolder) -> None:
+    assert source.hash, "the hash of IXI's tar is published"
     algorithm, _, value = source.hash.partition(":")
     found = tar.digest(algorithm)
     if found != value:

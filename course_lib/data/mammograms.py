@@ -87,9 +87,10 @@ def synthetic_mammograms(
     beta = check_number(beta, "beta", low=0, high=4)
     contrast = check_number(contrast, "contrast", low=0, high=1)
     drawn = [_draw(np.random.default_rng([seed, k]), size, beta, contrast, masses, clusters) for k in range(n)]
-    stacks = [torch.from_numpy(np.stack(parts)[:, None]) for parts in list(zip(*drawn, strict=True))[:4]]
+    parts = list(zip(*drawn, strict=True))
+    images, backgrounds, inside, calcified = (torch.from_numpy(np.stack(part)[:, None]) for part in parts[:4])
     positions, heights = (tuple(torch.from_numpy(one[part]) for one in drawn) for part in (4, 5))
-    return SyntheticMammograms(*stacks, positions, heights, seed)
+    return SyntheticMammograms(images, backgrounds, inside, calcified, positions, heights, seed)
 
 
 def _draw(
@@ -110,8 +111,8 @@ def _draw(
         spot = np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * SPOT_WIDTH**2))
         spots += height * spot
         calcified |= spot >= 0.1
-    image, background = (np.clip(picture, 0, 1).astype(np.float32) for picture in (background + spots, background))
-    return image, background, inside, calcified, positions, heights
+    image, ground = (np.clip(picture, 0, 1).astype(np.float32) for picture in (background + spots, background))
+    return image, ground, inside, calcified, positions, heights
 
 
 def _power_law(rng: np.random.Generator, size: int, beta: float) -> np.ndarray:
@@ -136,9 +137,11 @@ def _mass(rng: np.random.Generator, rows: np.ndarray, columns: np.ndarray) -> np
 
 def _positions(rng: np.random.Generator, size: int, clusters: int) -> np.ndarray:
     """int64 (K, 2). A cluster that got stuck between earlier ones is drawn again elsewhere."""
-    radius, placed = _CLUSTER_RADIUS / PIXEL, []
+    radius = _CLUSTER_RADIUS / PIXEL
+    placed: list[np.ndarray] = []
     for _ in range(clusters):
-        wanted, cluster = int(rng.integers(_SPOTS[0], _SPOTS[1] + 1)), []
+        wanted = int(rng.integers(_SPOTS[0], _SPOTS[1] + 1))
+        cluster: list[np.ndarray] = []
         while len(cluster) < wanted:
             centre, cluster = rng.uniform(_MARGIN + radius, size - 1 - _MARGIN - radius, 2), []
             for _ in range(50 * wanted):

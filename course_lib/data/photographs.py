@@ -7,6 +7,7 @@ They are for training: no lab reports a result on them. Labs 07 and 14.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def photographs(names: Sequence[str] | None = None) -> list[torch.Tensor]:
         path = folder / PHOTOGRAPHS[name][0]
         if not path.is_file():
             raise FileNotFoundError(
-                f"the photograph {name!r} did not come with scikit-image {skimage.__version__}: expected {path}."
+                f"the photograph {name!r} did not come with scikit-image {version('scikit-image')}: expected {path}."
                 " Leave it out, or install scikit-image from PyPI, whose wheels hold it"
             )
         with Image.open(path) as picture:

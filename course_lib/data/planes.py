@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,9 @@ def slice_profiles(voxel_size: Sequence[float]) -> list[SliceProfile]:
     )
 
 
-def cut(volume: np.ndarray, planes: Sequence[int] | slice = slice(None), profile: str = "axial") -> np.ndarray:
+def cut(
+    volume: np.ndarray, planes: Sequence[int] | np.ndarray | slice = slice(None), profile: str = "axial"
+) -> np.ndarray:
     """Pictures (N, H, W) of the planes of a RAS volume (X, Y, Z), upright.
 
     axial: front up, subject's left on the left.   coronal: top up, subject's left on the left.   sagittal: top up,
@@ -92,8 +95,8 @@ def resample(array: np.ndarray, spacing: Sequence[float], wanted: float | Sequen
     from torch.nn.functional import interpolate
 
     have = [check_number(step, "spacing", low=0, above=True) for step in spacing]
-    want = [wanted] * len(have) if np.ndim(wanted) == 0 else list(wanted)
-    want = [check_number(step, "wanted", low=0, above=True) for step in want]
+    steps: Any = [wanted] * len(have) if np.ndim(wanted) == 0 else wanted
+    want = [check_number(step, "wanted", low=0, above=True) for step in steps]
     if len(want) != len(have) or len(have) > array.ndim:
         raise ValueError(f"wanted: expected one number or {len(have)} (axes: {array.ndim}), got {wanted!r}")
     result = np.asarray(array, dtype=np.float32)
@@ -128,8 +131,9 @@ def crop_or_pad(array: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
 
     Where the difference is odd, the bottom and right sides get (or lose) the extra pixel.
     """
+    sides: Any = (size, size) if np.ndim(size) == 0 else size
     try:
-        height, width = (size, size) if np.ndim(size) == 0 else size
+        height, width = sides
     except ValueError:
         raise ValueError(f"size: expected one number or (height, width), got {size!r}") from None
     wanted = check_count(height, "size"), check_count(width, "size")

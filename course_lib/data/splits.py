@@ -203,7 +203,7 @@ def _whole_counts(total: int, shares: Mapping[str, float]) -> dict[str, int]:
         short = sum(counts.values()) < total
         able = [name for name in shares if short or counts[name] > 1]
         gap = {name: total * shares[name] - counts[name] for name in able}
-        name = max(gap, key=gap.get) if short else min(gap, key=gap.get)
+        name = max(gap, key=gap.__getitem__) if short else min(gap, key=gap.__getitem__)
         counts[name] += 1 if short else -1
     return counts
 

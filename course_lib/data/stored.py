@@ -182,7 +182,9 @@ class StoredSlices(torch.utils.data.Dataset):
     def _read(self, row: int) -> torch.Tensor:
         """(1, H, W)"""
         volume, inside = self._places[row]
-        field, offset = self.record.fields[self.part]
+        fields = self.record.fields
+        assert fields is not None, "a record has fields"
+        field, offset = fields[self.part][:2]
         file = self.files[volume]
         values = np.fromfile(file, np.uint8, field.itemsize, offset=int(inside) * self.record.itemsize + offset)
         if len(values) < field.itemsize:

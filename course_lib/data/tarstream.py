@@ -15,7 +15,7 @@ import shutil
 import tarfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class TarFolder:
         self.offset = self.furthest = self._position = 0
         self._stream: Any = None
 
-    def files(self) -> Iterator[Path]:
+    def files(self) -> Generator[Path]:
         """Yield each file in the order of the tar: those that are here at once, the others as they become whole.
 
         Stop iterating when there is enough: the stream is closed, and nothing more is asked for. Without `open_at`
@@ -219,7 +219,7 @@ def _parse(header: bytes) -> tarfile.TarInfo | None:
     """The header of a member; None for the block of zeros that ends a tar."""
     try:
         return tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
-    except tarfile.EOFHeaderError:
+    except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # typeshed leaves it out
         return None
     except tarfile.HeaderError as error:
         raise DownloadFailed(

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,7 @@ def _read(path: Path) -> Scan:
     return Scan(data, tuple(affines.voxel_sizes(affine).tolist()), affine, path)
 
 
-def _header(packed: bytes):
+def _header(packed: bytes) -> Any:
     """The NIfTI header at the start of a file's bytes."""
     from nibabel import Nifti1Header, Nifti2Header
     from nibabel.spatialimages import HeaderDataError
@@ -109,7 +110,7 @@ def _header(packed: bytes):
         raise ValueError(f"expected a NIfTI header, got a damaged one ({error})") from error
 
 
-def _shape(header) -> tuple[int, int, int]:
+def _shape(header: Any) -> tuple[int, int, int]:
     shape = tuple(int(count) for count in header.get_data_shape())
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -150,7 +151,7 @@ def _unpacked(packed: bytes, count: int, *, whole: bool = True) -> bytes:
     return raw
 
 
-def _affine(header) -> np.ndarray:
+def _affine(header: Any) -> np.ndarray:
     """Voxel to mm, finite and invertible."""
     from nibabel.spatialimages import HeaderDataError
 

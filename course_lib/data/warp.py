@@ -112,7 +112,8 @@ class Deformation:
 
     def displacement(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """u in mm on the lattice x × y × z; (3, X, Y, Z)."""
-        return sum(field.on(x, y, z) for field in self.fields)
+        first, *others = (field.on(x, y, z) for field in self.fields)
+        return sum(others, start=first)
 
     def __call__(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Template positions in mm of the lattice x × y × z; (3, X, Y, Z)."""

@@ -89,7 +89,7 @@ def _embedded(name: str) -> np.ndarray:
 
 
 def _mostly_body(patch: np.ndarray) -> bool:
-    return 2 * np.count_nonzero(patch >= _AIR) >= patch.size
+    return bool(2 * np.count_nonzero(patch >= _AIR) >= patch.size)
 
 
 def _random_patches(picture: np.ndarray, count: int, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -50,11 +50,11 @@ def clipped(output: torch.Tensor) -> torch.Tensor:
 
 def corrupted(images: torch.Tensor, corrupt: Callable[..., torch.Tensor], sigma: float, seed: int) -> torch.Tensor:
     """Noisy images; the noise of image i depends on (seed, i) alone."""
-    generator, noisy = torch.Generator(device=images.device), []
+    generator, each = torch.Generator(device=images.device), []
     for index in range(len(images)):
         generator.manual_seed(seeded(seed, "noise", index))
-        noisy.append(corrupt(images[index : index + 1].clone(), sigma, generator=generator))
-    noisy = torch.cat(noisy)
+        each.append(corrupt(images[index : index + 1].clone(), sigma, generator=generator))
+    noisy = torch.cat(each)
     if noisy.shape != images.shape:
         raise ValueError(f"corrupt: expected it to keep the shape {tuple(images.shape)}, got {tuple(noisy.shape)}")
     return check_image(noisy, "what corrupt returned")

@@ -87,14 +87,17 @@ class Comparison(ShownAsTable):
         shown = {name: pictures[place, frame] for name, pictures in self.pictures.items()}
         if "noisy" not in shown:  # reconstructions: what is scored is the magnitude
             shown = {name: picture.abs() for name, picture in shown.items()}
-        shown = {name: picture.cpu().numpy() for name, picture in shown.items()}
+        arrays = {name: picture.cpu().numpy() for name, picture in shown.items()}
         title = title or f"slice {image}" + (f", frame {frame}" if frames > 1 else "")
-        return method_panel(shown.pop("clean"), shown, columns=columns, difference_range=difference_range, title=title)
+        return method_panel(
+            arrays.pop("clean"), arrays, columns=columns, difference_range=difference_range, title=title
+        )
 
     def _table(self) -> Table:
         names = self.methods + [name for name in self.published if name not in self.methods]
         several = len(self.values) > 1
-        header, columns, bold = ["method"], [], set()
+        header, columns = ["method"], []
+        bold: set[tuple[int, int]] = set()
 
         def add(title: str, cells: list[str], means: list[float], metric: str) -> None:
             header.append(title)

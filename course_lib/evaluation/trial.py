@@ -125,7 +125,8 @@ class Trial:
 
     def _score(self, values: dict, name: str, repeat: int, part: slice, prediction: torch.Tensor) -> None:
         for region, by_metric in self.wanted.items():
-            inside = {} if self.masks[region] is None else {"mask": self.masks[region][part]}
+            mask = self.masks[region]
+            inside = {} if mask is None else {"mask": mask[part]}
             for metric, function in by_metric.items():
                 result = scored(function, metric, prediction, self.targets[part], **inside)
                 values[region][metric][name][repeat, part] = result

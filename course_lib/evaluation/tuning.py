@@ -42,7 +42,8 @@ class Search:
         bar: Any,
     ) -> Tuning:
         """`method(*given, **parameters)` against the clean images; label, origin: the caption's."""
-        targets, tried = scored_as(images), []
+        targets = scored_as(images)
+        tried: list[tuple[dict[str, Any], float, float]] = []
         for parameters in self.combinations:
             shown = ", ".join(f"{key}={as_text(value)}" for key, value in parameters.items())
             bar.set_description(shown, refresh=False)

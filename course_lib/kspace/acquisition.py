@@ -46,11 +46,12 @@ def undersampling(
         frames, size = len(image), tuple(image.shape[-2:])
         how = (acceleration, center_fraction)
         if frames == 1:
-            mask = cartesian_mask(size, *how, kind=kind, generator=generator)[None]  # (1, H, W)
+            lines = cartesian_mask(size, *how, kind=kind, generator=generator)[None]  # (1, H, W)
         else:
-            mask = interleaved_mask(frames, size, *how, kind=kind, generator=generator)  # (T, H, W)
-        options = {"sigma": sigma, "sensitivities": sensitivities, "generator": generator}
-        measured = undersample(image[None], mask[None], **options)[0]
+            lines = interleaved_mask(frames, size, *how, kind=kind, generator=generator)  # (T, H, W)
+        mask = torch.as_tensor(lines)
+        scan = undersample(image[None], mask[None], sigma=sigma, sensitivities=sensitivities, generator=generator)
+        measured = scan[0]
         return (measured, mask) if sensitivities is None else (measured, mask, sensitivities)
 
     acquire.__name__ = (

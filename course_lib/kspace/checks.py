@@ -10,7 +10,7 @@ import torch
 from course_lib._checks import Array, check_image
 
 
-def check_complex(values: Any, name: str, *, real_too: bool = False) -> Array:
+def check_complex(values: Array, name: str, *, real_too: bool = False) -> Array:
     """Refuse what is no finite complex (…, H, W); with `real_too`, real floating-point values are welcome.
 
     Returns the values unchanged. Raises TypeError (type, dtype) or ValueError (empty, NaN or infinite, no image).

@@ -51,7 +51,7 @@ class DataConsistency(nn.Module):
                 f" got {strength!r}"
             )
         self._fixed = strength
-        self.log_strength = nn.Parameter(torch.tensor(math.log(strength))) if learned else None
+        self.log_strength = nn.Parameter(torch.tensor(math.log(strength))) if learned and strength else None
 
     @property
     def strength(self) -> float | None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_lib._checks import Array, check_count, check_number
+from course_lib._checks import AnyArray, check_count, check_number
 from course_lib.kspace.checks import check_mask_alone
 
 KINDS = ("random", "regular", "variable_density")
@@ -31,7 +31,7 @@ def cartesian_mask(
     points: bool = False,
     decay: float = 3.0,
     generator: Any = None,
-) -> Array:
+) -> AnyArray:
     """Measure whole columns of k-space (lines along the rows' direction, as fastMRI does), or single points.
 
     shape: the image's, of which the last two sides (H, W) count. Returns booleans (H, W), True = measured: a numpy mask
@@ -70,7 +70,7 @@ def interleaved_mask(
     kind: str = "random",
     decay: float = 3.0,
     generator: Any = None,
-) -> Array:
+) -> AnyArray:
     """Measure other lines in each frame of a film: neighbouring frames fill each other's gaps.
 
     Each frame is a `cartesian_mask` of lines, with the same centre and exactly as many lines; arguments, laws, errors
@@ -92,7 +92,7 @@ def interleaved_mask(
     return draw.deliver(np.broadcast_to(chosen[:, None, :], (frames, height, width)))
 
 
-def radial_mask(shape: Sequence[int], acceleration: float, *, generator: Any = None) -> Array:
+def radial_mask(shape: Sequence[int], acceleration: float, *, generator: Any = None) -> AnyArray:
     """Spokes through the zero frequency, drawn on the grid: a picture of radial sampling, for play.
 
     Real spokes do not lie on a grid, and their reconstruction needs gridding; here the round(H·W / acceleration) grid
@@ -115,7 +115,7 @@ def radial_mask(shape: Sequence[int], acceleration: float, *, generator: Any = N
     return draw.deliver(_nearest(distance, radius, count))
 
 
-def spiral_mask(shape: Sequence[int], acceleration: float, *, generator: Any = None) -> Array:
+def spiral_mask(shape: Sequence[int], acceleration: float, *, generator: Any = None) -> AnyArray:
     """One spiral outwards from the zero frequency, drawn on the grid: for play, as `radial_mask`.
 
     The round(H·W / acceleration) grid points nearest to it are measured; its turns are so far apart that it is about a
@@ -134,7 +134,7 @@ def spiral_mask(shape: Sequence[int], acceleration: float, *, generator: Any = N
     return draw.deliver(_nearest(np.abs(phase - np.round(phase)) * gap, radius, count))
 
 
-def acceleration_of(mask: Array) -> float:
+def acceleration_of(mask: AnyArray) -> float:
     """What was really achieved: places over measured places, of booleans (…, H, W), over all masks together.
 
     Raises TypeError/ValueError where the mask is not boolean, is no (…, H, W), or one measures nothing. Lab 08.
@@ -143,7 +143,7 @@ def acceleration_of(mask: Array) -> float:
     return math.prod(mask.shape) / int(mask.sum())
 
 
-def center_fraction_of(mask: Array) -> float:
+def center_fraction_of(mask: AnyArray) -> float:
     """What part of k-space is measured without a gap around the zero frequency, in every one of the masks (…, H, W).
 
     Of lines: the columns of the gapless middle over W; of points: those nearer to the zero frequency than the first
@@ -151,8 +151,8 @@ def center_fraction_of(mask: Array) -> float:
     Raises TypeError/ValueError as `acceleration_of`. Lab 08.
     """
     check_mask_alone(mask)
-    places = mask.detach().cpu().numpy() if isinstance(mask, torch.Tensor) else mask
-    places = places.reshape(-1, *places.shape[-2:]).all(axis=0)  # (…, H, W) -> (H, W)
+    every = mask.detach().cpu().numpy() if isinstance(mask, torch.Tensor) else mask
+    places = np.asarray(every.reshape(-1, *every.shape[-2:]).all(axis=0))  # (…, H, W) -> (H, W)
     height, width = places.shape
     if (places == places[:1]).all():
         line = places[0]
@@ -175,22 +175,23 @@ class _Draw:
                 f" got {type(generator).__name__}"
             )
         self.generator = generator
-        self.torch = isinstance(generator, torch.Generator)
 
     def permutation(self, count: int) -> np.ndarray:
-        if self.torch:
+        if isinstance(self.generator, torch.Generator):
             return torch.randperm(count, generator=self.generator, device=self.generator.device).cpu().numpy()
         return self.generator.permutation(count)
 
     def uniform(self) -> float:
-        if self.torch:
-            options = {"device": self.generator.device, "dtype": torch.float64}
-            return float(torch.rand((), generator=self.generator, **options))
+        if isinstance(self.generator, torch.Generator):
+            device = self.generator.device
+            return float(torch.rand((), generator=self.generator, device=device, dtype=torch.float64))
         return float(self.generator.random())
 
-    def deliver(self, mask: np.ndarray) -> Array:
+    def deliver(self, mask: np.ndarray) -> AnyArray:
         mask = np.array(mask)  # a broadcast view becomes an array of its own
-        return torch.from_numpy(mask).to(self.generator.device) if self.torch else mask
+        if isinstance(self.generator, torch.Generator):
+            return torch.from_numpy(mask).to(self.generator.device)
+        return mask
 
 
 def check_shape(shape: Any) -> tuple[int, int]:

@@ -56,7 +56,8 @@ def _draw(image: Array, generator: Any, count: int) -> tuple[np.ndarray, np.ndar
     """Normal weights (N, 4, 4) and constants from the full circle (N, 1, 1)."""
     generator = generator_for(image, generator)
     if isinstance(generator, torch.Generator):
-        options = {"generator": generator, "device": generator.device, "dtype": torch.float64}
-        weights = torch.randn(count, ORDERS, ORDERS, **options).cpu().numpy()
-        return weights, 2 * np.pi * torch.rand(count, 1, 1, **options).cpu().numpy()
+        device, double = generator.device, torch.float64
+        weights = torch.randn(count, ORDERS, ORDERS, generator=generator, device=device, dtype=double)
+        turns = torch.rand(count, 1, 1, generator=generator, device=device, dtype=double)
+        return weights.cpu().numpy(), 2 * np.pi * turns.cpu().numpy()
     return generator.standard_normal((count, ORDERS, ORDERS)), 2 * np.pi * generator.random((count, 1, 1))

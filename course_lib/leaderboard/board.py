@@ -86,8 +86,10 @@ class Leaderboard(ShownAsTable):
         """Everything as Markdown: the ranked table, what was refused, the cards' words, a table for each noise."""
         parts = ["# Leaderboard", self.markdown()]
         if self.refused:
-            rows = list(self.refused.items())
-            parts.append(Table(["refused", "why"], rows, frozenset(), "These files are not in the tables.").markdown())
+            refusals = list(self.refused.items())
+            parts.append(
+                Table(["refused", "why"], refusals, frozenset(), "These files are not in the tables.").markdown()
+            )
         if self.cards:
             rows = [
                 [name, card.data, card.noise, "–" if card.seed is None else str(card.seed), (card.commit or "–")[:12]]

@@ -41,6 +41,9 @@ class PerceptualLoss(nn.Module):
     Source: Johnson et al. 2016, equation 2; attention U-Net deck; labs 05 and 14.
     """
 
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
     def __init__(
         self,
         layers: Sequence[str] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3"),
@@ -78,7 +81,8 @@ class PerceptualLoss(nn.Module):
             self.to(prediction.device)
         pairs = zip(self.features(prediction), self.features(target), strict=True)
         losses = [((a - b) ** 2).mean() for a, b in (precise(*pair) for pair in pairs)]
-        return sum(factor * loss for factor, loss in zip(self.layer_weights.values(), losses, strict=True))
+        first, *others = (factor * loss for factor, loss in zip(self.layer_weights.values(), losses, strict=True))
+        return sum(others, start=first)
 
     def features(self, images: torch.Tensor) -> list[torch.Tensor]:
         """What the layers, in the order asked for, make of images (N, 1 or 3, H, W): each (N, channels, H', W')."""

@@ -50,6 +50,8 @@ class SSIMLoss(nn.Module):
     Source: Wang et al. 2004, equation 13; as a loss Zhao et al. 2017, section III-B; lab 05.
     """
 
+    _range_checked = False
+
     def __init__(self, data_range: float, *, window: str = "gaussian") -> None:
         super().__init__()
         self.data_range, self.window = _data_range(data_range), _window(window)
@@ -66,6 +68,8 @@ class DSSIMLoss(nn.Module):
 
     Arguments, shapes and errors as for SSIMLoss. Source: healthy-brain thesis, loss functions; labs 05 and 06.
     """
+
+    _range_checked = False
 
     def __init__(self, data_range: float, *, window: str = "gaussian") -> None:
         super().__init__()
@@ -91,6 +95,8 @@ class MSSSIMLoss(nn.Module):
     Source: Wang et al. 2003; as a loss Zhao et al. 2017, section III-C; lab 05.
     """
 
+    _range_checked = False
+
     def __init__(self, data_range: float, *, scales: int = 5) -> None:
         super().__init__()
         self.data_range, self.scales = _data_range(data_range), check_scales(scales)
@@ -114,6 +120,8 @@ class MixLoss(nn.Module):
     alpha: from 0 to 1. data_range, scales, shapes, errors: as for MSSSIMLoss.
     Source: Zhao et al. 2017, section III-D, alpha = 0.84; lab 05.
     """
+
+    _range_checked = False
 
     def __init__(self, data_range: float, alpha: float = 0.84, *, scales: int = 5) -> None:
         super().__init__()
@@ -163,11 +171,11 @@ def _ms_ssim_loss(x: torch.Tensor, y: torch.Tensor, data_range: float, scales: i
 
 
 def _images(
-    loss: nn.Module, prediction: torch.Tensor, target: torch.Tensor, smallest: int = 1
+    loss: SSIMLoss | DSSIMLoss | MSSSIMLoss | MixLoss, prediction: torch.Tensor, target: torch.Tensor, smallest: int = 1
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Both images, at least in float32, checked; the values only of the first target that a loss meets."""
     check_tensors(prediction, target, smallest=smallest)
-    if not getattr(loss, "_range_checked", False):  # images in [0, 255] for a data range of 1 are a common mistake
+    if not loss._range_checked:  # images in [0, 255] for a data range of 1 are a common mistake
         check_data_range(loss.data_range, target.detach())
         loss._range_checked = True
     return precise(prediction, target)

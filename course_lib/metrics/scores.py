@@ -21,7 +21,7 @@ def mse(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
     """
     check_pair(prediction, target)
     check_mask(mask, target)
-    return _mean((prediction - target) ** 2, mask)
+    return _mean(_squared(prediction, target), mask)
 
 
 def psnr(prediction: Array, target: Array, *, data_range: float, mask: Array | None = None) -> Array:
@@ -33,7 +33,7 @@ def psnr(prediction: Array, target: Array, *, data_range: float, mask: Array | N
     check_pair(prediction, target)
     check_mask(mask, target)
     data_range = check_data_range(data_range, target)
-    error = _mean((prediction - target) ** 2, mask)
+    error = _mean(_squared(prediction, target), mask)
     if isinstance(error, torch.Tensor):
         return 10 * torch.log10(data_range**2 / error)
     with np.errstate(divide="ignore"):
@@ -49,7 +49,7 @@ def snr(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
     """
     check_pair(prediction, target)
     check_mask(mask, target)
-    signal, error = _mean(target**2, mask), _mean((prediction - target) ** 2, mask)
+    signal, error = _mean(target**2, mask), _mean(_squared(prediction, target), mask)
     if isinstance(error, torch.Tensor):
         return 10 * torch.log10(signal / error)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -90,10 +90,11 @@ def ssim(
         half = size // 2
         mask = mask[..., half:-half, half:-half]  # (…, H, W) -> (…, H', W'), the centres of whole windows
         check_mask(mask, mask)
+    x, y = _in_torch(prediction, target)
+    values = _ssim_map(x, y, data_range, window, k1, k2)
     if isinstance(prediction, torch.Tensor):
-        values = _ssim_map(*precise(prediction, target), data_range, window, k1, k2)
         return _mean(values, mask).to(prediction.dtype)
-    return _mean(_ssim_map(*_doubles(prediction, target), data_range, window, k1, k2).numpy(), mask)
+    return _mean(values.numpy(), mask)
 
 
 def dssim(
@@ -135,17 +136,15 @@ def ms_ssim(
     data_range = check_data_range(data_range, target)
     scales = check_scales(scales)
     check_sides(prediction.shape, scales)
-    is_tensor = isinstance(prediction, torch.Tensor)
-    pair = precise(prediction, target) if is_tensor else _doubles(prediction, target)
-    if mask is not None:
-        mask = torch.as_tensor(mask).to(pair[0])
-    terms = scale_terms(*pair, data_range, scales, k1, k2, mask)
+    x, y = _in_torch(prediction, target)
+    weights = None if mask is None else torch.as_tensor(mask).to(x)
+    terms = scale_terms(x, y, data_range, scales, k1, k2, weights)
     positive = terms > 0
     # the power of 0 has an infinite slope: it must not reach the gradient, where it would become NaN
     powers = torch.where(positive, terms, 1) ** scale_weights(scales, terms)
     values = powers.prod(0) * positive.all(0)  # () or (N, C)
     values = values.mean(-1) if values.ndim else values
-    return values.to(prediction.dtype) if is_tensor else values.numpy()[()]
+    return _as_given(values, prediction)
 
 
 def coc(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
@@ -199,13 +198,11 @@ def residual_whiteness(noisy: Array, denoised: Array, *, mask: Array | None = No
     height, width = noisy.shape[-2:]
     if min(height, width) <= radius:
         raise ValueError(f"noisy and denoised: expected more than {radius} pixels a side, got {height}×{width}")
-    is_tensor = isinstance(noisy, torch.Tensor)
-    first, second = precise(noisy, denoised) if is_tensor else _doubles(noisy, denoised)
-    if mask is not None:
-        mask = torch.as_tensor(mask)
-    residual, flat = _centred(first - second, noisy, mask)
-    if mask is not None:
-        residual = residual * mask
+    first, second = _in_torch(noisy, denoised)
+    inside = None if mask is None else torch.as_tensor(mask)
+    residual, flat = _centred(first - second, noisy, inside)
+    if inside is not None:
+        residual = residual * inside
     squares, axes = [], (0, 1) if residual.ndim == 2 else (1, 2, 3)
     for down in range(radius + 1):
         for right in range(-radius if down else 1, radius + 1):
@@ -215,7 +212,11 @@ def residual_whiteness(noisy: Array, denoised: Array, *, mask: Array | None = No
             product = p * q
             squares.append(product.sum(axes) ** 2 / (product**2).sum(axes))  # z²
     values = torch.where(flat, torch.nan, torch.stack(squares).mean(0) ** -0.5)
-    return values.to(noisy.dtype) if is_tensor else values.numpy()[()]
+    return _as_given(values, noisy)
+
+
+def _squared(prediction: Array, target: Array) -> Array:
+    return (prediction - target) ** 2
 
 
 def _mean(values: Array, mask: Array | None) -> Array:
@@ -226,9 +227,17 @@ def _mean(values: Array, mask: Array | None) -> Array:
     return (values * mask).sum(axes) / mask.sum(axes)
 
 
-def _doubles(*images: np.ndarray) -> tuple[torch.Tensor, ...]:
-    """As tensors in double precision: local variances are small differences of large squares."""
-    return tuple(torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64)) for image in images)
+def _in_torch(prediction: Array, target: Array) -> tuple[torch.Tensor, torch.Tensor]:
+    """As tensors, arrays in double precision: local variances are small differences of large squares."""
+    if isinstance(prediction, torch.Tensor):
+        return precise(prediction, target)
+    x, y = (torch.from_numpy(np.ascontiguousarray(image, dtype=np.float64)) for image in (prediction, target))
+    return x, y
+
+
+def _as_given(values: torch.Tensor, image: Array) -> Array:
+    """Values computed in torch, in the image's kind."""
+    return values.to(image.dtype) if isinstance(image, torch.Tensor) else values.numpy()[()]
 
 
 def _laplacian(image: Array) -> Array:
@@ -238,23 +247,22 @@ def _laplacian(image: Array) -> Array:
     return vertical + horizontal - 4 * image[..., 1:-1, 1:-1]
 
 
-def _correlation(prediction: Array, target: Array, feature: Callable[[Array], Array], mask: Array | None) -> Array:
+def _correlation(
+    prediction: Array, target: Array, feature: Callable[[torch.Tensor], torch.Tensor], mask: Array | None
+) -> Array:
     """Pearson's r of a feature of the two images, over the mask; NaN where a feature does not vary."""
-    is_tensor = isinstance(prediction, torch.Tensor)
-    pair = precise(prediction, target) if is_tensor else _doubles(prediction, target)
-    if mask is not None:
-        mask = torch.as_tensor(mask)
-    images = zip(pair, (prediction, target), strict=True)
-    (a, flat_a), (b, flat_b) = (_centred(feature(image), given, mask) for image, given in images)
-    r = _mean(a * b, mask) / (_mean(a * a, mask) * _mean(b * b, mask)) ** 0.5
-    r = torch.where(flat_a | flat_b, torch.nan, r)
-    return r.to(prediction.dtype) if is_tensor else r.numpy()[()]
+    x, y = _in_torch(prediction, target)
+    inside = None if mask is None else torch.as_tensor(mask)
+    a, flat_a = _centred(feature(x), prediction, inside)
+    b, flat_b = _centred(feature(y), target, inside)
+    r = _mean(a * b, inside) / (_mean(a * a, inside) * _mean(b * b, inside)) ** 0.5
+    return _as_given(torch.where(flat_a | flat_b, torch.nan, r), prediction)
 
 
 def _centred(values: torch.Tensor, image: Array, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
     """Values computed from an image minus their mean over the mask, and whether they vary by rounding errors only."""
     mean = _mean(values, mask)
     values = values - (mean if values.ndim == 2 else mean.reshape(-1, 1, 1, 1))
-    eps = (torch if isinstance(image, torch.Tensor) else np).finfo(image.dtype).eps
+    eps = torch.finfo(image.dtype).eps if isinstance(image, torch.Tensor) else np.finfo(image.dtype).eps
     size = torch.as_tensor(image).to(values)
     return values, _mean(values**2, mask) <= (16 * float(eps)) ** 2 * _mean(size**2, None)

@@ -65,11 +65,11 @@ def scale_terms(
 
     mask: weights of the pixels; in a coarser scale a pixel counts by the share of it that is inside.
     """
-    pair, terms = torch.stack([x, y]), []
+    terms = []
     for scale in range(scales):
         if scale:
-            pair, mask = halved(pair), None if mask is None else halved(mask)
-        a, b, c, d = _factors(*pair, data_range, "gaussian", k1, k2)
+            x, y, mask = halved(x), halved(y), None if mask is None else halved(mask)
+        a, b, c, d = _factors(x, y, data_range, "gaussian", k1, k2)
         values = (a * c) / (b * d) if scale == scales - 1 else c / d
         if mask is None:
             terms.append(values.mean((-2, -1)))

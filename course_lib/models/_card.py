@@ -31,11 +31,11 @@ class Card:
     """
 
     architecture: str
-    arguments: dict[str, Any]
+    arguments: Mapping[str, Any]
     data: str
     noise: str
     seed: int | None
-    metrics: dict[str, float]
+    metrics: Mapping[str, float]
     init: str
     parameters: int
     stored_as: str

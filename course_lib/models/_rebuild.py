@@ -46,7 +46,7 @@ def fill(card: Card, tensors: int) -> nn.Module:
     model = _build(card, tensors)
     for module in model.modules():
         if "init" in vars(module):  # what the training began with, where a model tells
-            module.init = card.init
+            vars(module)["init"] = card.init
     return model
 
 

@@ -6,13 +6,19 @@ dtype and device stay. Features: (N, channels, H, W), floating point, any H and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from course_lib._checks import check_count
 
-COMBINATIONS = {"sum": torch.add, "max": torch.maximum, "multiply": torch.mul}
+COMBINATIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "sum": torch.add,
+    "max": torch.maximum,
+    "multiply": torch.mul,
+}
 
 
 class ChannelSE(nn.Module):
@@ -102,7 +108,8 @@ class AttentionGate(nn.Module):
 
     def gate(self, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         """The numbers from 0 to 1: (N, 1, H, W)."""
-        _check_features(x, self.channels), _check_features(g, self.gating, "g")
+        _check_features(x, self.channels)
+        _check_features(g, self.gating, "g")
         if (2 * g.shape[-2], 2 * g.shape[-1]) != tuple(x.shape[-2:]):
             raise ValueError(f"g: expected half of x's size {tuple(x.shape[-2:])}, got {tuple(g.shape[-2:])}")
         coarse = torch.sigmoid(self.project(torch.relu(self.features(x) + self.signal(g))))  # (N, 1, H/2, W/2)

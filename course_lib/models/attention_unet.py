@@ -15,6 +15,7 @@ from torch import nn
 
 from course_lib._checks import check_count
 from course_lib.images import pad_to_multiple
+from course_lib.models._zero import start_at_zero
 from course_lib.models.attention import AttentionGate, ConcurrentSE
 from course_lib.models.autoencoders import check_batch
 from course_lib.models.resnet import IMAGENET_DEVIATION, IMAGENET_MEAN, RESNET_WIDTHS, ResNetEncoder, grey_weights
@@ -85,7 +86,7 @@ class AttentionUNet(nn.Module):
             [DecoderBlock(widths[n + 1], widths[n], attention, reduction, blocks=blocks.get(n, 1)) for n in levels]
         )
         self.head = nn.Conv2d(widths[0], 4 * channels, 3, padding=1)
-        nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
+        start_at_zero(self.head)
         self.init = "random" if small else self.encoder.init
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -154,7 +155,7 @@ class ResidualBlock(nn.Module):
         hidden = features if hidden is None else hidden
         self.conv1 = nn.Conv2d(features, hidden, 3, padding=dilation, dilation=dilation)
         self.conv2 = nn.Conv2d(hidden, features, 3, padding=dilation, dilation=dilation)
-        nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)
+        start_at_zero(self.conv2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.conv2(torch.relu(self.conv1(x)))

@@ -154,4 +154,5 @@ def check_batch(images: torch.Tensor, channels: int) -> tuple[int, int]:
     """Refuse what is no batch of images with so many channels; returns height and width."""
     if images.ndim != 4 or images.shape[1] != channels:
         raise ValueError(f"expected a batch of images (N, {channels}, H, W), got {tuple(images.shape)}")
-    return tuple(images.shape[-2:])
+    height, width = images.shape[-2:]
+    return height, width

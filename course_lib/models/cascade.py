@@ -74,6 +74,7 @@ class DeepCascade(nn.Module):
     ) -> torch.Tensor:
         image = _zero_filled(measured, mask, sensitivities)
         for block, consistency in zip(self.blocks, self.consistency, strict=True):
+            assert isinstance(consistency, DataConsistency)
             image = image + _complex(block(_channels(image)), image)
             image = consistency.consistent(image, measured, mask, sensitivities)
         return image
@@ -114,8 +115,11 @@ class DynamicCascade(nn.Module):
         image = _zero_filled(measured, mask, None)
         lent = [share_frames(measured, mask, reach + 1, periodic=self.periodic) for reach in range(self.sharing)]
         for block, consistency in zip(self.blocks, self.consistency, strict=True):
-            kspace = transform(image) if lent else None
-            seen = [image] + [inverse(torch.where(known, shared, kspace)) for shared, known in lent]
+            assert isinstance(consistency, DataConsistency)
+            seen = [image]
+            if lent:
+                kspace = transform(image)
+                seen += [inverse(torch.where(known, shared, kspace)) for shared, known in lent]
             features = torch.stack([part for x in seen for part in (x.real, x.imag)], dim=2)  # (N, T, channels, H, W)
             change = block(features.flatten(0, 1), image.shape[1])  # (N·T, channels, H, W) -> (N·T, 2, H, W)
             image = image + _complex(change, image).view_as(image)

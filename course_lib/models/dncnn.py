@@ -58,14 +58,14 @@ class DnCNN(nn.Module):
             normalised = batch_norm and 0 < number < last  # BN has a shift, so its convolution needs no bias
             convolution = nn.Conv2d(inputs, outputs, 3, padding=rate, dilation=rate, bias=bias and not normalised)
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-            if bias and not normalised:
+            if convolution.bias is not None:
                 nn.init.zeros_(convolution.bias)
             layers.append(convolution)
             if normalised:
                 layers.append(nn.BatchNorm2d(w))
             if number < last:
                 layers.append(nn.ReLU(inplace=True))
-        nn.init.zeros_(layers[-1].weight)
+        nn.init.zeros_(convolution.weight)
         self.layers = nn.Sequential(*layers)
 
     def noise(self, image: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -49,12 +50,13 @@ def footprint(model: nn.Module, size: int, *, channels: int = 1) -> torch.Tensor
     linear = copy.deepcopy(model).double().cpu().eval()
     for parameter in linear.parameters():
         parameter.requires_grad_(False)
-        parameter.copy_(1 / parameter[0].numel() if parameter.ndim > 1 else torch.zeros(()))
+        parameter.fill_(1 / parameter[0].numel() if parameter.ndim > 1 else 0.0)
     image = torch.ones(1, channels, size, size, dtype=torch.float64, requires_grad=True)
     with torch.enable_grad(), _Linear():
         output = linear(image)
-        output[..., output.shape[-2] // 2, output.shape[-1] // 2].sum().backward()
-    seen = image.grad[0].abs().sum(0)
+        middle = output[..., output.shape[-2] // 2, output.shape[-1] // 2].sum()
+        (gradient,) = torch.autograd.grad(middle, image)
+    seen = gradient[0].abs().sum(0)
     return seen / seen.sum()
 
 
@@ -73,14 +75,16 @@ def receptive_field_formula(dilations: Sequence[int], *, kernel: int = 3, stride
 
 
 # a sigmoid too: its gradient far from 0 is 0, and what a gate depends on would seem unseen
-UNSEEN = {F.relu, torch.relu, torch.relu_, torch.Tensor.relu, torch.sigmoid, torch.Tensor.sigmoid}
-UNSEEN |= {F.batch_norm, F.group_norm}
+UNSEEN: set[Callable[..., Any]] = {torch.relu, torch.relu_, torch.Tensor.relu, torch.sigmoid, torch.Tensor.sigmoid}
+UNSEEN |= {F.relu, F.batch_norm, F.group_norm}
 
 
 class _Linear(TorchFunctionMode):
     """Inside it networks only sum up and multiply: ReLU, sigmoid and normalisation do nothing, a maximum is a mean."""
 
-    def __torch_function__(self, function, types, arguments=(), keywords=None):
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, arguments: Any = (), keywords: dict[str, Any] | None = None
+    ) -> Any:
         if function in UNSEEN:
             return arguments[0]
         if function in (F.max_pool2d, torch.max_pool2d):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,8 @@ def save(
         note=note,
     )
     card = from_json(to_json(card))  # as a reader will find it
-    card.arguments.pop("pretrained", None)
+    kept = {name: value for name, value in card.arguments.items() if name != "pretrained"}
+    card = replace(card, arguments=kept)
     check_same(model, sketch(card, len(state)))
 
     learned = {name for name, _ in model.named_parameters()}

@@ -7,6 +7,7 @@ from torch import nn
 
 from course_lib._checks import check_count
 from course_lib.images import pad_to_multiple
+from course_lib.models._zero import start_at_zero
 
 
 class UNet(nn.Module):
@@ -32,7 +33,7 @@ class UNet(nn.Module):
         self.doubled = nn.ModuleList([nn.ConvTranspose2d(below, here, 2, stride=2) for below, here in pairs])
         self.up = nn.ModuleList([_convolutions(2 * here, here) for _, here in pairs])
         self.head = nn.Conv2d(w, channels, 1)
-        nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
+        start_at_zero(self.head)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         if image.ndim != 4 or image.shape[1] != self.channels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import torch
 from torch import nn
 
@@ -34,7 +36,7 @@ class MyronenkoVAE(nn.Module):
         self.encoder, self.decoder = plain.encoder, plain.decoder
         self.to_code = nn.Conv2d(4 * width, 2 * latent, 1)  # half of its channels are means, half log-variances
         self.from_code = nn.Conv2d(latent, 4 * width, 1)
-        self._divergence = None  # of the last batch, until `loss` takes it
+        self._divergence: torch.Tensor | None = None  # of the last batch, until `loss` takes it
 
     def encode(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and logarithm of the variance of the code, each (N, latent, H/8, W/8), sides rounded up."""
@@ -68,7 +70,7 @@ class MyronenkoVAE(nn.Module):
             raise ValueError(f"prediction: expected that of the last pass, {len(divergence)} images, got {len(error)}")
         return error + 2 * self.decoder_sd**2 * divergence / target[0].numel()
 
-    def _apply(self, *arguments, **options):
+    def _apply(self, *arguments: Any, **options: Any) -> Self:
         # a pass belongs to one training: `fit` moves the model first, and must not find the KL of an earlier look
         self._divergence = None
         return super()._apply(*arguments, **options)

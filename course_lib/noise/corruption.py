@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -84,16 +85,16 @@ def noncentral_chi(
     real = _check_complex(image)
     coils = check_count(coils, "coils")
     generator = generator_for(image, generator)
-    if sensitivities is None:
-        sensitivities = [coils**-0.5] * coils
-    else:
+    each: Iterable[Any] = [coils**-0.5] * coils
+    if sensitivities is not None:
         _check_sensitivities(sensitivities, image, coils)
-    power = 0
-    for sensitivity in sensitivities:  # one coil at a time: (…, H, W) · (H, W)
+        each = sensitivities
+    power: Any = 0
+    for sensitivity in each:  # one coil at a time: (…, H, W) · (H, W)
         noisy = complex_gaussian(image * sensitivity, sigma, generator=generator)
         power = power + noisy.real**2 + noisy.imag**2
     magnitude = power**0.5
-    return magnitude.to(real.dtype) if isinstance(magnitude, torch.Tensor) else magnitude.astype(real.dtype, copy=False)
+    return magnitude.to(real.dtype) if isinstance(real, torch.Tensor) else magnitude.astype(real.dtype, copy=False)
 
 
 def masking(image: Array, fraction: float, *, generator: Any = None) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -95,7 +95,7 @@ def estimate_sigma_local(image: Array, *, window: int = 5, rician: bool = True) 
     if min(image.shape[-2:]) < window:
         raise ValueError(f"window: expected at most the image's side {min(image.shape[-2:])}, got {window}")
 
-    def estimate(x: torch.Tensor, _: None) -> float:
+    def estimate(x: torch.Tensor, _: torch.Tensor | None) -> float:
         mean = F.avg_pool2d(x, window, stride=1)  # (C, H, W) -> (C, H', W')
         count = window**2
         # about the image's mean first: variances are small differences of large squares
@@ -155,8 +155,8 @@ def _mad(x: torch.Tensor, chosen: torch.Tensor | None) -> float:
         coefficients = coefficients[outside == 0]
         if coefficients.numel() == 0:
             raise ValueError("mask: expected at least one block of 4×4 pixels inside, got none")
-    coefficients = coefficients[coefficients != 0].abs().numpy()
-    return float(np.median(coefficients)) / 0.6744897501960817 if coefficients.size else 0.0
+    sizes = coefficients[coefficients != 0].abs().numpy()
+    return float(np.median(sizes)) / 0.6744897501960817 if sizes.size else 0.0
 
 
 def _half_sample_mode(values: np.ndarray) -> float:
@@ -176,14 +176,14 @@ def _for_each(
     check_mask(mask, image)
     stack = torch.as_tensor(np.array(image)) if isinstance(image, np.ndarray) else image.detach().cpu()
     stack = stack.double().reshape(-1, *image.shape[-3:] if image.ndim == 4 else (1, *image.shape))  # (N, C, H, W)
-    masks = [None] * len(stack)
+    masks: Iterable[torch.Tensor | None] = [None] * len(stack)
     if mask is not None:
         masks = (torch.as_tensor(np.array(mask)) if isinstance(mask, np.ndarray) else mask.cpu()).reshape(stack.shape)
     results = []
     for x, chosen in zip(stack, masks, strict=True):  # a loop: in a comprehension warnings would name other lines
         results.append(estimate(x, chosen))
     if isinstance(image, np.ndarray):
-        results = np.array(results, dtype=image.dtype)
+        values = np.array(results, dtype=image.dtype)
     else:
-        results = torch.tensor(results, dtype=image.dtype, device=image.device)
-    return results if image.ndim == 4 else results[0]
+        values = torch.tensor(results, dtype=image.dtype, device=image.device)
+    return values if image.ndim == 4 else values[0]

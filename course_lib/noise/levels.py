@@ -11,7 +11,7 @@ from course_lib._random import generator_for
 from course_lib.noise.corruption import gaussian, rician
 
 Corrupt = Callable[..., torch.Tensor]
-KINDS = {"gaussian": gaussian, "rician": rician}
+KINDS: dict[str, Corrupt] = {"gaussian": gaussian, "rician": rician}
 
 
 def noising(kind: str, sigma: float | tuple[float, float]) -> Corrupt:
@@ -34,9 +34,10 @@ def noising(kind: str, sigma: float | tuple[float, float]) -> Corrupt:
     if kind not in KINDS:
         raise ValueError(f"kind: expected 'gaussian' or 'rician', got {kind!r}")
     blind = isinstance(sigma, (tuple, list))
-    if blind and len(sigma) != 2:
+    levels = sigma if isinstance(sigma, (tuple, list)) else (sigma, sigma)
+    if len(levels) != 2:
         raise ValueError(f"sigma: expected a number or (low, high), got {sigma!r}")
-    low, high = (check_number(level, "sigma", low=0) for level in (sigma if blind else (sigma, sigma)))
+    low, high = (check_number(level, "sigma", low=0) for level in levels)
     if low > high:
         raise ValueError(f"sigma: expected (low, high) with low <= high, got {sigma!r}")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -58,7 +59,11 @@ def invert_mean(magnitude: Array, sigma: float) -> Array:
     return elementwise(invert, magnitude)
 
 
-def koay_inversion(mean: Array | float, sd: Array | float) -> tuple[Array, Array] | tuple[float, float]:
+@overload
+def koay_inversion(mean: float, sd: float) -> tuple[float, float]: ...
+@overload
+def koay_inversion(mean: Array, sd: Array) -> tuple[Array, Array]: ...
+def koay_inversion(mean: Any, sd: Any) -> tuple[Any, Any]:
     """Return the (signal, sigma) of a Rician magnitude from its measured mean and standard deviation.
 
     The ratio mean / sd determines the SNR through the fixed point `SNR² = ξ(SNR)·(1 + (mean / sd)²) - 2`, where

@@ -110,13 +110,13 @@ def _describe(model: nn.Module, pairs: Batches, loss: Callable, device: torch.de
     """
     clean, *given = pairs(range(1), "fingerprint")
     layout = [(name, tuple(tensor.shape)) for name, tensor in model.state_dict().items()]
-    layout = f"{zlib.crc32(repr(layout).encode()):08x}"
+    checksum = f"{zlib.crc32(repr(layout).encode()):08x}"
     count = sum(parameter.numel() for parameter in model.parameters())
     with torch.no_grad():
         # not the noisy image: a cross-entropy refuses values outside [0, 1]
         example = loss((clean / 2 + 0.25).to(device), clean.to(device))
     return {
-        "model": f"{type(model).__name__}, {count} parameters, layout {layout}",
+        "model": f"{type(model).__name__}, {count} parameters, layout {checksum}",
         "first clean image": [*clean.shape, *_moments(clean)],
         "first noisy image": [number for part in given for number in [*part.shape, *_moments(part)]],
         "loss of an example": float(example),

@@ -107,11 +107,17 @@ def fit(
     make_optimizer = optimizer or partial(torch.optim.Adam, lr=learning_rate, weight_decay=weight_decay)
 
     with engine(model, device, mixed_precision, channels_last) as (accelerator, place):
-        how = {"plateau": plateau, "schedule": schedule, "ema": ema}
+        how: dict[str, Any] = {"plateau": plateau, "schedule": schedule, "ema": ema}
         learner = Learner(model, accelerator, optimizer=make_optimizer, steps=epochs * steps, **how)
         history, best, file = History(metrics={name: [] for name in metrics}), None, None
         if checkpoint is not None:
-            settings = {**how, "seed": seed, "batch_size": batch_size, "clip_norm": clip_norm, "metrics": list(metrics)}
+            settings: dict[str, Any] = {
+                **how,
+                "seed": seed,
+                "batch_size": batch_size,
+                "clip_norm": clip_norm,
+                "metrics": list(metrics),
+            }
             settings["patience and min_delta"] = [patience, min_delta]
             file = Checkpoint(Path(checkpoint), learner, pairs, held_out, loss, accelerator, epochs, settings)
             history, best = file.resume(learner) or (history, best)

@@ -11,7 +11,8 @@ class Bar:
     def __init__(self, epochs: int, steps: int, done: int, shown: bool) -> None:
         from tqdm.auto import tqdm
 
-        self.epochs, self.losses = epochs, {}
+        self.epochs = epochs
+        self.losses: dict[str, str] = {}
         self.bar = tqdm(total=epochs * steps, initial=done * steps, unit="batch", disable=not shown)
 
     def __enter__(self) -> Bar:

@@ -20,10 +20,10 @@ def thesis_rmsprop(parameters: Iterator[nn.Parameter], *, l2: float = 0.0) -> to
     Biases and BN are not penalised, as in the thesis's code (which leaves out transposed and some outer convolutions,
     too). Lab 06.
     """
-    parameters = list(parameters)
-    kernels = [parameter for parameter in parameters if parameter.ndim >= 2]
-    others = [parameter for parameter in parameters if parameter.ndim < 2]
-    groups = [{"params": kernels}, {"params": others, "weight_decay": 0.0}]
+    weights = list(parameters)
+    kernels = [weight for weight in weights if weight.ndim >= 2]
+    others = [weight for weight in weights if weight.ndim < 2]
+    groups: list[dict[str, Any]] = [{"params": kernels}, {"params": others, "weight_decay": 0.0}]
     # Keras remembers the mean square by rho = 0.9, PyTorch by default by 0.99
     return torch.optim.RMSprop(groups, lr=1e-3, alpha=0.9, eps=1e-7, weight_decay=2 * l2)
 

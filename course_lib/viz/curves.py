@@ -59,9 +59,12 @@ class LiveCurves:
     """
 
     def __init__(self, *, title: str | None = None, ylabel: str = "loss", log: bool = False, live: bool | None = None):
-        self.style = {"title": title, "ylabel": ylabel, "log": log}
+        self.style: dict[str, Any] = {"title": title, "ylabel": ylabel, "log": log}
         self.live = in_notebook() if live is None else live
         self._waiting: History | None = None  # the history that is not drawn yet
+        self._display: Any
+        self._will_finish: bool
+        self._rest_until: float
         self._begin_cell()
 
     def __call__(self, history: History) -> None:
@@ -105,7 +108,7 @@ class LiveCurves:
 
     def _begin_cell(self) -> None:
         # a cell that trains on later shows its curves below itself
-        self._display: Any = None
+        self._display = None
         self._will_finish = False
         self._rest_until = 0.0
 

@@ -44,7 +44,7 @@ def figure(width: float = 6.4, height: float = 4.0, *, title: str | None = None)
     if title:
         made.suptitle(title, fontsize=11, wrap=True)
     # a kernel that never imported pyplot does not know how to show a Figure: this one shows itself
-    made._repr_png_ = lambda: png(made)
+    vars(made)["_repr_png_"] = lambda: png(made)
     return made
 
 
@@ -72,7 +72,9 @@ def png(drawn: Figure) -> bytes:
         return file.getvalue()
 
 
-def show(axes: Axes, image: np.ndarray, name: str, note: str, vmin: float, vmax: float, cmap: str = "gray") -> Any:
+def show(
+    axes: Axes, image: np.ndarray, name: str, note: str, vmin: float | None, vmax: float | None, cmap: str = "gray"
+) -> Any:
     """One image with its name above and a note below; a pixel is a square, never smoothed."""
     axes.set_xticks([])
     axes.set_yticks([])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from course_lib import metrics
-from course_lib._checks import Array, check_number
+from course_lib._checks import AnyArray, check_number
 from course_lib.viz.figures import (
     colour_bar,
     column_names,
@@ -29,9 +29,9 @@ SSIM_WINDOW = 11  # pixels: smaller images have no SSIM
 
 
 def panel(
-    clean: Array,
-    noisy: Array,
-    denoised: Array | Mapping[str, Array],
+    clean: AnyArray,
+    noisy: AnyArray,
+    denoised: AnyArray | Mapping[str, AnyArray],
     *,
     data_range: float = 1.0,
     titles: Sequence[str] | None = None,
@@ -94,7 +94,7 @@ def panel(
 
 
 def gallery(
-    images: Sequence[Array] | Array,
+    images: Sequence[AnyArray] | AnyArray,
     *,
     columns: int | None = None,
     titles: Sequence[str] | None = None,

@@ -62,6 +62,7 @@ def restore(course: Course, copy: Path) -> None:
             pass  # an empty server gets its tables
         tables.load(course.db_url, copy.read_text(encoding="utf-8"))
         return
+    assert file is not None, "a .db file is for SQLite"
     with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(file, timeout=60)) as target:
         source.backup(target)
 
@@ -94,7 +95,8 @@ def _dump_postgresql(course: Course, made: Path) -> bool:
         "PGDATABASE": url.database,
         "PGSSLMODE": url.query.get("sslmode"),
     }
-    environment = os.environ | {key: value for key, value in given.items() if value}
+    words = {key: ",".join(value) if isinstance(value, tuple) else value for key, value in given.items() if value}
+    environment = os.environ | words
     command = [program, "--no-password", "--no-owner", "--clean", "--if-exists", f"--file={made}"]
     try:
         subprocess.run(command, env=environment, check=True, capture_output=True, timeout=DUMP_SECONDS)

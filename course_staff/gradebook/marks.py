@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook, SubmittedAssignment
@@ -78,7 +78,7 @@ def read_marks(gradebook: Gradebook, lab: str) -> list[Mark]:
     total = math.fsum(points.values())
     marks = []
     for student in sorted(gradebook.db.query(Student), key=lambda student: student.id):
-        person = {
+        person: dict[str, Any] = {
             "first": student.first_name or "",
             "last": student.last_name or "",
             "email": student.email or "",

@@ -19,7 +19,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 MOST_FILES = 20_000  # in one folder or zip
 MOST_RATIO = 200  # of a packed file above a megabyte; notebooks pack 3 to 50 times
@@ -157,15 +159,17 @@ class _Reader:
                 continue
             path = above + _clean(parts)
             shown = _shown(above + parts)
-            reason = _refusal(entry, name)
-            if reason in (_LEADS_OUT, _TOO_LONG):
+            refused = _refusal(entry, name)
+            if refused in (_LEADS_OUT, _TOO_LONG):
                 path = above  # its path says nothing about whose it is
-            if reason is None and parts[-1].lower().endswith(".zip"):
+            if refused is None and parts[-1].lower().endswith(".zip"):
                 yield from self._nested(archive, entry, path, depth)
             else:
-                yield Item(path, shown, _moment(entry), reason, lambda e=entry: self._entry(archive, e, self.max_bytes))
+                yield Item(path, shown, _moment(entry), refused, partial(self._entry, archive, entry, self.max_bytes))
 
-    def _nested(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: tuple[str, ...], depth: int):
+    def _nested(
+        self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: tuple[str, ...], depth: int
+    ) -> Iterator[Item]:
         if depth > 1:
             yield Item(path, _shown(path), refused="a zip inside a zip inside a zip is not opened")
             return
@@ -200,7 +204,7 @@ class _Reader:
         return data
 
 
-def _capped(stream, most: int) -> bytes:
+def _capped(stream: IO[bytes], most: int) -> bytes:
     data = stream.read(most + 1)
     if len(data) > most:
         raise Refused(f"it has more than {most / 1e6:.3g} MB (`--max-mb` allows more)")

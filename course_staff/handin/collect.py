@@ -159,7 +159,7 @@ class _Work:
                 return preflight.past(preflight.moment(stamp.read()[:200].decode("utf-8", "replace")))
             except Refused as error:
                 raise Refused(f"its {STAMP} is bad: {error}") from None
-        if claim.person.submitted not in ("", "-"):
+        if claim.person is not None and claim.person.submitted not in ("", "-"):
             try:
                 return preflight.past(preflight.moment(claim.person.submitted, self.zone))
             except Refused as error:

@@ -78,7 +78,7 @@ def merge(course: Course, lab: str, accepted: Sequence[Accepted], rejected: Sequ
     files = {row.file for row in accepted} | {row.file for row in rejected}
     old = {row for row in rejections(course, lab) if row.student not in people and row.file not in files}
     rows = sorted(old | set(rejected), key=lambda row: (row.student, row.file, row.reason))
-    lines = [(row.student, row.file, row.reason) for row in rows]
+    lines: list[tuple[str, ...]] = [(row.student, row.file, row.reason) for row in rows]
     _write(course.grading(lab) / "rejected.csv", ("student", "file", "reason"), lines)
     before = {row.student: row for row in collected(course, lab)}
     lines = []

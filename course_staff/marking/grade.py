@@ -15,7 +15,7 @@ from course_staff.marking.marking import NOT_ANSWERED, Marking
 from course_staff.marking.notebook import clean
 from course_staff.marking.replay import Replay, Step
 from course_staff.marking.restore import Rejected, restore
-from course_staff.sandbox.inside import values
+from course_staff.sandbox.inside.plain import encode
 
 if TYPE_CHECKING:
     from course_staff.sandbox.sandbox import Sandbox
@@ -75,7 +75,9 @@ def with_expected(lab: Lab, sandbox: Sandbox) -> Lab:
             if isinstance(got, str):
                 raise SourceError(f"{lab.name}: {test.name}: the solution has no value {value.expression!r}: {got}")
     expected = {
-        test.exercise: [values.encode(got.data).decode("ascii") for got in marking.values[test.name]]
+        test.exercise: [
+            encode(got.data).decode("ascii") for got in marking.values[test.name] if not isinstance(got, str)
+        ]
         for test in tests
         if test.values
     }

@@ -37,8 +37,8 @@ def _difference(expected: Any, got: Any, rtol: float, atol: float) -> str | None
             return f"{_kind(got)} where a dict is expected"
         if set(expected) != set(got):
             return "a dict with other keys than expected"
-        pairs = [(item, got[key]) for key, item in expected.items()]
-        return next((wrong for one, other in pairs if (wrong := _difference(one, other, rtol, atol))), None)
+        items = [(item, got[key]) for key, item in expected.items()]
+        return next((wrong for one, other in items if (wrong := _difference(one, other, rtol, atol))), None)
     if isinstance(expected, list):
         if not isinstance(got, list) and not np.ndim(got):
             return f"{_kind(got)} where a list is expected"

@@ -71,14 +71,15 @@ class _Matcher:
 
     def by_what_they_say(self) -> None:
         known: dict[str, int] = {}
-        for number, cell in enumerate(self.lab.cells):
-            known.setdefault(cell["id"], number)
+        for number, own in enumerate(self.lab.cells):
+            known.setdefault(own["id"], number)
             if self.names[number]:
                 known[self.names[number]] = number
         for place, cell in enumerate(self.found.cells):
-            number = next((known[name] for name in cell.ids if name in known), None)
-            if number is None:
+            says = [known[name] for name in cell.ids if name in known]
+            if not says:
                 continue
+            number = says[0]
             plain_text = not self.code[number] and not self.names[number]
             if plain_text and cell.kind == "code":
                 continue  # a text that became code is the student's own
@@ -87,9 +88,9 @@ class _Matcher:
     def by_text(self) -> None:
         said = {place for places in self.copies.values() for place in places}
         numbers: dict[str, list[int]] = {}
-        for number, cell in enumerate(self.lab.cells):
+        for number, own in enumerate(self.lab.cells):
             if self.is_test(number) or number not in self.copies:
-                numbers.setdefault(_normal(cell["source"]), []).append(number)
+                numbers.setdefault(_normal(own["source"]), []).append(number)
         for place, cell in enumerate(self.found.cells):
             wanted = numbers.get(_normal(cell.source)) if place not in said and cell.source.strip() else None
             if wanted:

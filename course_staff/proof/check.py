@@ -140,11 +140,11 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
     full = {item.graded_cell: item.points for item in exercises if not item.by_hand}
     none = dict.fromkeys(full, 0.0)
     with tempfile.TemporaryDirectory(prefix="course-check-") as folder:
-        by_nbgrader, stub = _grade_with_nbgrader(root, Path(folder), name, notebook)
+        by_nbgrader, released = _grade_with_nbgrader(root, Path(folder), name, notebook)
         report.problems += _differences("solution (nbgrader)", full, by_nbgrader["solution"])
         report.problems += _differences("released stub (nbgrader)", none, by_nbgrader["stub"])
 
-        lab, stub, released = _Lab(notebook), _Lab(stub), stub
+        lab, stub = _Lab(notebook), _Lab(released)
         values = ValuesProof(name, lab.cells)
         report.hidden_values = values.count
         with closing(Kernel(Path(folder))) as kernel:
@@ -157,9 +157,9 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
             values.solution(kernel.values)
             report.problems += _differences("stub (after the wrong answers)", none, *kernel.grade(stub.cells, "it"))
         if CAN_FORK and not report.problems:  # it takes a solution that passes
-            scores, told, found = grade_as_a_class(name, notebook, released, exercises)
-            report.problems += _differences("solution (course grade)", full, scores["solution"], told)
-            report.problems += _differences("released stub (course grade)", none, scores["stub"])
+            by_name, told, found = grade_as_a_class(name, notebook, released, exercises)
+            report.problems += _differences("solution (course grade)", full, by_name["solution"], told)
+            report.problems += _differences("released stub (course grade)", none, by_name["stub"])
             values.solution(found)
         report.problems += values.problems()
 

@@ -35,7 +35,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 def blind(tree: ast.AST) -> bool:
     """May the code read or bind a name of the notebook that it does not write?"""
-    plain = {id(node.func.value) for node in ast.walk(tree) if _asks_whose_code(node)}
+    plain = {id(_asks_whose_code(node)) for node in ast.walk(tree)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Global) or (isinstance(node, ast.Name) and node.id in _BLIND):
             return True
@@ -49,11 +49,12 @@ def blind(tree: ast.AST) -> bool:
     return False
 
 
-def _asks_whose_code(node: ast.AST) -> bool:
-    """Is it `frame.f_globals.get("__name__", …)`, by which a test finds out whose code runs?"""
+def _asks_whose_code(node: ast.AST) -> ast.AST | None:
+    """`frame.f_globals` of `frame.f_globals.get("__name__", …)`, by which a test finds out whose code runs."""
     if not (isinstance(node, ast.Call) and called(node) == "get" and isinstance(node.func, ast.Attribute)):
-        return False
-    return bool(node.args) and isinstance(node.args[0], ast.Constant) and node.args[0].value == "__name__"
+        return None
+    name = node.args[0] if node.args else None
+    return node.func.value if isinstance(name, ast.Constant) and name.value == "__name__" else None
 
 
 def meddles(tree: ast.AST, imported: set[str]) -> bool:
@@ -79,7 +80,9 @@ def _undone(node: ast.With) -> list[ast.Call]:
 
 def _one_scope(tree: ast.AST) -> tuple[list[ast.AST], list[ast.AST]]:
     """The nodes of a scope, and the functions in it, which have scopes of their own."""
-    here, functions, pending = [], [], list(ast.iter_child_nodes(tree))
+    here: list[ast.AST] = []
+    functions: list[ast.AST] = []
+    pending = list(ast.iter_child_nodes(tree))
     while pending:
         node = pending.pop()
         if isinstance(node, _FUNCTIONS):
@@ -153,11 +156,13 @@ def called(node: ast.AST) -> str:
 def root_of(node: ast.AST) -> str:
     """x of x.a[0].b(1)[2]; empty where there is none."""
     while not isinstance(node, ast.Name):
-        node = getattr(node, "value", None) or getattr(node, "func", None)
-        if not isinstance(node, ast.AST):
+        inner = getattr(node, "value", None) or getattr(node, "func", None)
+        if not isinstance(inner, ast.AST):
             return ""
+        node = inner
     return node.id
 
 
 def _words(node: ast.Import | ast.ImportFrom) -> list[str]:
-    return [alias.name for alias in node.names] + ([node.module] if getattr(node, "module", None) else [])
+    module = node.module if isinstance(node, ast.ImportFrom) else None
+    return [alias.name for alias in node.names] + ([module] if module else [])

@@ -116,7 +116,7 @@ class _Walk(ast.NodeVisitor):
                 if isinstance(inner, ast.NamedExpr):
                     self._perhaps([inner.target])
 
-    def _define(self, node: ast.AST, free: set[str]) -> None:
+    def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, free: set[str]) -> None:
         self.bind(node.name, "fixed" if _keeps_nothing(node) else "data")
         self.waiting[node.name] = self.waiting.get(node.name, set()) | free
         if node.decorator_list:
@@ -164,7 +164,7 @@ class _Walk(ast.NodeVisitor):
 
     visit_AsyncFor = visit_For
 
-    def visit_Try(self, node: ast.Try) -> None:
+    def visit_Try(self, node: ast.Try | ast.TryStar) -> None:
         before = set(self.sure)
         self._one_of([*node.body, *node.orelse], *([handler] for handler in node.handlers))
         after, self.sure = self.sure, before  # `finally` may begin after any statement
@@ -218,14 +218,14 @@ def _outside(node: ast.AST) -> list[ast.AST]:
     arguments = getattr(node, "args", None)
     if arguments is not None:
         found += [part for part in (*arguments.defaults, *arguments.kw_defaults) if part is not None]
-        found += [part.annotation for part in _parameters(node) if part.annotation is not None]
-    if getattr(node, "returns", None) is not None:
-        found.append(node.returns)
+        found += [part.annotation for part in _parameters(arguments) if part.annotation is not None]
+    returns = getattr(node, "returns", None)
+    if returns is not None:
+        found.append(returns)
     return found
 
 
-def _parameters(node: ast.AST) -> list[ast.arg]:
-    given = node.args
+def _parameters(given: ast.arguments) -> list[ast.arg]:
     rest = [part for part in (given.vararg, given.kwarg) if part is not None]
     return [*given.posonlyargs, *given.args, *given.kwonlyargs, *rest]
 
@@ -234,7 +234,7 @@ def _free(node: ast.AST) -> set[str]:
     """The names that a function or comprehension takes from outside."""
     own, read, pending = set(), set(), list(ast.iter_child_nodes(node))
     if isinstance(node, _FUNCTIONS):
-        own |= {part.arg for part in _parameters(node)}
+        own |= {part.arg for part in _parameters(node.args)}
         pending = list(node.body) if isinstance(node.body, list) else [node.body]
     while pending:
         part = pending.pop()
@@ -259,11 +259,11 @@ def _captured(node: ast.AST) -> set[str]:
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
     if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)):
-        return {node.name} - {None}
-    return {node.rest} - {None} if isinstance(node, ast.MatchMapping) else set()
+        return {node.name} if node.name is not None else set()
+    return {node.rest} if isinstance(node, ast.MatchMapping) and node.rest is not None else set()
 
 
-def _keeps_nothing(node: ast.AST) -> bool:
+def _keeps_nothing(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> bool:
     """A function or class that holds no data from call to call: no decorator, defaults that nobody can change."""
     if node.decorator_list:
         return False

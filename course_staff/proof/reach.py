@@ -55,7 +55,8 @@ class _Reach:
 
     def _reached(self) -> set[int] | None:
         """The cells that may now do something else; None if there is no telling."""
-        reached, changed = set(), set()
+        reached: set[int] = set()
+        changed: set[str] = set()
         for number in range(self.answer, len(self.cells)):
             names = self.cells[number]
             if number == self.answer or names.blind or self.reads[number] & changed:

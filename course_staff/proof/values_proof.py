@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from nbformat import NotebookNode
@@ -101,8 +102,8 @@ class ValuesProof:
     def problems(self) -> list[str]:
         """What is not as it must be, in words. To be asked when all runs are done."""
         for name, cell in self._cells.items():
-            first, *others = (cell.expected.get(seed) for seed in cell.seeds)
-            if not first or None in others:
+            first, *others = (cell.expected.get(seed, []) for seed in cell.seeds)
+            if not first or not all(others):
                 self._problems[f"{name}: the hidden values were not computed: is the cell run when grading?"] = None
                 continue
             for number, expression in enumerate(cell.expressions):
@@ -118,7 +119,7 @@ class ValuesProof:
         self._problems[f"{test}: hidden value {expression!r}: {words}"] = None
 
 
-def _not_finite(data: object) -> bool:
+def _not_finite(data: Any) -> bool:
     if isinstance(data, (list, dict)):
         return any(_not_finite(item) for item in (data.values() if isinstance(data, dict) else data))
     return not (data is None or isinstance(data, str)) and not np.isfinite(data).all()

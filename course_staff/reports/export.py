@@ -28,6 +28,8 @@ from course_staff.marking.results import read
 from course_staff.reports.anonymous import made_up_ids
 
 if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+
     from course_staff.course import Course
 
 FORMATS = ("csv", "canvas", "moodle")
@@ -71,7 +73,7 @@ def _with_status(course: Course, mark: Mark) -> Mark:
     return replace(mark, status=REJECTED) if rejected else mark
 
 
-def refresh_penalties(course: Course, gradebook, lab: str) -> None:
+def refresh_penalties(course: Course, gradebook: Gradebook, lab: str) -> None:
     """Compute late penalties again from the marks as they are now, with the share of the last run."""
     try:
         share = json.loads((course.grading(lab) / "run.json").read_text(encoding="utf-8")).get("late_penalty")

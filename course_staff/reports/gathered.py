@@ -83,8 +83,8 @@ def gather(course: Course, lab: str) -> Gathered:
     table = students_table(course)
     for person in students.read(table).by_id.values() if table.exists() else ():
         if person.id not in marks:
-            names = {"first": person.first, "last": person.last, "email": person.email, "lms": person.lms}
-            marks[person.id] = Mark(person.id, lab, MISSING, read.points, **names)
+            first, last, email, lms = person.first, person.last, person.email, person.lms
+            marks[person.id] = Mark(person.id, lab, MISSING, read.points, first, last, email, lms)
     return Gathered(
         read,
         read_all(course, lab),

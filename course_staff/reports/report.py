@@ -18,6 +18,7 @@ from course_staff.reports.mistakes import Mistake, Named, mistakes_of, named_mis
 if TYPE_CHECKING:
     from course_staff.course import Course
     from course_staff.marking.grade import Graded
+    from course_staff.marking.lab import GradedCell
 
 MEGABYTE = 2**20
 CHANGED = ": the test cell had been changed, and was put back"  # of `restore`
@@ -73,11 +74,11 @@ def make(gathered: Gathered, named: Named, notes: list[str] | None = None) -> Re
     return found
 
 
-def _trouble(cell, rows: list[Row], mistakes: dict[str, dict[str, Mistake]]) -> Trouble:
+def _trouble(cell: GradedCell, rows: list[Row], mistakes: dict[str, dict[str, Mistake]]) -> Trouble:
     """How the class did in one exercise; one that still waits for a person, as a whole, says nothing yet."""
     found = [row.mark.cells[cell.name] for row in rows if cell.name in row.mark.cells]
-    scores = [] if cell.by_hand and any(item.waits for item in found) else [item.score for item in found]
-    scores = [score for score in scores if score is not None]
+    waits = cell.by_hand and any(item.waits for item in found)
+    scores = [item.score for item in found if item.score is not None and not waits]
     common = Counter(_short(str(own[cell.exercise])) for own in mistakes.values() if cell.exercise in own)
     return Trouble(
         cell.exercise,
@@ -138,7 +139,7 @@ def _named(course: Course, gathered: Gathered) -> tuple[Named, list[str]]:
         return {}, []
     from course_staff.marking.grade import Graded
     from course_staff.running.prepare import prepare
-    from course_staff.sandbox.sandbox import SandboxError
+    from course_staff.sandbox.server import SandboxError
 
     def make() -> Named:
         unsafe = bool(gathered.run.get("unsafe"))  # no sandbox then: these are our own wrong answers

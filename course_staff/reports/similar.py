@@ -151,7 +151,7 @@ def _bare(tree: ast.Module) -> ast.Module:
         body = getattr(node, "body", None)
         if isinstance(body, list):
             kept = [part for part in body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))]
-            node.body = kept or [ast.Pass()]
+            body[:] = kept or [ast.Pass()]
     return tree
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from distributed import Client, KilledWorker, WorkerPlugin, as_completed, get_worker
@@ -33,7 +33,7 @@ def grade_all(
     address: str,
     info: dict[str, Any] | None = None,
     wait: float = WAIT_SECONDS,
-) -> Iterator[Done]:
+) -> Generator[Done]:
     """As `pool.grade_all`, by the workers of the scheduler at `address` ("tcp://10.0.0.1:8786").
 
     Workers may come, go and be killed meanwhile. wait: seconds that there may be none at all. Raises PoolError where
@@ -126,13 +126,17 @@ def _until_ready(client: Client, done: as_completed, wait: float) -> None:
             seen, said = now, False
         elif now > seen + wait:
             raise PoolError(
-                f"the Dask scheduler at {client.scheduler.address} has had no worker for {wait:g} s (--dask-wait): "
+                f"the Dask scheduler at {_address(client)} has had no worker for {wait:g} s (--dask-wait): "
                 "nothing is lost, start workers and `--resume` goes on"
             )
         elif now > seen + SAY_SECONDS and not said:
             said = True
-            address, left = client.scheduler.address, wait - (now - seen)
+            address, left = _address(client), wait - (now - seen)
             print(f"\n0 workers at the Dask scheduler {address}: waits {left:.0f} s more for one", file=sys.stderr)
+
+
+def _address(client: Client) -> str:
+    return client.scheduler.address if client.scheduler is not None else "?"
 
 
 class _Holder(WorkerPlugin):
@@ -164,7 +168,7 @@ class _Holder(WorkerPlugin):
 
 def _grade(name: str, student: str, submission: bytes) -> tuple[str, str, dict[str, Any]]:
     """On a Dask worker: "done" and JSON, "raised" or "broken" and words; then what the grader says of itself."""
-    holder = get_worker().plugins[name]
+    holder: Any = get_worker().plugins[name]
     try:
         grader = holder.grader()
     except Exception as error:

@@ -16,7 +16,7 @@ import tempfile
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -38,7 +38,7 @@ def grade_all(
     workers: int,
     seconds: float | None = None,
     info: dict[str, Any] | None = None,
-) -> Iterator[Done]:
+) -> Generator[Done]:
     """Grade `jobs`, in the order in which they are done; each comes out exactly once.
 
     jobs: taken one by one as workers are free. seconds: that one may take before its worker is taken for dead.
@@ -69,6 +69,7 @@ class _Worker:
             self.pipe.send((job[0].student, job[0].submission))
 
     def kill(self) -> None:
+        assert self.process.pid is not None, "it was started"
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)  # it leads a group of its own
         self.process.kill()
@@ -150,6 +151,7 @@ class _Pool:
             worker.ready, self.failed_starts = True, 0
             self.info.update(content)
         elif kind == "done":
+            assert worker.job is not None, "only who was given a job is done"
             (job, _), worker.job = worker.job, None
             return Done(job.student, content)
         elif kind == "raised":

@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,7 +201,7 @@ class _Run:
         left = []
         for student, digest in self.chosen.items():
             stored = results.read(self.course, self.name, student)
-            if not self.state.is_done(student, stored, digest):
+            if stored is None or not self.state.is_done(student, stored, digest):
                 left.append(student)
             elif stored.graded.rejected:
                 self.summary.rejected.append((student, stored.graded.rejected))
@@ -251,7 +251,7 @@ class _Run:
                 bar.set_postfix(failed=len(self.summary.rejected) + len(self.summary.lost), refresh=False)
                 bar.update()
 
-    def _pool(self, work: Opens, todo: list[str]) -> Iterator[Done]:
+    def _pool(self, work: Opens, todo: list[str]) -> Generator[Done]:
         if self.state.dask:
             from course_staff.running import dask_pool
 
@@ -282,11 +282,14 @@ class _Run:
     def _write_gradebook(self) -> None:
         from sqlalchemy.exc import SQLAlchemyError
 
-        stored = {student: results.read(self.course, self.name, student) for student in self.chosen}
-        done = [name for name, digest in self.chosen.items() if self.state.is_done(name, stored[name], digest)]
-        options = {"exercise": self.state.exercise, "late_penalty": self.state.late_penalty}
+        done = []
+        for student, digest in self.chosen.items():
+            stored = results.read(self.course, self.name, student)
+            if stored is not None and self.state.is_done(student, stored, digest):
+                done.append(stored.graded)
+        exercise, late_penalty = self.state.exercise, self.state.late_penalty
         try:
-            gradebook.write(self.course, self.lab, [stored[name].graded for name in done], **options)
+            gradebook.write(self.course, self.lab, done, exercise=exercise, late_penalty=late_penalty)
         except SQLAlchemyError as error:
             why = str(getattr(error, "orig", error)).strip()
             raise RuntimeError(

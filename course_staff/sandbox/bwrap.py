@@ -96,11 +96,11 @@ def command(files: Sequence[Path] = (), disk_bytes: int = 1 << 27) -> list[str]:
     words += _read_only(shown)
     words += ["--dev", "/dev", "--proc", "/proc"]
     size = ["--size", str(disk_bytes)] if "--size" in _help() else []  # since 0.7; matters only without name spaces
-    for folder in ("/tmp", "/work", "/dev/shm"):
-        words += ["--perms", "1777", *size, "--tmpfs", folder]
+    for writable in ("/tmp", "/work", "/dev/shm"):
+        words += ["--perms", "1777", *size, "--tmpfs", writable]
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/work"]
-    path = f"{Path(python).parent}:{ENVIRONMENT['PATH']}"
-    for name, value in {**ENVIRONMENT, "PATH": path, "PYTHONPATH": COURSE}.items():
+    search = f"{Path(python).parent}:{ENVIRONMENT['PATH']}"
+    for name, value in {**ENVIRONMENT, "PATH": search, "PYTHONPATH": COURSE}.items():
         words += ["--setenv", name, value]
     return [*words, "--", python]
 

@@ -179,6 +179,7 @@ class Session:
                     continue
                 for key, events in selector.select(wait):
                     if key.fileobj is not self._channel:
+                        assert isinstance(key.fileobj, socket.socket)
                         if not self._drain(key.fileobj, outputs):
                             selector.unregister(key.fileobj)
                         continue

@@ -18,7 +18,7 @@ from functools import lru_cache
 import nibabel
 import numpy as np
 import pytest
-from test_data_fetch import Server, free_port
+from test_fetch import Server, free_port
 
 from course_lib.data import commands, download, fetch, ixi, sources, tarstream
 

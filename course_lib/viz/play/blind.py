@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_lib import metrics
-from course_lib._checks import Array, check_count, check_number
+from course_lib._checks import AnyArray, check_count, check_number
 from course_lib.viz.figures import colour_bar, foot_note, image_grid, picture, png, show, show_difference
 from course_lib.viz.play.widgets import box, shown_picture, widgets
 
@@ -21,8 +21,8 @@ UNDECIDED = "?"
 
 
 def blind_test(
-    clean: Array,
-    denoised: Mapping[str, Array],
+    clean: AnyArray,
+    denoised: Mapping[str, AnyArray],
     *,
     seed: int = 0,
     zoom: Sequence[int] | None = None,

@@ -70,14 +70,16 @@ def filter_slider(
 
     draw = _drawing(clean, pictures, data_range, title)
 
-    calm = {"continuous_update": False}  # a slow filter must not run for every pixel that the mouse moves
+    calm: dict[str, Any] = {
+        "continuous_update": False
+    }  # a slow filter must not run for every pixel that the mouse moves
     level = slider("sigma", sigma, 0, largest_sigma, **calm)
     force = slider("strength", strength, 0, largest_strength, **calm)
     menu = ipywidgets.Dropdown(options=list(filters), description="filter", layout=ipywidgets.Layout(**WIDE))
     shown = shown_picture(draw(menu.value, sigma, strength))
     controls = [menu, level, force]
     follow(controls, shown, draw)
-    return box([*(controls if len(filters) > 1 else controls[1:]), shown], static)
+    return box((controls if len(filters) > 1 else controls[1:]) + [shown], static)
 
 
 def _static(

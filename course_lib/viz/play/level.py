@@ -57,8 +57,8 @@ def level_slider(
     levels = [check_number(level, "levels", low=0, above=True) for level in levels]
     if len(levels) < 2 or any(low >= high for low, high in zip(levels, levels[1:], strict=False)):
         raise ValueError(f"levels: expected at least two, rising, got {levels}")
-    ends = trained if isinstance(trained, (tuple, list)) else () if trained is None else (trained, trained)
-    ends = [check_number(end, "trained", low=0) for end in ends]
+    given = trained if isinstance(trained, (tuple, list)) else () if trained is None else (trained, trained)
+    ends = [check_number(end, "trained", low=0) for end in given]
     if len(ends) not in (0, 2) or ends != sorted(ends):
         raise ValueError(f"trained: expected a number or (low, high) with low <= high, got {trained!r}")
     if value is None:
@@ -129,7 +129,7 @@ def _drawn(
     found = f"{names[1]} is best at {wins} of {len(levels)} noise levels"
     found = f"{title}\n{found}" if title else found
     drawn = figure(side * columns + 4.2, max(rows * height, 3.4) + 0.6, title=found)
-    left, right = drawn.subfigures(1, 2, width_ratios=[side * columns, 4.2])
+    left, right = drawn.subfigures(1, 2, squeeze=False, width_ratios=[side * columns, 4.2])[0]
     grid = left.subplots(rows, columns, squeeze=False)
     for axes, index in zip(grid, shown, strict=True):
         show(axes[0], clean, "clean", f"sigma {levels[index]:g}", 0, data_range)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from course_lib import kspace
-from course_lib._checks import Array, check_count, check_number
+from course_lib._checks import AnyArray, check_count, check_number
 from course_lib.viz.figures import (
     COLOURS,
     colour_bar,
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
 
 
 def sampling_slider(
-    image: Array,
+    image: AnyArray,
     *,
     acceleration: float = 4.0,
     largest_acceleration: float = 12.0,
@@ -88,7 +88,7 @@ def sampling_slider(
         spread = np.abs(kspace.point_spread(mask))
         spread = spread / spread.max()
         answer = np.abs(kspace.zero_filled(kspace.undersample(measured, mask)))
-        return Sample(mask, spread.max(axis=0), answer, kspace.incoherence(mask))
+        return Sample(mask, spread.max(axis=0), answer, float(kspace.incoherence(mask)))
 
     def static() -> Figure:
         return _static(clean, sample, pattern, acceleration, center_fraction, data_range, title)
@@ -113,11 +113,11 @@ def sampling_slider(
 def _mask(name: str, shape: tuple[int, int], acceleration: float, center_fraction: float, seed: int) -> np.ndarray:
     """The mask of a pattern; a centre that is larger than the budget takes all of it."""
     if name in CURVES:
-        return CURVES[name](shape, acceleration)
+        return np.asarray(CURVES[name](shape, acceleration))
     points = name in POINTS
     number = shape[0] * shape[1] if points else shape[1]
     center_fraction = min(center_fraction, round(number / acceleration) / number)
-    return kspace.cartesian_mask(
+    mask = kspace.cartesian_mask(
         shape,
         acceleration,
         center_fraction,
@@ -125,6 +125,7 @@ def _mask(name: str, shape: tuple[int, int], acceleration: float, center_fractio
         points=points,
         generator=np.random.default_rng(seed),
     )
+    return np.asarray(mask)
 
 
 def _static(
@@ -140,7 +141,7 @@ def _static(
     names = list(ON_PAPER) if pattern in ON_PAPER else [*ON_PAPER[:-1], pattern]
     samples = {name: sample(name, acceleration, center_fraction) for name in names}
     scores = {name: _psnr(result.answer, clean, data_range) for name, result in samples.items()}
-    best = max(scores, key=scores.get)
+    best = max(scores, key=scores.__getitem__)
     found = f"acceleration {acceleration:.3g}, zero-filled: best of these {best} ({scores[best]:.1f} dB)"
     drawn = image_grid(4, len(names), clean.shape, f"{title}\n{found}" if title else found, room=0.25)
     grid = drawn.subplots(4, len(names))

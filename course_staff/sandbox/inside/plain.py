@@ -101,8 +101,8 @@ def _tree(value: Any, depth: int, left: list[int]) -> Any:
         number = int.__add__(value, 0)
         return number if number.bit_length() < 10_000 else {"kind": "float", "value": "inf" if number > 0 else "-inf"}
     if issubclass(kind, float):
-        number = float.__add__(value, 0.0)
-        return number if math.isfinite(number) else {"kind": "float", "value": str(number)}
+        real = float.__add__(value, 0.0)
+        return real if math.isfinite(real) else {"kind": "float", "value": str(real)}
     if issubclass(kind, complex):
         return _array(np.array(complex.__add__(value, 0j)), left)
     if issubclass(kind, str):

@@ -19,6 +19,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Any as AnyTrait
+from traitlets import Type
 from traitlets.config import Config
 
 from course_staff.sandbox.inside import values
@@ -59,6 +60,8 @@ def _show_data(channel: Channel, output: dict[str, Any], data: Any) -> None:
 class Shell(InteractiveShell):
     """IPython that keeps no history and shows its errors as plain text."""
 
+    display_pub_class = Type(_Publisher, DisplayPublisher)
+    displayhook_class = Type(_Hook, DisplayHook)
     stb: list[str] = []
 
     def enable_gui(self, gui: Any = None) -> None:
@@ -79,15 +82,15 @@ def make_shell() -> Shell:
     config.InteractiveShell.xmode = "Plain"
     config.InteractiveShell.banner1 = ""
     config.InteractiveShell.display_page = True
-    Shell.display_pub_class = _Publisher
-    Shell.displayhook_class = _Hook
     return Shell.instance(config=config)
 
 
 def serve(end: socket.socket, shell: Shell, output_bytes: int) -> None:
     """Answer requests until the grader hangs up."""
     channel = Channel(end)
-    shell.display_pub.channel = shell.displayhook.channel = channel
+    publisher, hook = shell.display_pub, shell.displayhook
+    assert isinstance(publisher, _Publisher) and isinstance(hook, _Hook)
+    publisher.channel = hook.channel = channel
     sys.stdout, sys.stderr = Stream("stdout", 1, channel), Stream("stderr", 2, channel)
     sys.stdin = open(os.devnull)
     builtins.input = _no_input
