@@ -136,7 +136,7 @@ def _until_ready(client: Client, done: as_completed, wait: float) -> None:
 
 
 def _address(client: Client) -> str:
-    return client.scheduler.address if client.scheduler is not None else "?"
+    return str(client.scheduler.address) if client.scheduler is not None else "?"
 
 
 class _Holder(WorkerPlugin):
