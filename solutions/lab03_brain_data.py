@@ -271,7 +271,7 @@ with without(
     "course_lib.images.rescale", "skimage.exposure.rescale_intensity",
 ):  # fmt: skip
     rng, at = np.random.default_rng(3), ([0, 1, 1, -1], [0, 5, 0, 6], [1, 2, 2, 4], [2, 0, 1, 2])
-    scans = [scale * rng.random((7, 5, 3)) - 7 for scale in (100, 40, 9000, 10, 0.2)]
+    scans = [scale * rng.random((7, 5, 3)) - 7 * (scale > 1) for scale in (100, 40, 9000, 10, 0.2)]
     train, test = np.stack(scans[:3]), np.stack(scans[3:])
     train[:, 3, 4, 1], train[2, :4] = [9e4, 5e4, 1e6], 0  # shining voxels; air around a head
     answer = normalise(*(copies := (train.copy(), test.copy())))
@@ -937,7 +937,7 @@ with without(
     assert torch.equal(given, clean), "your answer changed the clean images: work on a copy"
     told = "a pixel is set to 0 or stays exactly as it was: no rescaling, no other value"
     assert torch.equal(spoilt, clean.masked_fill(spoilt == 0, 0)), told
-    windows = nn.functional.max_pool2d(spoilt, 3, 1)[:, 0] == 0  # dropout alone: below 0.05**9
+    windows = ~(spoilt[:, 0] != 0).unfold(1, 3, 1).any(-1).unfold(2, 3, 1).any(-1)  # 3×3 zeros
     blanked = windows.flatten(1).any(1)
     told = f"a square should be blanked in 10 % of the images, got {blanked.float().mean():.1%}"
     assert 0.07 < blanked.float().mean() < 0.13, f"{told}: a draw for each image"  # ± 0.0075
@@ -1019,7 +1019,7 @@ with without(
     del clean, given, spoilt, later, windows, lost, tiny  # give the memory back
     ### END HIDDEN TESTS
     ### HIDDEN VALUE: extremes(torch.from_numpy(rng.normal(0, 4, (2, 1, 14, 9)))) + extremes(4 * random_tensor(rng, 1, 1, 7, 12) - 2)
-    ### HIDDEN VALUE: [sides_of(3000, 44 + 3 * int(rng.integers(5)), 61), sides_of(3000, 75, 59 + 3 * int(rng.integers(5)))]
+    ### HIDDEN VALUE: sides_of(2000, 57, 38 + 3 * int(rng.integers(6)))
 print("corrupt: right")
 
 # %% [markdown]

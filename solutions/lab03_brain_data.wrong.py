@@ -72,7 +72,8 @@ edit("volume.transpose(order)", "volume.transpose(follows)")
 
 # %% [to_ras] rows_instead_of_columns
 # Asks each row for its largest entry: a thick, tilted slice wins a row that is not its own.
-edit("order = np.argsort(follows)", "order = np.abs(steps).argmax(axis=1)\n    order = order if sorted(order) == [0, 1, 2] else np.arange(3)")
+edit("order = np.argsort(follows)",
+     "order = np.abs(steps).argmax(axis=1)\n    order = order if sorted(order) == [0, 1, 2] else np.arange(3)")
 
 # %% [to_ras] flips_old_axes_after_turning
 # Flips by the number of the old axis in an array that is turned already.
@@ -88,7 +89,8 @@ edit("if steps[axis, source] < 0", "if steps[axis, axis] < 0")
 
 # %% [to_ras] only_straight_heads
 # Expects entries that are exactly 0: a tilted head is left as it was.
-edit("follows = np.abs", "if np.count_nonzero(steps) > 3:\n        return volume, np.linalg.norm(steps, axis=0)\n    follows = np.abs")
+edit("follows = np.abs",
+     "if np.count_nonzero(steps) > 3:\n        return volume, np.linalg.norm(steps, axis=0)\n    follows = np.abs")
 
 # %% [to_ras] small_entries_are_zero
 # Takes entries below half a millimetre for tilt: a microscope's axes are never flipped.
@@ -127,7 +129,8 @@ edit("(test - mean) / deviation", "(test - test.mean()) / test.std()")
 
 # %% [normalise] statistics_of_all_data
 # Takes mean and deviation over training and test volumes together: the usual leak.
-edit("mean, deviation = train.mean(), train.std()", "both = np.concatenate([train, test])\n    mean, deviation = both.mean(), both.std()")
+edit("mean, deviation = train.mean(), train.std()",
+     "both = np.concatenate([train, test])\n    mean, deviation = both.mean(), both.std()")
 
 # %% [normalise] maximum_instead_of_percentile
 # Scales by minimum and maximum: one shining voxel presses all others towards 0.
@@ -152,7 +155,13 @@ def normalise(train, test):
 
 # %% [normalise] percentile_by_index
 # Takes a voxel of the sorted list for the percentile: right only where none lies between two voxels.
-edit("low, high = np.percentile(volume, [1, 99])", "ordered = np.sort(volume, axis=None)\n        low, high = ordered[int(0.01 * volume.size)], ordered[int(0.99 * volume.size)]")
+edit("""
+        low, high = np.percentile(volume, [1, 99])
+""", """
+        ordered = np.sort(volume, axis=None)
+        low, high = (ordered[int(share * volume.size)] for share in (0.01, 0.99))
+""")
+
 
 # %% [normalise] forgets_to_clip
 # Leaves the shining voxels far above 1.
@@ -168,7 +177,9 @@ edit("/ (high - low)", "/ (high - low + 1e-8)")
 
 # %% [normalise] each_volume_to_mean_zero
 # Takes mean and deviation of each volume: not those of the training set.
-edit("return (train - mean) / deviation, (test - mean) / deviation", """
+edit("""
+    return (train - mean) / deviation, (test - mean) / deviation
+""", """
     return tuple(np.stack([(volume - volume.mean()) / volume.std() for volume in part]) for part in (train, test))
 """)
 
@@ -221,7 +232,8 @@ edit("np.percentile(volume, [1, 99])", "np.percentile(volume[volume > 0], [1, 99
 
 # %% [normalise] percentiles_without_much_air
 # Leaves the air out where there is more air than head.
-edit("np.percentile(volume, [1, 99])", "np.percentile(volume if (volume > 0).mean() > 0.5 else volume[volume > 0], [1, 99])")
+edit("np.percentile(volume, [1, 99])",
+     "np.percentile(volume if (volume > 0).mean() > 0.5 else volume[volume > 0], [1, 99])")
 
 # %% [normalise] no_negative_voxels
 # Cuts negative voxels off first: an MR intensity is a magnitude, it thinks, but a file may hold others.
@@ -233,11 +245,13 @@ edit("np.clip((volume - low) / (high - low), 0, 1)", "np.minimum((volume - low) 
 
 # %% [normalise] grey_levels
 # Rounds to 256 grey levels, as for a PNG.
-edit("return np.clip((volume - low) / (high - low), 0, 1)", "return np.round(255 * np.clip((volume - low) / (high - low), 0, 1)) / 255")
+edit("return np.clip((volume - low) / (high - low), 0, 1)",
+     "return np.round(255 * np.clip((volume - low) / (high - low), 0, 1)) / 255")
 
 # %% [normalise] thousand_grey_levels
 # Rounds to three digits, "that is enough".
-edit("return np.clip((volume - low) / (high - low), 0, 1)", "return np.round(np.clip((volume - low) / (high - low), 0, 1), 3)")
+edit("return np.clip((volume - low) / (high - low), 0, 1)",
+     "return np.round(np.clip((volume - low) / (high - low), 0, 1), 3)")
 
 # %% [normalise] into_an_array_of_integers
 # Makes the result like the input: scans of whole numbers become 0 and 1.
@@ -249,7 +263,8 @@ edit("(volume - low) /", "(volume - low.astype(volume.dtype)) /")
 
 # %% [normalise] returns_lists
 # Lists of volumes, where arrays are asked for.
-edit("return (train - mean) / deviation, (test - mean) / deviation", "return list((train - mean) / deviation), list((test - mean) / deviation)")
+edit("return (train - mean) / deviation, (test - mean) / deviation",
+     "return list((train - mean) / deviation), list((test - mean) / deviation)")
 
 # %% [normalise] reads_the_test
 # Looks for the expected values among the notebook's variables.
@@ -265,14 +280,18 @@ def not_low(scores, rule):
 
 # %% [not_low] two_sided_sigma
 # Drops what is far from the mean on either side: a rich slice is thrown away.
-edit("return scores >= limits[rule]", """
+edit("""
+    return scores >= limits[rule]
+""", """
     far = np.abs(scores - np.mean(scores)) > 3 * np.std(scores)
     return ~far if rule == "3 sigma" else scores >= limits[rule]
 """)
 
 # %% [not_low] two_sided_whiskers
 # Drops the high outliers of the box plot, too.
-edit("return scores >= limits[rule]", """
+edit("""
+    return scores >= limits[rule]
+""", """
     high = scores > third + 1.5 * (third - first) if rule == "iqr" else False
     return (scores >= limits[rule]) & ~np.bool_(high)
 """)
@@ -319,7 +338,9 @@ edit("return scores >= limits[rule]", 'return scores > limits[rule] if rule == "
 
 # %% [not_low] by_z_score
 # Divides by the standard deviation: equal scores give 0 / 0, and all go.
-edit("return scores >= limits[rule]", """
+edit("""
+    return scores >= limits[rule]
+""", """
     z = (scores - np.mean(scores)) / np.std(scores)
     return z >= -3 if rule == "3 sigma" else scores >= limits[rule]
 """)
@@ -334,7 +355,8 @@ edit('"q1": first', '"q1": third')
 
 # %% [not_low] quartile_by_index
 # Takes a score of the sorted list for the quartile: right only where no quartile lies between two scores.
-edit("first, third = np.percentile(scores, [25, 75])", "first, third = np.sort(scores)[[len(scores) // 4, 3 * len(scores) // 4]]")
+edit("first, third = np.percentile(scores, [25, 75])",
+     "first, third = np.sort(scores)[[len(scores) // 4, 3 * len(scores) // 4]]")
 
 # %% [not_low] quartile_without_interpolation
 # Takes the next lower score for the quartile.
@@ -342,7 +364,9 @@ edit("[25, 75])", '[25, 75], method="lower")')
 
 # %% [not_low] quartiles_of_the_halves
 # Takes the medians of the lower and the upper half, as one does by hand: near the quartiles, and only near.
-edit("first, third = np.percentile(scores, [25, 75])", """
+edit("""
+    first, third = np.percentile(scores, [25, 75])
+""", """
     ordered, half = np.sort(scores), (len(scores) + 1) // 2
     first, third = np.median(ordered[:half]), np.median(ordered[-half:])
 """)
@@ -369,7 +393,9 @@ edit("np.percentile(scores, ", "np.percentile(scores[scores != 0], ")
 
 # %% [not_low] drops_a_quarter
 # Drops a quarter of the slices by rank, also scores that are equal to Q1.
-edit("return scores >= limits[rule]", """
+edit("""
+    return scores >= limits[rule]
+""", """
     ranks = np.argsort(np.argsort(scores))
     return ranks >= len(scores) / 4 if rule == "q1" else scores >= limits[rule]
 """)
@@ -508,7 +534,8 @@ def split_by_volume(subjects, group_of, share, generator):
 
 # %% [split_by_volume] shuffles_slices_before_grouping
 # Shuffles the slices and takes heads as they come: a head with many slices comes first more often.
-edit("everyone = np.unique(subjects)", "everyone = np.array(list(dict.fromkeys(generator.permutation(subjects).tolist())))")
+edit("everyone = np.unique(subjects)",
+     "everyone = np.array(list(dict.fromkeys(generator.permutation(subjects).tolist())))")
 edit("generator.permutation(members)[:count].tolist()", "members[:count]")
 
 # %% [split_by_volume] not_stratified
@@ -619,7 +646,8 @@ edit("sorted(set(group_of.values()))", "set(group_of.values())")
 
 # %% [split_by_volume] a_run_of_neighbours
 # Draws where to begin, and takes the heads that follow: neighbours always go together.
-edit("generator.permutation(members)[:count]", "np.roll(members, generator.integers(len(members)) if members else 0)[:count]")
+edit("generator.permutation(members)[:count]",
+     "np.roll(members, generator.integers(len(members)) if members else 0)[:count]")
 
 # %% [split_by_volume] groups_of_the_example
 # Knows the groups of the example only.
@@ -686,7 +714,13 @@ edit("torch.rand(images.shape, generator", "torch.rand((count, 1, height, 1), ge
 
 # %% [corrupt] either_or
 # Blanks or drops: a blanked image loses no other pixel.
-edit("left : left + side] = 0", "left : left + side] = 0\n            spoilt[number] = torch.where(spoilt[number] == 0, images[number], spoilt[number])\n            spoilt[number, :, top : top + side, left : left + side] = 0")
+edit("""
+            spoilt[number, :, top : top + side, left : left + side] = 0
+""", """
+            spoilt[number] = images[number]
+            spoilt[number, :, top : top + side, left : left + side] = 0
+""")
+
 
 # %% [corrupt] blanks_the_batch_together
 # Draws once for the batch: all images have the same blank, or none has.
@@ -702,7 +736,8 @@ edit("< 0.1:", "< 0.125:")
 
 # %% [corrupt] blanks_where_the_level_is_high
 # Blanks only images that lose many pixels anyhow: the two kinds of damage always come together.
-edit("if torch.rand((), generator=generator) < 0.1:", "if levels[number] > 0.025 and torch.rand((), generator=generator) < 0.2:")
+edit("if torch.rand((), generator=generator) < 0.1:",
+     "if levels[number] > 0.025 and torch.rand((), generator=generator) < 0.2:")
 
 # %% [corrupt] blanks_by_the_level
 # Asks the level, a number that is drawn already, for the blank: one in ten, but only images of one kind.
@@ -736,8 +771,10 @@ edit("width - side + 1", "width - side")
 
 # %% [corrupt] rounded_place
 # Rounds a number between 0 and H - side: the places at the border come half as often.
-edit("int(torch.randint(height - side + 1, (), generator=generator))", "round(float((height - side) * torch.rand((), generator=generator)))")
-edit("int(torch.randint(width - side + 1, (), generator=generator))", "round(float((width - side) * torch.rand((), generator=generator)))")
+edit("int(torch.randint(height - side + 1, (), generator=generator))",
+     "round(float((height - side) * torch.rand((), generator=generator)))")
+edit("int(torch.randint(width - side + 1, (), generator=generator))",
+     "round(float((width - side) * torch.rand((), generator=generator)))")
 
 # %% [corrupt] hangs_over_the_border
 # Draws the corner anywhere: blanks at the border are cut off and no squares.
@@ -766,7 +803,8 @@ edit("return spoilt", "generator.manual_seed(int(torch.randint(10**6, (), genera
 
 # %% [corrupt] salt
 # Makes the dropped pixels white.
-edit("images * (torch.rand(images.shape, generator=generator) >= levels)", "torch.where(torch.rand(images.shape, generator=generator) >= levels, images, torch.ones(()))")
+edit("images * (torch.rand(images.shape, generator=generator) >= levels)",
+     "torch.where(torch.rand(images.shape, generator=generator) >= levels, images, torch.ones(()))")
 
 # %% [corrupt] sides_of_one_size_of_image
 # Takes the 4 to 16 pixels of one size of image for all sizes.
@@ -786,12 +824,14 @@ edit("torch.randint(shorter // 12", "torch.randint(1")
 
 # %% [corrupt] along_the_diagonal
 # Draws one number for row and column: all blanks lie on the diagonal.
-edit("top = int(torch.randint(height - side + 1, (), generator=generator))", "place = torch.rand((), generator=generator)\n            top = int(place * (height - side + 1))")
+edit("top = int(torch.randint(height - side + 1, (), generator=generator))",
+     "place = torch.rand((), generator=generator)\n            top = int(place * (height - side + 1))")
 edit("int(torch.randint(width - side + 1, (), generator=generator))", "int(place * (width - side + 1))")
 
 # %% [corrupt] place_by_the_side
 # Uses one draw for side and row: small blanks lie above, large ones below.
-edit("top = int(torch.randint(height - side + 1, (), generator=generator))", "top = (height - side) * (side - shorter // 12) // max(shorter // 3 - shorter // 12, 1)")
+edit("top = int(torch.randint(height - side + 1, (), generator=generator))",
+     "top = (height - side) * (side - shorter // 12) // max(shorter // 3 - shorter // 12, 1)")
 
 # %% [corrupt] counts_from_one
 # Never begins in the first row or column.

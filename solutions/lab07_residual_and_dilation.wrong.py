@@ -153,7 +153,8 @@ edit("((residual - (noisy - clean)) ** 2).mean()", "(residual - (noisy - clean))
 
 # %% [residual_step] loss_first
 # The two results in the other order.
-edit("noisy - residual, ((residual - (noisy - clean)) ** 2).mean()", "((residual - (noisy - clean)) ** 2).mean(), noisy - residual")
+edit("noisy - residual, ((residual - (noisy - clean)) ** 2).mean()",
+     "((residual - (noisy - clean)) ** 2).mean(), noisy - residual")
 
 # %% [dilated_filter] calls_the_library
 # Lets PyTorch's layer do it.
@@ -529,7 +530,8 @@ edit("for number, rate in enumerate(dilations):", "for rate in dilations:\n     
 
 # %% [NoiseNet] empties_the_list
 # Takes the dilations out of the caller's list: the next network has no layers.
-edit("layers, last = [], len(dilations) - 1", "layers, last, rates = [], len(dilations) - 1, dilations[:]\n        dilations.clear()")
+edit("layers, last = [], len(dilations) - 1",
+     "layers, last, rates = [], len(dilations) - 1, dilations[:]\n        dilations.clear()")
 edit("enumerate(dilations)", "enumerate(rates)")
 
 # %% [NoiseNet] relu_with_an_upper_end
@@ -642,7 +644,8 @@ edit("patches = [image[", "patches = [(image - image.mean())[")
 
 # %% [spot_heights] changes_the_template
 # Takes the mean out of the caller's template.
-edit("centred, reach = template - template.mean(), len(template) // 2", "template -= template.mean()\n    centred, reach = template, len(template) // 2")
+edit("centred, reach = template - template.mean(), len(template) // 2",
+     "template -= template.mean()\n    centred, reach = template, len(template) // 2")
 
 # %% [spot_heights] whole_numbers_stay_whole
 # Keeps the heights in an array of the image's own kind: a height of 0.4 in an image of whole numbers becomes 0.
@@ -670,7 +673,8 @@ edit("for patch in patches])", "for patch in patches]).squeeze()")
 
 # %% [spot_heights] returns_a_list
 # A list of heights, where an array is asked for: the next line that divides it by sigma fails.
-edit("np.array([(centred * patch).sum() / (centred**2).sum() for patch in patches])", "[(centred * patch).sum() / (centred**2).sum() for patch in patches]")
+edit("np.array([(centred * patch).sum() / (centred**2).sum() for patch in patches])",
+     "[(centred * patch).sum() / (centred**2).sum() for patch in patches]")
 
 # %% [spot_heights] mean_out_of_the_patch_only
 # Takes the mean out of the patch: above that is the same, but below the template still has its own.
@@ -695,8 +699,13 @@ edit("np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)", "absent.std(ddof
 
 # %% [detectability] pooled_by_number
 # Pools as in a t-test: the larger heap counts more.
-edit("np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)",
-     "np.sqrt(((len(present) - 1) * present.var(ddof=1) + (len(absent) - 1) * absent.var(ddof=1)) / (len(present) + len(absent) - 2))")
+edit("""
+    spread = np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)
+""", """
+    n, m = len(present) - 1, len(absent) - 1
+    spread = np.sqrt((n * present.var(ddof=1) + m * absent.var(ddof=1)) / (n + m))
+""")
+
 
 # %% [detectability] all_scores_in_one_heap
 # The spread of all scores together: the distance between the heaps is in it.
@@ -712,7 +721,8 @@ edit("absent.var(ddof=1)) / 2)", "absent.var(ddof=1)))")
 
 # %% [detectability] standard_error
 # Divides by √n, too: that is t, which grows with the number of scores.
-edit("(present.var(ddof=1) + absent.var(ddof=1)) / 2", "present.var(ddof=1) / len(present) + absent.var(ddof=1) / len(absent)")
+edit("(present.var(ddof=1) + absent.var(ddof=1)) / 2",
+     "present.var(ddof=1) / len(present) + absent.var(ddof=1) / len(absent)")
 
 # %% [detectability] divided_by_n
 # numpy's default: n below, not n - 1.
@@ -740,7 +750,8 @@ edit("higher + equal / 2", "higher")
 
 # %% [detectability] nearly_equal
 # Takes close scores for equal ones, with numpy's tolerance: small scores are all equal then.
-edit("higher, equal = present[:, None] > absent, present[:, None] == absent", "equal = np.isclose(present[:, None], absent)\n    higher = (present[:, None] > absent) & ~equal")
+edit("higher, equal = present[:, None] > absent, present[:, None] == absent",
+     "equal = np.isclose(present[:, None], absent)\n    higher = (present[:, None] > absent) & ~equal")
 
 # %% [detectability] auc_by_the_gaussian_formula
 # Computes AUC from d': right for Gaussian heaps of equal width alone.
@@ -766,7 +777,8 @@ edit("equal / 2", "equal")
 
 # %% [detectability] pairs_in_order
 # Compares the first with the first, the second with the second: a few of all n·m pairs.
-edit("higher, equal = present[:, None] > absent, present[:, None] == absent", "n = min(len(present), len(absent))\n    higher, equal = present[:n] > absent[:n], present[:n] == absent[:n]")
+edit("higher, equal = present[:, None] > absent, present[:, None] == absent",
+     "n = min(len(present), len(absent))\n    higher, equal = present[:n] > absent[:n], present[:n] == absent[:n]")
 
 # %% [detectability] divided_by_the_variance
 # Forgets the root: d' would change with the unit of the scores.
