@@ -89,7 +89,7 @@ viz.gallery([picture for picture, _ in shown.values()], titles=list(shown), titl
 # %% [markdown]
 # ## Exercise 1: which way does it lie? ({{points to_ras}})
 #
-# **Goal.** `to_ras(volume, affine)` of a numpy array with three axes and its 4×4 affine: the same voxels with axes that run right, front, top,
+# **Goal.** `to_ras(volume, affine)` of a numpy array with three axes and its 4×4 affine: the same voxels, of the same type, with axes that run right, front, top,
 # and the three voxel sizes in mm along these **new** axes. Return both, `(turned, sizes)`. Nothing is resampled.
 #
 # **Steps.**
@@ -125,49 +125,49 @@ import itertools
 
 from course_lib.exercise import without
 
+### BEGIN HIDDEN TESTS
+askew = lambda rng, scale: np.vstack([np.hstack([  # a tilted affine; the largest entries are clear
+    scale * (np.eye(3)[rng.permutation(3)] * rng.uniform(1, 3, 3) * rng.choice([-1, 1], 3)
+             + rng.uniform(-0.45, 0.45, (3, 3))), rng.normal(0, 50, (3, 1))]), [0, 0, 0, 1]])
+per_scale = lambda scale, turned, sizes: [turned, np.divide(sizes, scale)]
+### END HIDDEN TESTS
 with without(
-    "nibabel.as_closest_canonical", "nibabel.orientations.io_orientation", "nibabel.orientations.apply_orientation", "nibabel.orientations.aff2axcodes",
+    "nibabel.as_closest_canonical", "nibabel.orientations.io_orientation",
+    "nibabel.orientations.apply_orientation", "nibabel.orientations.aff2axcodes",
     "nibabel.affines.voxel_sizes", "course_lib.data.volumes.read_volume",
 ):  # fmt: skip
-    block = np.array([[0.0, 0, -2], [3, 0, 0], [0, 1, 0]])
-    affine = np.eye(4)
-    affine[:3, :3], affine[:3, 3] = block, [40, -70, 10]
-    stored = np.arange(24.0).reshape(2, 3, 4)
-    before, affine_before = stored.copy(), affine.copy()
-    answer = to_ras(stored, affine)
-    assert isinstance(answer, tuple) and len(answer) == 2, f"return two things, (turned, sizes), got {type(answer).__name__}"
-    turned, sizes = answer
-    assert np.array_equal(stored, before) and np.array_equal(affine, affine_before), "your answer changed its input, the volume or the affine: work on a copy"
-    assert np.shape(turned) == (4, 2, 3), f"the example's array (2, 3, 4) should become (4, 2, 3), got {np.shape(turned)}: which axis of the array follows x?"
-    wanted = [[[stored[j, k, 3 - i] for k in range(3)] for j in range(2)] for i in range(4)]
-    assert np.array_equal(turned, wanted), "the example: the axes are in order, but not their direction. Flip each axis whose largest entry is negative, after the transposition"
-    assert np.allclose(np.ravel(sizes), [2, 3, 1]), f"the example: expected the sizes (2, 3, 1), got {np.round(sizes, 3).tolist()}: lengths of the columns, in the order of the new axes"
-
-    def all_48_ways(what, turn):
-        """A head in RAS, stored in all 48 ways."""
-        head, size = np.random.default_rng(0).random((3, 4, 5)), np.array([0.9, 1.2, 5.0])
-        for order in itertools.permutations(range(3)):
-            for signs in itertools.product((1, -1), repeat=3):
-                stored, affine = head.transpose(order), np.eye(4)
-                for i, (axis, sign) in enumerate(zip(order, signs, strict=True)):
-                    affine[:3, i] = sign * size[axis] * turn[:, axis]
-                    stored = stored if sign > 0 else np.flip(stored, i)
-                affine[:3, 3] = [-90, 126, -72]
-                stored, before, affine_before = stored.copy(), stored.copy(), affine.copy()
-                turned, sizes = to_ras(stored, affine)
-                where = f"a {what} head, its axes stored as {''.join('RAS'[axis] if sign > 0 else 'LPI'[axis] for axis, sign in zip(order, signs, strict=True))}"
-                assert np.array_equal(stored, before) and np.array_equal(affine, affine_before), f"{where}: your answer changed its input, the volume or the affine: work on a copy"
-                assert np.shape(turned) == head.shape, f"{where}: the wrong order of axes. The largest entry of each *column* tells where that axis of the array goes"
-                assert np.array_equal(turned, head), f"{where}: a wrong order or direction. Flip by the sign of the column's largest entry, and flip the new axis"
-                assert np.allclose(np.ravel(sizes), size), (
-                    f"{where}: expected the sizes {size.tolist()} mm along x, y, z, got {np.round(sizes, 2).tolist()}: the root of the sum of squares of each column, reordered like the axes"
-                )
-
-    a, b = np.radians(-30), np.radians(30)
-    tilt = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]]) @ np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
-    all_48_ways("straight", np.eye(3))
-    all_48_ways("tilted (twice by 30 degrees)", tilt)
-    ### HIDDEN VALUE: [to_ras(rng.random((3, 4, 5)), np.vstack([np.hstack([np.eye(3)[rng.permutation(3)] * rng.uniform(1, 3, 3) * rng.choice([-1, 1], 3) + rng.uniform(-0.45, 0.45, (3, 3)), rng.normal(0, 50, (3, 1))]), [0, 0, 0, 1]])) for _ in range(6)]
+    tilt = [[0.866, -0.433, -0.25], [0.5, 0.75, 0.433], [0, -0.5, 0.866]]  # twice by 30 degrees
+    head, size = np.arange(24).reshape(4, 2, 3) - 9, np.array([2.0, 3, 1])
+    ways = itertools.product([np.eye(3), tilt], itertools.permutations(range(3)), *[(-1, 1)] * 3)
+    example = np.eye(3), (1, 2, 0), 1, 1, -1
+    for turn, order, *signs in [example, *ways]:  # stored in all 48 ways, straight and tilted
+        flips, affine = tuple(slice(None, None, sign) for sign in signs), np.eye(4)
+        stored = head.transpose(order)[flips]
+        affine[:3] = np.c_[(np.asarray(turn) * size)[:, order] * signs, [40, -70, 10]]
+        copies = stored.copy(), affine.copy()
+        answer = to_ras(*copies)
+        where = f"the block {np.round(affine[:3, :3], 2).tolist()}"
+        assert type(answer) is tuple and len(answer) == 2, "return two things, (turned, sizes)"
+        same = np.array_equal(copies[0], stored) and np.array_equal(copies[1], affine)
+        assert same, f"{where}: your answer changed its input, the volume or the affine"
+        told = f"{where}: the result should have the shape (4, 2, 3), got {np.shape(answer[0])}"
+        assert np.shape(answer[0]) == (4, 2, 3), f"{told}: each *column's* largest entry decides"
+        told = f"{where}: wrong order or direction. Flip by the sign of the column's largest entry"
+        assert np.array_equal(answer[0], head), f"{told}, and flip the new axis"
+        told = f"{where}: expected the sizes (2, 3, 1) mm along x, y, z, got {answer[1]}"
+        assert np.allclose(np.ravel(answer[1]), size, rtol=1e-3), f"{told}: lengths of the columns"
+    ### BEGIN HIDDEN TESTS
+    rng, block = np.random.default_rng(0), np.array([[0, 0, -2], [3, 1, 0], [0, 4, 1]])
+    for stored in (rng.integers(0, 255, (3, 4, 5), dtype=np.uint8), rng.random((3, 4, 5)) > 0.5):
+        affine = np.eye(4, dtype=int)
+        affine[:3, :3] = block
+        turned, sizes = to_ras(stored, affine)
+        assert np.asarray(turned).dtype == stored.dtype, f"the voxels should stay {stored.dtype}"
+        assert np.array_equal(turned, stored.transpose(2, 0, 1)[::-1]), "whole numbers, or a mask"
+        assert np.allclose(np.ravel(sizes), [5**0.5, 3, 17**0.5]), "an affine of whole numbers"
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: [to_ras(rng.normal(0, 9, (3, 4, 5)), askew(rng, 1)) for _ in range(6)]
+    ### HIDDEN VALUE: [per_scale(scale, *to_ras(rng.normal(0, 9, (6, 3, 2)), askew(rng, scale))) for scale in (1e-3, 0.1, 25, 1e3)]
 print("to_ras: right")
 
 # %% [markdown]
@@ -237,11 +237,11 @@ viz.plane_slider(thick, (1, 1, 5), title=f"1 × 1 × 5 mm: of the fine detail, {
 #
 # MR intensities have no unit. The same brain may reach 300 on one scanner and 4000 on the next. Networks like a common scale.
 #
-# **Goal.** `normalise(train, test)` of two numpy arrays of volumes, `(N, X, Y, Z)` and `(M, X, Y, Z)`. It returns both, ready for a network.
+# **Goal.** `normalise(train, test)` of two numpy arrays of volumes, `(N, X, Y, Z)` and `(M, X, Y, Z)`. It returns both, two arrays, ready for a network.
 #
 # **Steps.**
-# 1. For **each volume** alone, training or test: find its 1st and 99th percentile with `np.percentile`. Scale so that they become 0 and 1. Clip to [0, 1].
-# 2. Mean `m` and standard deviation `s` over all voxels of the scaled **training** volumes: two numbers.
+# 1. For **each volume** alone, training or test: find its 1st and 99th percentile with `np.percentile`, over all its voxels. Scale so that they become 0 and 1. Clip to [0, 1].
+# 2. Mean `m` and standard deviation `s` (`np.std`, as it comes) over all voxels of the scaled **training** volumes: two numbers.
 # 3. Return `(train − m) / s` and `(test − m) / s`: the same two numbers for both.
 #
 # **Example.** A volume with the values 0, 1, …, 100 has the percentiles 1 and 99. So 50 becomes 0.5, and 99 and 100 become 1. If the training
@@ -264,56 +264,44 @@ def normalise(train, test):
 
 
 # %% nbgrader={"grade_id": "normalise_test", "points": 3}
-import math
-
 from course_lib.exercise import without
 
-with without("course_lib.data.intensity.unit_range", "course_lib.data.intensity.standardise", "course_lib.images.rescale", "skimage.exposure.rescale_intensity"):
-    rng = np.random.default_rng(3)
-    # 7·11·13 = 1001 voxels a volume: of the sorted values, percentile 1 is number 10 (from 0), percentile 99 number 990
-    train = np.stack([rng.gamma(2, scale, (7, 11, 13)) + offset for scale, offset in ((100, 7), (40, 300), (900, 0))])
-    train[:, 3, 4, 5] = [9e4, 5e4, 1e6]  # a shining voxel in each
-    train[2, :, :, :4] = 0  # air around the third head
-    test = np.stack([rng.gamma(4, scale, (7, 11, 13)) for scale in (10, 2000)])
-    copies = train.copy(), test.copy()
-    answer = normalise(train, test)
-    assert isinstance(answer, (tuple, list)) and len(answer) == 2, "return two arrays: the training volumes and the test volumes"
-    got_train, got_test = (np.asarray(part) for part in answer)
-    assert got_train.shape == train.shape and got_test.shape == test.shape, f"the shapes should stay {train.shape} and {test.shape}, got {got_train.shape} and {got_test.shape}"
-    assert np.array_equal(train, copies[0]) and np.array_equal(test, copies[1]), "your answer changed its input: make new arrays"
-    first_alone, second_alone = (normalise(train, test[number : number + 1]) for number in (0, 1))
-    counts = np.round(train[1:]).astype(np.int32), np.round(test).astype(np.int32)  # as scanners store them
-    got_counts = [np.asarray(part) for part in normalise(*counts)]
-
-    def by_hand(train, test):
-        scaled = []
-        for volume in (*train, *test):
-            values = sorted(volume.ravel().tolist())
-            scaled.append([min(max((v - values[10]) / (values[990] - values[10]), 0), 1) for v in volume.ravel().tolist()])
-        known = [v for volume in scaled[: len(train)] for v in volume]
-        m = sum(known) / len(known)
-        s = math.sqrt(sum((v - m) ** 2 for v in known) / len(known))
-        return [(np.reshape(part, (-1, 7, 11, 13)) - m) / s for part in (scaled[: len(train)], scaled[len(train) :])]
-
-    wanted_train, wanted_test = by_hand(train, test)
-    assert np.isfinite(got_train).all(), "some training values are not finite: np.percentile counts from 0 to 100, and neither high - low nor s must be 0"
-    tops = [float(volume.max()) for volume in got_train]
-    assert np.ptp(tops) < 1e-5, f"all volumes should end at one largest value (1 before step 2), got {np.round(tops, 2).tolist()}: percentiles of each volume by itself, then clip to [0, 1]; later one mean and one deviation for all"
-    assert abs(got_train.mean()) < 1e-4, f"the training volumes together should have mean 0, got {got_train.mean():.3f}: subtract the mean of the scaled training volumes, all together"
-    assert abs(got_train.std() - 1) < 0.01, f"the training volumes together should have standard deviation 1, got {got_train.std():.3f}: divide by np.std"
-    worst = np.unravel_index(np.abs(got_train - wanted_train).argmax(), train.shape)
-    assert np.allclose(got_train, wanted_train, atol=0.004), (
-        f"training voxel {tuple(map(int, worst))} should become {wanted_train[worst]:.3f}, got {got_train[worst]:.3f}: percentiles 1 and 99 over *all* voxels of a volume, air too"
-        " (a shining voxel must not matter), clip at both ends, then one mean and one standard deviation for all training volumes; do not round"
-    )
-    assert np.allclose(got_test, wanted_test, atol=0.004), (
-        f"the test volumes should have the mean {wanted_test.mean():.3f}, got {got_test.mean():.3f}: percentiles of each test volume itself, but the mean and the deviation of the *training* volumes"
-    )
-    assert np.allclose(np.asarray(first_alone[1])[0], got_test[0], atol=1e-5), "a test volume comes out differently when the other test volume is absent: nothing may be computed over the test set"
-    assert np.allclose(np.asarray(second_alone[1])[0], got_test[1], atol=1e-5), "a test volume comes out differently when the other test volume is absent: nothing may be computed over the test set"
-    assert np.allclose(np.asarray(second_alone[0]), got_train, atol=1e-5), "the training volumes come out differently with other test volumes: the test set leaks into them"
-    for got, wanted, which in zip(got_counts, by_hand(*counts), ("training", "test"), strict=True):
-        assert got.shape == wanted.shape and np.allclose(got, wanted, atol=0.004), f"two training and two test volumes of whole numbers: the {which} volumes come out wrong. The results are fractions: do not write them into an array of integers; count on any number of volumes"
+with without(
+    "course_lib.data.intensity.unit_range", "course_lib.data.intensity.standardise",
+    "course_lib.images.rescale", "skimage.exposure.rescale_intensity",
+):  # fmt: skip
+    rng, at = np.random.default_rng(3), ([0, 1, 1, -1], [0, 5, 0, 6], [1, 2, 2, 4], [2, 0, 1, 2])
+    scans = [scale * rng.random((7, 5, 3)) - 7 * (scale > 1) for scale in (100, 40, 9000, 10, 0.2)]
+    train, test = np.stack(scans[:3]), np.stack(scans[3:])
+    train[:, 3, 4, 1], train[2, :4] = [9e4, 5e4, 1e6], 0  # shining voxels; air around a head
+    answer = normalise(*(copies := (train.copy(), test.copy())))
+    assert [type(part) for part in answer] == [np.ndarray] * 2, "return two arrays, train and test"
+    assert all(map(np.array_equal, copies, (train, test))), "your answer changed its input"
+    for name, got, shape, wanted in (
+        ("training", answer[0], (3, 7, 5, 3), [0.0421, -1.284, -0.2342, -0.9052]),
+        ("test", answer[1], (2, 7, 5, 3), [-1.284, -0.1372, -0.1991, 0.3202]),
+    ):
+        assert got.shape == shape, f"{name}: the shape should stay {shape}, got {got.shape}"
+        tops = [round(float(volume.max()), 3) for volume in got]
+        told = f"{name}: all volumes should end at one largest value (1 before step 2), got {tops}"
+        assert np.ptp(tops) < 1e-2, f"{told}: percentiles of each volume by itself, then clip"
+        got = np.round(got[at], 4).tolist()
+        told = f"four {name} voxels should become {wanted}, got {got}: percentiles 1, 99 (of 100)"
+        told += " over *all* voxels of a volume, clip at both ends; one mean and deviation for all:"
+        assert np.allclose(got, wanted, atol=1e-3), f"{told} of the scaled *training* voxels"
+    told = "differ with other test volumes: nothing may be computed over the test set"
+    for alone, got in zip((normalise(train, test[[n]]) for n in (0, 1)), answer[1], strict=True):
+        assert np.allclose(alone[1][0], got), f"the test volumes {told}"
+        assert np.allclose(alone[0], answer[0]), f"the training volumes {told}"
+    ### BEGIN HIDDEN TESTS
+    for kind in (np.uint8, np.int16, np.float32):
+        part = (200 * np.random.default_rng(4).random((2, 9, 4, 3)) ** 2).astype(kind)
+        got, wanted = (normalise(given, given[:1]) for given in (part, part.astype(float)))
+        assert np.allclose(got[0], wanted[0], atol=1e-4), f"{kind.__name__}: results are fractions"
+        assert np.allclose(got[1], wanted[1], atol=1e-4), f"{kind.__name__}: results are fractions"
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: normalise(rng.normal(0, 50, (3, 5, 4, 2)), rng.exponential(9, (2, 5, 4, 2)) ** 2)
+    ### HIDDEN VALUE: [normalise(1e-9 * rng.random((1, 3, 17, 2)), 1e6 * rng.random((3, 3, 17, 2))), normalise(rng.integers(0, 255, (2, 6, 5, 4)), rng.integers(-99, 999, (1, 6, 5, 4))), normalise(np.maximum(rng.normal(-0.4, 1, (2, 8, 5, 3)), 0), rng.integers(0, 200, (1, 8, 5, 3), dtype=np.uint8))]
 print("normalise: right")
 
 # %% [markdown]
@@ -339,7 +327,7 @@ viz.gallery(list(shown.values()), columns=3, titles=list(shown), title=f"12 brig
 #
 # | `rule` | limit |
 # |---|---|
-# | `"3 sigma"` | mean − 3 standard deviations |
+# | `"3 sigma"` | mean − 3 standard deviations (`np.std`, as it comes) |
 # | `"iqr"` | Q1 − 1.5 · (Q3 − Q1) |
 # | `"q1"` | Q1 |
 #
@@ -348,7 +336,7 @@ viz.gallery(list(shown.values()), columns=3, titles=list(shown), title=f"12 brig
 # **Example.** The scores `[1, 10, 11, 12, 13]` have Q1 = 10 and Q3 = 12. So `"iqr"` keeps what is at least 10 − 1.5·2 = 7, and `"q1"` what is at
 # least 10: both drop the 1 only. `"3 sigma"` keeps all five: the 1 itself makes the standard deviation large.
 #
-# **Hint.** A slice with a very *high* score is no low outlier: it stays.
+# **Hint.** A slice with a very *high* score is no low outlier: it stays. And equal scores all stay.
 
 # %% nbgrader={"grade_id": "not_low", "solution": true}
 def not_low(scores, rule):
@@ -363,50 +351,42 @@ def not_low(scores, rule):
 # %% nbgrader={"grade_id": "not_low_test", "points": 2}
 from course_lib.exercise import without
 
-with without("course_lib.data.slices.relevant", "course_lib.data.slices.low_limit", "scipy.stats.zscore", "scipy.stats.iqr"):
-    example = np.array([1.0, 10, 11, 12, 13])
-    answers = {rule: not_low(example, rule) for rule in ("3 sigma", "iqr", "q1")}
-    for rule, result in answers.items():
-        assert np.shape(result) == (5,) and np.asarray(result).dtype == bool, f'"{rule}": return five booleans for five scores, got {result!r}'
-    assert answers["iqr"].tolist() == [False, True, True, True, True], f'"iqr" should keep all but the 1 of [1, 10, 11, 12, 13], got {answers["iqr"].tolist()}'
-    assert answers["q1"].tolist() == [False, True, True, True, True], f'"q1" should keep what is at least 10, the 10 too, got {answers["q1"].tolist()}'
-    assert answers["3 sigma"].all(), f'"3 sigma" should keep all of [1, 10, 11, 12, 13]: the mean is 9.4 and 3 standard deviations are 12.9, got {answers["3 sigma"].tolist()}'
-    # 41 scores: the quartiles are the 11th and the 31st of the sorted ones, 50 and 70; shuffled, with low and high outliers
-    scores = np.array([19, 20, 21, 22, *range(44, 50), 50, *range(51, 70), 70, *range(71, 76), 90, 95, 99, 100, 101], dtype=float)
-    scores = np.random.default_rng(1).permutation(scores)
-    copy = scores.copy()
-    kept_41 = {rule: not_low(scores, rule) for rule in ("iqr", "q1")}
-    assert np.array_equal(scores, copy), "your answer changed the scores or their order (scores.sort() works in place): use np.sort, or np.percentile, which needs no sorting"
-    for rule, limit, about in (("iqr", 20.0, "50 − 1.5·20"), ("q1", 50.0, "the lower quartile")):
-        wrong = sorted(value for value, keep in zip(scores.tolist(), kept_41[rule], strict=True) if keep != (value >= limit))
-        assert not wrong, f'"{rule}", Q1 = 50, Q3 = 70: the limit is {about} = {limit:g}, and scores from there on stay; wrong for {wrong[:6]}'
-    # 10 scores: the quartiles lie between two scores, Q1 = 20 + (24 − 20) / 4 and Q3 = 32 + 3 (36 − 32) / 4
-    scores = np.array([32.0, -3, 44, 24, 1, 28, 36, 20, 26, 40])
-    kept_10 = {(rule, unit): not_low(scores / unit, rule) for rule in ("iqr", "q1", "3 sigma") for unit in (1, 64)}
-    for (rule, unit), kept in kept_10.items():
-        limit = {"iqr": 0, "q1": 21, "3 sigma": -99}[rule]
-        wrong = [value / unit for value, keep in zip(scores.tolist(), kept, strict=True) if keep != (value >= limit)]
-        why = {
-            "3 sigma": "mean − 3 standard deviations (not variances) lies below all of them; scores may be negative or fractions",
-            "iqr": f"Q1 = {21 / unit:.4g} and Q3 = {35 / unit:.4g} lie between two scores (np.percentile does that for you), so the limit is 0; scores may be negative or fractions",
-            "q1": f"Q1 = {21 / unit:.4g} lies between two scores: np.percentile does that for you",
-        }[rule]
-        assert not wrong, f'"{rule}" of the scores {np.round(scores / unit, 3).tolist()}: wrong for {np.round(wrong, 3).tolist()}. {why}'
-    # 100 scores: 64 of 10, 30 of 14, 6 others; mean and deviation by hand
-    many = np.array([10.0] * 64 + [14.0] * 30 + [1, 2.2, 4, 4, 8, 22])
-    kept, ties = not_low(many, "3 sigma"), not_low(many, "q1")
-    m = sum(many.tolist()) / 100
-    d = (sum((value - m) ** 2 for value in many.tolist()) / 100) ** 0.5
-    assert bool(kept[99]), f'"3 sigma": mean {m:.2f}, deviation {d:.2f}: the score 22 is high, not low, and should stay: drop below mean − 3 deviations only'
-    assert not kept[94] and not kept[95], f'"3 sigma": mean {m:.2f}, standard deviation {d:.2f}: the scores 1 and 2.2 lie more than 3 standard deviations below the mean and should go (the mean, not the median; deviations, not variances)'
-    assert kept[:94].all() and kept[96:99].all(), f'"3 sigma": mean {m:.2f}, standard deviation {d:.2f}: 4 and 8 lie within 3 standard deviations and should stay'
-    assert ties.tolist() == [True] * 94 + [False] * 5 + [True], '"q1", 64 of 100 scores are 10, and Q1 = 10: all of them are at least Q1 and stay. Compare with the limit, do not count slices'
+with without(
+    "course_lib.data.slices.relevant", "course_lib.data.slices.low_limit", "scipy.stats.zscore",
+    "scipy.stats.iqr",
+):  # fmt: skip
+    example, ten = [1.0, 10, 11, 12, 13], [4, -0.375, 5.5, 3, 0.125, 3.5, 4.5, 2.5, 3.25, 5]
+    equal, hundred = [2.0] * 8, [1, 2.2, 4, 4, 8, 22] + [10.0] * 64 + [14] * 30
+    eleven = [10.0, 9.4, 9.6, 0, 10.2, 10.4, 9.8, 10.6, 10, 10.4, 10.2]
+    skewed = [0.0, 1, 1, 2, 3, 5, 8, 13, 40, 41, 1.5, 60, -34, -44, -50, -52]
+    for scores, rule, limit, gone in (
+        *((example, rule, "7 by iqr, 10 by q1; 10 itself stays", [1]) for rule in ("iqr", "q1")),
+        (example, "3 sigma", "9.4 − 3·4.317: below all of them", []),
+        (ten, "iqr", "2.625 − 1.5·1.75 = 0: quartiles lie between two scores", [-0.375]),
+        (ten, "q1", "2.625: it lies between two scores", [-0.375, 0.125, 2.5]),
+        (hundred, "3 sigma", "11.01 − 3·2.719 = 2.854; the 22 is high, not low", [1, 2.2]),
+        (hundred, "q1", "10: compare with the limit, do not count slices", [1, 2.2, 4, 4, 8]),
+        (hundred, "iqr", "10 − 1.5·4 = 4: at least, so the 4 stays", [1, 2.2]),
+        (eleven, "3 sigma", "9.145 − 3·2.912 = 0.409 (np.std, as it comes)", [0]),
+        (skewed, "iqr", "−8.5 − 1.5·17.75 = −35.125, from Q1", [-52, -50, -44]),
+        *((equal, rule, "2: equal scores all stay", []) for rule in ("3 sigma", "iqr", "q1")),
+    ):
+        given = np.array(scores)
+        kept, told = not_low(given, rule), f'"{rule}" of {str(scores)[:60]}: '
+        assert given.tolist() == scores, f"{told}your answer changed the scores or their order"
+        right = type(kept) is np.ndarray and kept.dtype == bool and kept.shape == given.shape
+        assert right, f"{told}expected an array of {len(scores)} booleans, got {kept!r}"
+        went = sorted(given[~kept].tolist())
+        assert went == sorted(gone), f"{told}limit {limit}: only {gone} should go, but {went} did"
+    ### HIDDEN VALUE: [not_low(np.concatenate([rng.normal(5, 1, 150), rng.uniform(-3, 3, 53)])[rng.permutation(203)], rule) for rule in ("3 sigma", "iqr", "q1") for _ in range(3)]
+    ### HIDDEN VALUE: [not_low(scale * np.concatenate([rng.exponential(1, 60), -rng.exponential(2, 22), np.zeros(5)]) + offset, rule) for rule in ("3 sigma", "iqr", "q1") for scale, offset in ((1e-9, 0), (1e6, -7), (1, 0), (1, 1e6))]
+    ### HIDDEN VALUE: [not_low(rng.poisson(9, 70), "q1"), not_low(rng.integers(0, 90, 34) ** 2, "iqr"), not_low(np.append(rng.integers(90, 99, 30), rng.integers(0, 99, 4)), "3 sigma")]
 print("not_low: right")
 
 # %% [markdown]
 # ## Exercise 4: how much brain? ({{points enough_brain}})
 #
-# **Goal.** `enough_brain(images, brain_masks)` of numpy arrays `(N, H, W)`, the masks boolean: `True` for each slice in which
+# **Goal.** `enough_brain(images, brain_masks)` of numpy arrays `(N, H, W)`, the masks boolean: a boolean array `(N,)`, `True` for each slice in which
 # at least 4.5 % of **all** pixels are brain.
 #
 # **Steps.** Count the `True` pixels of each mask. Divide by the pixels of a slice, `H · W`. Compare.
@@ -427,35 +407,32 @@ def enough_brain(images, brain_masks):
 from course_lib.exercise import without
 
 with without("course_lib.data.slices.has_brain", "course_lib.data.slices.brain_share"):
-    pictures, masks = np.zeros((6, 10, 20), dtype=np.float32), np.zeros((6, 10, 20), dtype=bool)
-    # slice: brain pixels, bright pixels
-    for number, (brain_pixels, bright) in enumerate([(9, 9), (8, 8), (0, 200), (8, 30), (200, 200), (12, 150)]):
-        masks[number].flat[:brain_pixels] = True
-        pictures[number].flat[:bright] = 1
-    kept = np.asarray(enough_brain(pictures, masks))
-    assert kept.shape == (6,) and kept.dtype == bool, f"return six booleans for six slices, got {kept!r}"
-    assert bool(kept[0]), "9 of 200 pixels are 4.5 %, and that is enough: at least"
-    assert not kept[1], "8 of 200 pixels are 4 % brain: not enough (all 200 pixels count, not only the bright ones)"
-    assert not kept[2], "a slice that is all bright, but has no brain, should go: count the mask, not the image"
-    assert not kept[3], "8 brain pixels among 30 bright ones are still 4 % of the picture: divide by all pixels of the slice"
-    assert bool(kept[4]), "a slice that is all brain should stay"
-    assert bool(kept[5]), "12 of 200 pixels are 6 % brain and should stay, also beside a slice that has far more: 4.5 % of its own pixels"
-    empty = np.zeros((2, 7, 9), dtype=bool)
-    assert not np.any(enough_brain(empty.astype(np.float32), empty)), "slices without any brain should go"
-    # larger slices of 160 × 250 = 40 000 pixels: 1800 are enough, 1799 are not; some brain pixels are black, and the mask has holes
     rng = np.random.default_rng(2)
-    pictures, masks = np.zeros((5, 160, 250), dtype=np.float32), np.zeros((5, 160, 250), dtype=bool)
-    for number, brain_pixels in enumerate((1799, 1800, 30_000, 1801, 0)):
-        masks[number].flat[rng.permutation(40_000)[:brain_pixels]] = True
-        pictures[number] = rng.random((160, 250)) > 0.5
-    copies = pictures.copy(), masks.copy()
-    kept = np.asarray(enough_brain(pictures, masks))
-    assert np.array_equal(pictures, copies[0]) and np.array_equal(masks, copies[1]), "your answer changed its input: make new arrays"
-    assert kept.tolist() == [False, True, True, True, False], (
-        f"slices of 160 × 250 pixels need 0.045 · 40000 = 1800 brain pixels; with 1799, 1800, 30000, 1801 and 0 expected False, True, True, True, False, got {kept.tolist()}:"
-        " divide by H · W of these slices; count all pixels of the mask, black ones too; do not round"
-    )
-    ### HIDDEN VALUE: enough_brain(rng.random((60, 19, 21)), rng.random((60, 19, 21)) < rng.uniform(0, 0.09, (60, 1, 1)))
+    for height, width, counts, wanted, why in (
+        (10, 20, [(9, 9)], [1], "9 of 200 pixels are 4.5 %, and that is enough: at least"),
+        (10, 20, [(8, 30)], [0], "8 of 200 pixels are 4 %: all pixels count, not only bright ones"),
+        (20, 10, [(0, 200), (9, 0)], [0, 1], "count the mask, not the image"),
+        (20, 10, [(200, 200), (12, 150), (8, 8)], [1, 1, 0], "each slice has a share of its own"),
+        (7, 9, [(0, 0), (0, 5)], [0, 0], "slices without any brain should go"),
+        (160, 250, [(1799, 9), (1800, 9), (30_000, 9), (1801, 9)], [0, 1, 1, 1],
+         "0.045 · 40000 = 1800 are needed: divide by H · W of these slices, do not round"),
+        (250, 160, [(1800, 30_000), (0, 40_000), (1799, 0)], [1, 0, 0], "black brain is brain"),
+    ):  # fmt: skip
+        masks = np.zeros((len(counts), height, width), dtype=bool)
+        pictures = np.zeros(masks.shape, dtype=np.float32)
+        for mask, picture, (brain_pixels, bright) in zip(masks, pictures, counts, strict=True):
+            mask.flat[rng.permutation(height * width)[:brain_pixels]] = True
+            picture.flat[rng.permutation(height * width)[:bright]] = 1
+        copies = pictures.copy(), masks.copy()
+        kept = enough_brain(*copies)
+        same = all(map(np.array_equal, copies, (pictures, masks)))
+        assert same, "your answer changed its input: make new arrays"
+        told = f"slices of {height}×{width} with (brain, bright) pixels {counts}: expected"
+        right = type(kept) is np.ndarray and kept.dtype == bool and kept.shape == (len(counts),)
+        assert right, f"{told} an array of {len(counts)} booleans, got {kept!r}"
+        assert kept.tolist() == wanted, f"{told} {np.array(wanted) > 0}, got {kept}: {why}"
+    ### HIDDEN VALUE: [enough_brain(rng.normal(0, 1, (60, *size)), rng.random((60, *size)) < rng.uniform(0, 0.09, (60, 1, 1))) for size in ((19, 21), (37, 11))]
+    ### HIDDEN VALUE: [enough_brain(rng.random((20, 100, 203)), np.arange(20_300).reshape(1, 100, 203) < rng.integers(880, 950, (20, 1, 1))), enough_brain(rng.integers(0, 2, (9, 203, 100)), np.arange(20_300).reshape(1, 203, 100) >= rng.integers(19_340, 19_440, (9, 1, 1)))]
 print("enough_brain: right")
 
 # %% [markdown]
@@ -555,13 +532,14 @@ viz.gallery(
 # - `generator`: a `numpy.random.Generator`.
 #
 # **Steps.**
-# 1. For each group: list its **heads**, each once (`np.unique(subjects)`). The dict may know more heads than have slices here.
-# 2. Of a group with `n` heads, `max(1, round(share * n))` go to the test. Draw which, with `generator.permutation`.
+# 1. For each group: list its **heads**, each once (`np.unique(subjects)`). The dict may know more heads, and groups, than have slices here.
+# 2. Of a group with `n` heads, `max(1, round(share * n))` go to the test (of a group without slices nobody). Draw which, with `generator.permutation`.
 # 3. A slice is a test slice if its head was drawn (`np.isin`).
 #
 # **Example.** Heads 1 to 8 are young, 9 to 12 old; `share = 0.25`. Then two of the young heads and one of the old are in the test, with all their slices.
 #
-# **Hint.** Draw heads, not slices: a head with 200 slices has the same chance as a head with 3.
+# **Hint.** Draw heads, not slices: a head with 200 slices has the same chance as a head with 3. And the same seed gives the same split, tomorrow too: a `set` of texts comes in another order in
+# each start of Python, so sort it.
 
 # %% nbgrader={"grade_id": "split_by_volume", "solution": true}
 def split_by_volume(subjects, group_of, share, generator):
@@ -580,62 +558,105 @@ def split_by_volume(subjects, group_of, share, generator):
 # %% nbgrader={"grade_id": "split_by_volume_test", "points": 3}
 from course_lib.exercise import without
 
+### BEGIN HIDDEN TESTS
+import random
+
+
+def cohort(sizes, order, *strangers):
+    """Slices in random order, 1 to 9 a head; the dict: groups of so many heads, and strangers."""
+    heads = order.permutation(900)[: sum(sizes.values())].tolist()
+    groups = [group for group, size in sizes.items() for _ in range(size)]
+    subjects = order.permutation(np.repeat(heads, order.integers(1, 10, len(heads))))
+    return subjects, dict(zip(heads, groups, strict=True)) | dict(enumerate(strangers, 1000))
+
+
+def drawn(subjects, group_of, share, seed=0):
+    """How many heads of each group are in the test, and how many heads stand on both sides."""
+    test = np.asarray(split_by_volume(subjects, group_of, share, np.random.default_rng(seed)))
+    inside, outside = set(subjects[test].tolist()), set(subjects[~test].tolist())
+    groups = [group_of[head] for head in inside]
+    return [*map(groups.count, sorted(set(group_of.values()))), len(inside & outside)]
+
+
+class Name(str):
+    """A text whose hash we choose: Python chooses another one in each start."""
+
+    salt = 1
+
+    def __hash__(self):
+        return self.salt * len(self) % 31
+
+
+state = lambda: (random.getstate(), np.random.get_state()[1].tobytes())  # noqa: NPY002 (the global)
+states = state()
+### END HIDDEN TESTS
 with without(
-    "course_lib.data.splits.split_volumes", "sklearn.model_selection.train_test_split", "sklearn.model_selection.GroupShuffleSplit",
-    "sklearn.model_selection.StratifiedShuffleSplit", "sklearn.model_selection.StratifiedGroupKFold", "sklearn.model_selection.StratifiedKFold", "sklearn.model_selection.GroupKFold",
+    "course_lib.data.splits.split_volumes", "sklearn.model_selection.train_test_split",
+    "sklearn.model_selection.GroupShuffleSplit", "sklearn.model_selection.GroupKFold",
+    "sklearn.model_selection.StratifiedShuffleSplit", "sklearn.model_selection.StratifiedKFold",
+    "sklearn.model_selection.StratifiedGroupKFold",
 ):  # fmt: skip
-    state = lambda: np.random.get_state()[1:3]  # noqa: NPY002 (numpy's global generator, which nobody should touch)
-    keys, position = state()
-    heads_of = {"young": [1, 2, 3, 4, 5, 6, 7, 8], "old": [20, 33, 47, 90], "very old": [11, 60]}
+    heads_of = {"young": [*range(1, 9)], "old": [20, 33, 47, 90], "very old": [11, 60]}
     group_of = {head: group for group, members in heads_of.items() for head in members}
-    slices_of = {head: 3 + (17 * head) % 40 for head in group_of}  # 3 to 42 slices
-    subjects = np.random.default_rng(5).permutation(np.repeat(list(slices_of), list(slices_of.values())))
-    before, groups_before, wanted = subjects.copy(), dict(group_of), {"young": 2, "old": 1, "very old": 1}
-    generator, times, pairs = np.random.default_rng(0), dict.fromkeys(group_of, 0), set()
+    listed = np.repeat([*group_of], [3 + (17 * head) % 40 for head in group_of])  # 3 to 42 a head
+    subjects, generator = np.random.default_rng(5).permutation(listed), np.random.default_rng(0)
+    listed, times = subjects.copy(), dict.fromkeys(group_of, 0)
     for _ in range(200):
-        test = np.asarray(split_by_volume(subjects, group_of, 0.25, generator))
-        assert test.shape == subjects.shape and test.dtype == bool, f"return one boolean for each of the {len(subjects)} slices, got {test.dtype} {test.shape}"
+        test = split_by_volume(subjects, group_of, 0.25, generator)
+        right = type(test) is np.ndarray and test.dtype == bool and test.shape == subjects.shape
+        assert right, f"return an array of {len(subjects)} booleans, one a slice, got {test!r}"
         tested = set(subjects[test].tolist())
         both = tested & set(subjects[~test].tolist())
-        assert not both, f"heads {sorted(both)[:5]} have slices on both sides: this is leakage. Draw heads, then np.isin(subjects, drawn)"
-        for group, count in wanted.items():
-            found = sorted(tested & set(heads_of[group]))
-            assert len(found) == count, (
-                f"of the {len(heads_of[group])} {group} heads, max(1, round(0.25 · {len(heads_of[group])})) = {count} should be in the test, got {len(found)}:"
-                " draw within each group, count heads (not slices), and return True for the test"
-            )
-        for head in tested:
-            times[head] += 1
-        pairs.add(tuple(sorted(tested & set(heads_of["young"]))))
-    # each young head is drawn 50 times of 200 on average, with a standard deviation of 6; each very old one 100 times, 7
-    for group, members in heads_of.items():
-        often, expected = [times[head] for head in members], 200 * wanted[group] / len(heads_of[group])
-        assert min(often) > expected - 32 and max(often) < expected + 36, (
-            f"in 200 splits each {group} head should be in the test about {expected:.0f} times, got {often}: every head of a group has the same chance, however many slices it has"
-        )
-    # 28 pairs of young heads, 200 draws: 0.02 pairs are missed on average
-    assert len(pairs) > 22, f"8 young heads make 28 pairs; in 200 splits only {len(pairs)} of them came: draw the heads one by one (generator.permutation), not a run of neighbours"
-    assert np.array_equal(subjects, before), "your answer changed `subjects` (generator.shuffle works in place): make a new array"
-    assert group_of == groups_before, "your answer changed `group_of`: leave the caller's dict alone"
-    one, again = (split_by_volume(subjects, group_of, 0.25, np.random.default_rng(8)) for _ in range(2))
-    assert np.array_equal(one, again), "the same seed should give the same split: draw from `generator` only, and list the heads in a fixed order"
-    assert np.array_equal(state()[0], keys) and state()[1] == position, "you drew from numpy's global generator: use `generator`"
-    half = split_by_volume(np.array([7, 7, 5, 5, 5, 9, 2]), {2: "a", 5: "a", 7: "a", 9: "a"}, 0.5, np.random.default_rng(1))
-    found = len({head for head, chosen in zip([7, 7, 5, 5, 5, 9, 2], half, strict=True) if chosen})
-    assert found == 2, f'four heads, all of group "a", with share 0.5: two should be in the test, got {found}: use `share`, and take the groups from `group_of`'
-    # other heads, other groups, share 0.4; the dict knows people who have no slice here
-    heads_of = {"scanner A": [101, 104, 105, 110, 112, 119, 130], "scanner B": [7, 8, 301], "scanner C": [55]}
-    group_of = {head: group for group, members in heads_of.items() for head in members} | dict.fromkeys([200, 201, 202, 203, 204, 205], "scanner B")
-    subjects = np.random.default_rng(6).permutation(np.repeat([head for members in heads_of.values() for head in members], 4))
-    generator = np.random.default_rng(3)
-    for _ in range(20):
-        tested = set(subjects[np.asarray(split_by_volume(subjects, group_of, 0.4, generator))].tolist())
-        for (group, members), count in zip(heads_of.items(), (3, 1, 1), strict=True):
-            found = len(tested & set(members))
-            assert found == count, (
-                f"share 0.4: of the {len(members)} heads of {group} that have slices, max(1, round({0.4 * len(members):.1f})) = {count} should be in the test, got {found}:"
-                " round (neither up nor down), at least one; take the heads from `subjects` (the dict may know more people) and the groups from `group_of`"
-            )
+        assert not both, f"heads {both} on both sides: this is leakage. Draw heads, then np.isin"
+        for group, count in (("young", 2), ("old", 1), ("very old", 1)):
+            told = f"{group}: {count} in the test, got {tested & set(heads_of[group])}: draw in"
+            assert len(tested & set(heads_of[group])) == count, f"{told} each group, count heads"
+        times.update({head: times[head] + 1 for head in tested})
+    often = [times[head] for head in range(1, 9)]  # 50 on average, with a standard deviation of 6
+    assert 20 < min(often) and max(often) < 84, f"about 50 times each, got {often}: equal chances"
+    assert np.array_equal(subjects, listed), "your answer changed `subjects`: make a new array"
+    same = [split_by_volume(subjects, group_of, 0.25, np.random.default_rng(8)) for _ in range(2)]
+    assert np.array_equal(*same), "the same seed should give the same split: use `generator` only"
+    ### BEGIN HIDDEN TESTS
+    wanted = {head: group for group, members in heads_of.items() for head in members}
+    assert group_of == wanted, "your answer changed `group_of`: leave the dict alone"
+    told = "you drew from the global generator of Python or numpy, or seeded it: use `generator`"
+    assert state() == states, told
+    pairs, ranks = set(), set()
+    twins = {head: "ab"[head % 2] for head in range(16)}
+    for _ in range(200):
+        test = split_by_volume(np.repeat(np.arange(16), 2), twins, 0.25, generator)
+        found = np.flatnonzero(test[::2])
+        pairs.add(tuple(found[found % 2 == 0]))
+        ranks.add((tuple(found[found % 2 == 0] // 2), tuple(found[found % 2 == 1] // 2)))
+    # 28 pairs, 200 draws: 0.02 pairs are missed on average; of 784 pairs of pairs about 176 come
+    told = f"8 heads make 28 pairs; in 200 splits only {len(pairs)} of them came: draw head by head"
+    assert len(pairs) > 22, told
+    assert len(ranks) > 100, "two groups of one size always draw the same places: draw for each"
+    for sizes, share, wanted, why in (
+        ({"a": 10, "b": 6}, 0.25, [2, 2, 0], "round(2.5) is 2: the text says round"),
+        ({"a": 7, "b": 3, "c": 1}, 0.4, [3, 1, 1, 0], "neither up nor down, and at least one"),
+        ({"a": 5, "b": 1}, 1.0, [5, 1, 0], "a share of 1: all heads"),
+        ({"a": 4, "b": 2}, 0.0, [1, 1, 0], "a share of 0: one of each group all the same"),
+        ({"a": 9, "b": 4}, 0.8, [7, 3, 0], "use `share`"),
+        ({"a": 6}, 0.5, [3, 0], "one group"),
+    ):
+        got = drawn(*cohort(sizes, np.random.default_rng(6)), share)
+        told = f"groups {sizes}, share {share}: expected {wanted[:-1]} test heads, got {got[:-1]}"
+        assert got == wanted, f"{told}: {why}"
+    got = drawn(*cohort({"a": 5, "b": 3}, np.random.default_rng(6), *"aaaabbbbbccc"), 0.4)
+    told = f"the dict knows people, and a group, without slices: expected [2, 1, 0], got {got[:-1]}"
+    assert got == [2, 1, 0, 0], told
+    names = {Name("n" * length): 6 for length in (1, 2, 3, 4, 5)}
+    subjects, group_of = cohort(names, np.random.default_rng(6))
+    splits = []
+    for Name.salt in (1, 7, 13):
+        splits.append(split_by_volume(subjects, group_of, 0.3, np.random.default_rng(1)).tolist())
+    told = "a set of texts has another order in each start of Python: sort the groups"
+    assert splits[0] == splits[1] == splits[2], told
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: [drawn(*cohort(dict(zip("abcdef", rng.integers(1, 13, 6).tolist())), rng, *"aabbgh"), share) for share in (*rng.uniform(0, 1, 4), 0.25, 0.5)]
+    ### HIDDEN VALUE: [drawn(*cohort({3: 10, 1: 6, 2: 14}, rng), (2 * rng.integers(1, 5) + 1) / 20), drawn(*cohort(dict.fromkeys(range(9), 2), rng), rng.choice([0.25, 0.75]))]
 print("split_by_volume: right")
 
 # %% [markdown]
@@ -832,7 +853,7 @@ figure
 # **Goal.** `corrupt(images, generator)` for a tensor `(N, 1, H, W)` of any size: a spoilt copy of the same type. **Each image** has draws of its own.
 #
 # **Steps.**
-# 1. Dropout: for each image draw a level from 0 to 0.05, uniformly. Set each of its pixels to 0 with this probability.
+# 1. Dropout: for each image draw a level from 0 to 0.05, uniformly. Set each of its pixels to 0 with this probability, each by a draw of its own.
 # 2. Blanking: for each image, with probability 0.1, set a square to 0. Its side is a whole number from `s // 12` to `s // 3`, both included, where `s` is the smaller one of `H` and
 #    `W`. Its place is random: it may lie anywhere inside, also at the border.
 #
@@ -862,88 +883,143 @@ def corrupt(images, generator):
 
 
 # %% nbgrader={"grade_id": "corrupt_test", "points": 3}
-import random
-
 from course_lib.exercise import without
 
-with without("course_lib.data.augment.drop_pixels", "course_lib.data.augment.blank_square", "course_lib.data.augment.thesis_corruption", "torch.nn.functional.dropout", "torch.nn.functional.dropout2d"):
-    generator, state = torch.Generator().manual_seed(0), torch.get_rng_state()
-    others = lambda: (random.getstate(), str(np.random.get_state()))  # noqa: NPY002 (the global generators of Python and numpy)
-    others_before = others()
-    clean = 0.2 + 0.8 * torch.rand(1600, 1, 48, 60, generator=torch.Generator().manual_seed(1))
-    before = clean.clone()
-    spoilt = corrupt(clean, generator)
-    later = corrupt(clean[:600], generator)
-    assert isinstance(spoilt, torch.Tensor) and spoilt.shape == clean.shape, f"a tensor of shape {tuple(clean.shape)} should come back, got {tuple(getattr(spoilt, 'shape', ()))}"
-    assert spoilt.dtype == clean.dtype, f"the type should stay {clean.dtype}, got {spoilt.dtype}"
-    assert torch.equal(clean, before), "your answer changed the clean images: work on a copy"
-    gone = spoilt == 0
-    assert torch.equal(spoilt, clean.masked_fill(gone, 0)), "a pixel is either set to 0 or stays exactly as it was: no rescaling, no other value"
+### BEGIN HIDDEN TESTS
+import random
 
-    def blanks_in(pictures):
-        """The 3×3 windows that are all gone: dropout alone makes one with probability below 0.05**9."""
-        zero = (pictures == 0)[:, 0]
-        zero = zero[:, :-2] & zero[:, 1:-1] & zero[:, 2:]
-        return zero[:, :, :-2] & zero[:, :, 1:-1] & zero[:, :, 2:]
 
-    windows = blanks_in(spoilt)
-    blanked = windows.flatten(1).any(1)
-    share = blanked.float().mean().item()
-    assert 0.07 < share < 0.13, f"a square should be blanked in 10 % of 1600 images (standard deviation 0.75 %), got {100 * share:.1f} %: a draw for each image, probability 0.1"
-    # dropout, in the images without a blank
-    lost = gone[~blanked, 0].float()
-    levels = lost.mean((1, 2))
-    often = lost.mean(0)  # how often each place is dropped: 0.025 ± 0.004
-    assert 0.2 * often.mean() < often.min() and often.max() < 2.2 * often.mean(), f"each place should be dropped in about 2.5 % of the images, got {often.min():.1%} to {often.max():.1%}: a mask for each image, not one for the whole batch"
-    chance = (levels**2).mean().item()  # two neighbours both dropped, if pixels are independent
-    together = max((lost[:, 1:] * lost[:, :-1]).mean().item(), (lost[:, :, 1:] * lost[:, :, :-1]).mean().item())
-    assert together < 1.5 * chance, "neighbouring pixels are dropped together: draw a number for each pixel, shape (N, 1, H, W)"
-    for quantile in (0.1, 0.5, 0.9):
-        value = torch.quantile(levels, quantile).item()
-        assert abs(value - 0.05 * quantile) < 0.004, (
-            f"levels should be uniform from 0 to 0.05, so {100 * quantile:.0f} % of the images lose less than {5 * quantile:.1f} % of their pixels;"
-            f" here {100 * quantile:.0f} % lose less than {100 * value:.1f} %: draw a level for each image, 0.05 · torch.rand"
-        )
-    # the blanks: squares, sides 4 to 16, anywhere
+def windows_of(pictures):
+    """The 3×3 windows that are all 0: dropout alone makes one with probability below 0.05**9."""
+    zero = (pictures == 0)[:, 0]
+    zero = zero[:, :-2] & zero[:, 1:-1] & zero[:, 2:]
+    return zero[:, :, :-2] & zero[:, :, 1:-1] & zero[:, :, 2:]
+
+
+def boxes_of(pictures):
+    """Top, left, height, width of each blank of side 3 or more; and the numbers of their images."""
+    windows = windows_of(pictures)
+    numbers = torch.nonzero(windows.flatten(1).any(1))[:, 0]
     boxes = []
-    for window in windows[blanked]:
+    for window in windows[numbers]:
         rows, columns = (torch.nonzero(window.any(axis))[:, 0] for axis in (1, 0))
-        boxes.append((int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 3, int(columns[-1] - columns[0]) + 3))
-    top, left, height, width = np.array(boxes).T
-    square = np.mean(height == width)
-    assert square > 0.95, f"the blanks should be squares inside the image, {100 * (1 - square):.0f} % of them are not: one side for both directions; H rows and W columns may differ"
-    sides = set(height[height == width].tolist())
-    assert min(sides) >= 4 and max(sides) <= 16, f"in images of 48×60 a blank's side should be 4 to 16 pixels (48 // 12 to 48 // 3), got {min(sides)} to {max(sides)}"
-    assert set(range(4, 17)) <= sides, f"all sides from 4 to 16 should come (48 // 12 to 48 // 3), both included; never came {sorted(set(range(4, 17)) - sides)} in {len(boxes)} blanks"
-    for name, start, room in (("rows", top, 48 - height), ("columns", left, 60 - width)):
-        place = start / room  # uniform from 0 to 1: mean 0.5 ± 0.02
-        assert abs(place.mean() - 0.5) < 0.11 and place.std() > 0.22, f"blanks should begin anywhere in the {name} where they fit, evenly; the mean place is {place.mean():.2f} of the way, the standard deviation {place.std():.2f} (expected 0.50 and 0.29)"
+        boxes.append((rows[0], columns[0], rows[-1] - rows[0] + 3, columns[-1] - columns[0] + 3))
+    return np.array(boxes).reshape(-1, 4).T, numbers
+
+
+def sides_of(count, height, width, seed=0):
+    """Which sides the squares have, among so many images."""
+    spoilt = corrupt(torch.ones(count, 1, height, width), torch.Generator().manual_seed(seed))
+    (_, _, heights, widths), _ = boxes_of(spoilt)
+    return sorted(set(heights[heights == widths].tolist()))
+
+
+def extremes(pictures, copies=1500):
+    """Of many spoilt copies of each: at each pixel the largest and smallest number; the type."""
+    generator = torch.Generator().manual_seed(1)
+    spoilt = [corrupt(picture.repeat(copies, 1, 1, 1), generator) for picture in pictures]
+    return [[part.amax(0), part.amin(0), str(part.dtype)] for part in spoilt]
+
+
+others = lambda: (random.getstate(), np.random.get_state()[1].tobytes())  # noqa: NPY002 (global)
+before = others(), torch.get_rng_state()
+### END HIDDEN TESTS
+with without(
+    "course_lib.data.augment.drop_pixels", "course_lib.data.augment.blank_square",
+    "course_lib.data.augment.thesis_corruption", "torch.nn.functional.dropout",
+    "torch.nn.functional.dropout2d",
+):  # fmt: skip
+    generator = torch.Generator().manual_seed(0)
+    clean = 0.2 + 0.8 * torch.rand(1600, 1, 48, 60, generator=torch.Generator().manual_seed(1))
+    spoilt = corrupt(given := clean.clone(), generator)
+    right = torch.is_tensor(spoilt) and spoilt.shape == clean.shape and spoilt.dtype == clean.dtype
+    assert right, f"return a tensor of the same type and shape {tuple(clean.shape)}"
+    assert torch.equal(given, clean), "your answer changed the clean images: work on a copy"
+    told = "a pixel is set to 0 or stays exactly as it was: no rescaling, no other value"
+    assert torch.equal(spoilt, clean.masked_fill(spoilt == 0, 0)), told
+    windows = ~(spoilt[:, 0] != 0).unfold(1, 3, 1).any(-1).unfold(2, 3, 1).any(-1)  # 3×3 zeros
+    blanked = windows.flatten(1).any(1)
+    told = f"a square should be blanked in 10 % of the images, got {blanked.float().mean():.1%}"
+    assert 0.07 < blanked.float().mean() < 0.13, f"{told}: a draw for each image"  # ± 0.0075
+    rows, columns = (windows[blanked].any(axis).sum(1) + 2 for axis in (2, 1))
+    sides = sorted(set(rows[rows == columns].tolist()))
+    assert sides == [*range(4, 17)], f"squares: sides 48 // 12 to 48 // 3, both; got {sides}"
+    for part in (0.1, 0.5, 0.9):
+        value = (spoilt[~blanked] == 0).float().mean((1, 2, 3)).quantile(part).item()
+        told = f"{part:.0%} of the images should lose less than {5 * part} % of the pixels, here"
+        assert abs(value - 0.05 * part) < 0.002, f"{told} {value:.2%}: a level for each image"
+    first, second = (corrupt(clean[:40], torch.Generator().manual_seed(4)) for _ in range(2))
+    assert torch.equal(first, second), "the same seed, another result: draw all from `generator`"
+    assert not torch.equal(corrupt(clean[:40], generator), spoilt[:40]), "do not seed anew inside"
+    ### BEGIN HIDDEN TESTS
+    right = (rows == columns).float().mean() > 0.95
+    assert right, "the blanks should be squares inside the image, of H rows and W columns"
+    later = corrupt(clean[:600], generator)
+    told = "you drew from the global generator of {}: hand `generator` on to every draw"
+    assert torch.equal(before[1], torch.get_rng_state()), told.format("PyTorch, or seeded it")
+    assert others() == before[0], told.format("Python or numpy, or seeded it")
+    assert generator.initial_seed() == 0, "your answer seeds the caller's generator: do not"
+    # dropout, in the images without a blank; of each place 0.025 ± 0.004, of neighbours 0.0008
+    lost = (spoilt[~blanked, 0] == 0).float()
+    often, chance = lost.mean(0), (lost.mean((1, 2)) ** 2).mean().item()
+    told = f"each place should be dropped in about 2.5 % of the images, got {often.min():.1%} to"
+    told += f" {often.max():.1%}: a mask for each image, not one for the whole batch"
+    assert 0.2 * often.mean() < often.min() and often.max() < 2.2 * often.mean(), told
+    pairs = (lost[:, 1:] * lost[:, :-1]).mean(), (lost[:, :, 1:] * lost[:, :, :-1]).mean()
+    told = "neighbouring pixels are dropped together: a number for each pixel, shape (N, 1, H, W)"
+    assert max(pairs) < 1.5 * chance, told
+    # a blanked image has a level, too: 0.025 ± 0.0012 on average
+    (top, left, height, width), numbers = boxes_of(spoilt)
+    area = torch.from_numpy(height * width)
+    level = (((spoilt[numbers] == 0).sum((1, 2, 3)) - area) / (48 * 60 - area)).mean().item()
+    told = f"blanked images should lose 2.5 % of the other pixels, too, got {level:.1%}: each image"
+    assert 0.019 < level < 0.031, f"{told} has dropout, and the blank is drawn apart from the level"
+    # the blanks lie anywhere: mean 0.5 ± 0.02, correlations 0 ± 0.08
     fits = (height < 48) & (width < 60)
-    together = np.corrcoef(top[fits] / (48 - height[fits]), left[fits] / (60 - width[fits]))[0, 1]  # 0 ± 0.08
-    assert abs(together) < 0.45, f"rows and columns of the blanks go together (correlation {together:.2f}): draw a number of its own for each"
+    down, right = top[fits] / (48 - height[fits]), left[fits] / (60 - width[fits])
+    for name, place in (("rows", down), ("columns", right)):
+        told = f"blanks should begin anywhere in the {name} where they fit, evenly; the mean place"
+        told += f" is {place.mean():.2f} of the way, std {place.std():.2f} (wanted 0.50, 0.29)"
+        assert abs(place.mean() - 0.5) < 0.11 and place.std() > 0.22, told
+    for one, other in ((down, right), (down, height[fits]), (right, height[fits])):
+        together = np.corrcoef(one, other)[0, 1]
+        told = f"row, column and side of the blanks go together ({together:.2f}): draw three times"
+        assert abs(together) < 0.45, told
     # what depends on the image's number only comes again in the next call
-    blanked_later = blanks_in(later).flatten(1).any(1)
-    assert not torch.equal(blanked_later, blanked[:600]), "the same images are blanked in each call: draw for each image, from `generator`"
+    blanked_later = windows_of(later).flatten(1).any(1)
+    told = "the same images are blanked in each call: draw for each image, from `generator`"
+    assert not torch.equal(blanked_later, blanked[:600]), told
     free = ~blanked[:600] & ~blanked_later
-    again = np.corrcoef((spoilt[:600][free] == 0).float().mean((1, 2, 3)), (later[free] == 0).float().mean((1, 2, 3)))[0, 1]  # 0 ± 0.05
-    assert abs(again) < 0.3, f"each image gets much the same level in each call (correlation {again:.2f}): draw the levels from `generator`, and do not seed it anew inside"
-    # small, upright images: a blank often begins in the first row and ends in the last; sides 24 // 12 to 24 // 3
-    little = blanks_in(corrupt(torch.ones(5000, 1, 36, 24), generator))
-    ends = little[:, -1].flatten(1).any(1).sum().item(), little[:, :, -1].flatten(1).any(1).sum().item()
-    assert min(ends) > 0, "blanks never touch the last row or the last column: there are H - side + 1 places for the first row, and torch.randint stops before `high`"
-    begins = little[:, 0].flatten(1).any(1).sum().item(), little[:, :, 0].flatten(1).any(1).sum().item()
-    assert min(begins) > 0, "blanks never touch the first row or the first column: rows and columns count from 0"
-    largest = int(max(little.any(1).sum(1).max(), little.any(2).sum(1).max())) + 2
-    assert largest <= 9, f"in images of 36×24 a blank's side should be at most 24 // 3 = 8 pixels, got {largest}: the limits depend on the smaller one of H and W"
-    some = clean[:40]
-    first, second = (corrupt(some, torch.Generator().manual_seed(4)) for _ in range(2))
-    assert torch.equal(first, second), "the same seed should give the same result: draw everything from `generator`"
-    generator = torch.Generator().manual_seed(4)
-    corrupt(some, generator)
-    assert not torch.equal(corrupt(some, generator), first), "two calls with one generator should differ: do not seed it anew inside"
-    assert torch.equal(state, torch.get_rng_state()), "you drew from the global generator: hand `generator` on to every torch.rand and torch.randint"
-    assert others() == others_before, "you drew from the global generator of Python or numpy, or seeded it: draw everything from `generator`"
-    del clean, before, spoilt, later, gone, windows, lost, little  # give the memory back
+    shares = [(part[:600][free] == 0).float().mean((1, 2, 3)) for part in (spoilt, later)]
+    again = np.corrcoef(*shares)[0, 1]  # 0 ± 0.05
+    told = f"each image gets much the same level in each call (correlation {again:.2f}): draw it"
+    assert abs(again) < 0.3, told
+    # 12×13 pixels, sides 1 to 4: 3 and 4 are seen, a quarter of the blanks each, 500 ± 22
+    tiny = corrupt(torch.ones(20_000, 1, 13, 12), generator)
+    (top, left, height, width), _ = boxes_of(tiny)
+    seen = [int(((height == side) & (width == side)).sum()) for side in (3, 4)]
+    told = f"of 2000 blanks of sides 1 to 4, a quarter each, {seen} have sides 3 and 4: s // 12 to"
+    assert min(seen) > 385 and max(seen) < 615, f"{told} s // 3, evenly (and 10 % of the images)"
+    assert sum(seen) < 1125, f"{told} s // 3, and 10 % of the images, not more"
+    ends = [part.mean() for part in (top == 0, left == 0, top + height == 13, left + width == 12)]
+    told = f"of blanks of 3 or 4 pixels about 10 % should lie at each border of 13×12, got {ends}"
+    assert min(ends) > 0.06 and max(ends) < 0.15, f"{told}: H - side + 1 places from 0 on, evenly"
+    # 3×3 pixels: dropout of each pixel by chance, and a blank of 1 pixel in 5 % of the images
+    share = (corrupt(torch.ones(8000, 1, 3, 3), generator) == 0).float().mean().item()  # ± 0.0007
+    told = f"of images of 3×3 pixels 3.0 % should be lost (sides 0, 1), got {share:.2%}: each pixel"
+    assert 0.0265 < share < 0.034, f"{told} by chance, no fixed number; sides from s // 12 on"
+    # one image at a time
+    alone = [corrupt(clean[:1], generator) for _ in range(300)]
+    blanks = int(windows_of(torch.cat(alone)).flatten(1).any(1).sum())  # 30 ± 5
+    assert 8 < blanks < 60, f"one image at a time, 300 times: about 30 blanks, got {blanks}"
+    lost = sum(bool((one == 0).any()) for one in alone)
+    assert lost > 280, f"one image at a time: only {lost} of 300 lost a pixel: draws for each"
+    for kind in (torch.float64, torch.float16):
+        assert corrupt(clean[:3].to(kind), generator).dtype == kind, f"the type should stay {kind}"
+    del clean, given, spoilt, later, windows, lost, tiny  # give the memory back
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: extremes(torch.from_numpy(rng.normal(0, 4, (2, 1, 14, 9)))) + extremes(4 * random_tensor(rng, 1, 1, 7, 12) - 2)
+    ### HIDDEN VALUE: sides_of(2000, 57, 38 + 3 * int(rng.integers(6)))
 print("corrupt: right")
 
 # %% [markdown]

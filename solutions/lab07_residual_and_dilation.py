@@ -69,7 +69,7 @@ from course_lib import evaluation, metrics, noise, training, viz
 #
 # **Example.** Two pixels: noisy `[0.5, 0.9]`, clean `[0.4, 1.0]`. The network answers `[0.1, 0.18]`. Denoised: `[0.4, 0.72]`. The true noise is `[0.1, −0.1]`, so the loss is (0² + 0.28²) / 2 = 0.0392.
 #
-# **Hint.** Which sign? The noise is what was **added**: `noisy = clean + noise`. Gradients must pass; clip nothing. (The paper has ½ and a sum over pixels; we take the mean, as `mse_loss` does.)
+# **Hint.** Which sign? The noise is what was **added**: `noisy = clean + noise`. Gradients must pass, to the network and to the noisy images; clip nothing, and leave the network's mode as it is. (The paper has ½ and a sum over pixels; we take the mean, as `mse_loss` does.)
 
 # %% nbgrader={"grade_id": "residual_step", "solution": true}
 def residual_step(network, noisy, clean):
@@ -83,67 +83,72 @@ def residual_step(network, noisy, clean):
 # %% nbgrader={"grade_id": "residual_step_test", "points": 2}
 from course_lib.exercise import without
 
-generator, calls = torch.Generator().manual_seed(1), []
-kernel = torch.randn(1, 1, 3, 3, generator=generator, requires_grad=True)
-
-
-class Scripted(nn.Module):
-    """A network of one convolution; it writes down what it was shown."""
-
-    def forward(self, images):
-        calls.append(images)
-        return nn.functional.conv2d(images, kernel, padding=1)
-
-
-class Fifth(nn.Module):
-    """Answers with a fifth of what it is shown."""
-
-    def __init__(self):
-        super().__init__()
-        self.factor = nn.Parameter(torch.tensor(0.2))
-
-    def forward(self, images):
-        return self.factor * images
-
-
-scripted, fifth = Scripted(), Fifth()
-
-
+### BEGIN HIDDEN TESTS
+weighed = lambda d, e, inputs, weights: [
+    d, e, *torch.autograd.grad(e + (d * weights).sum(), inputs)
+]  # fmt: skip
+probed = lambda net, y, x, weights: [  # images, loss, gradients; and what BN has noted
+    *weighed(*residual_step(net, y, x), [y, *net.parameters()], weights), *net.buffers()
+]  # fmt: skip
+### END HIDDEN TESTS
+beyond = [[3.0, 1], [-2, -1], [0.5, 0.5], [1, 2], [-0.5, 0], [2, 4]]  # pairs of noisy and clean
 with without("course_lib.models.dncnn.DnCNN"):
-    answer = residual_step(fifth, torch.tensor([[[[0.5, 0.9]]]]), torch.tensor([[[[0.4, 1.0]]]]))
-    assert isinstance(answer, (tuple, list)) and len(answer) == 2, f"return two things, the denoised images and the loss; got {type(answer).__name__}"
-    got = [round(float(value), 4) for value in torch.as_tensor(answer[0]).detach().flatten()]
-    assert got != [0.1, 0.18], f"got {got}: that is the network's answer, the noise. The denoised image is what is left when you take it away from the noisy one"
-    assert got == [0.4, 0.72] or len(got) != 2, f"the example should give the denoised image [0.4, 0.72], got {got}: noisy − answer, once"
-    assert torch.as_tensor(answer[1]).shape == (), f"the loss should be one number, got the shape {tuple(torch.as_tensor(answer[1]).shape)}: first the images, then the loss"
-    assert abs(float(answer[1]) - 0.0392) < 1e-5, f"the example should give the loss 0.0392, got {float(answer[1]):.4f}: the mean of (answer − (noisy − clean))². The network learns the noise, with its sign"
-    clean = 2 * torch.rand(3, 1, 5, 7, generator=generator)  # above 1, too: nothing is to be clipped
-    noisy = clean + 0.5 * torch.randn(3, 1, 5, 7, generator=generator)
-    copies = noisy.clone(), clean.clone()
-    denoised, loss = residual_step(scripted, noisy, clean)
-assert torch.equal(noisy, copies[0]) and torch.equal(clean, copies[1]), "your answer changed its input: nothing in place"
-assert scripted.training and fifth.training, "your answer called network.eval(): whoever trains decides on the mode, and BN would learn nothing"
-assert fifth.factor.grad is None and kernel.grad is None, "your answer called backward(): return the loss, the training loop does the rest"
-assert len(calls) == 1, f"ask the network once, it was asked {len(calls)} times: with BN each time moves its running mean"
-assert torch.equal(calls[0], noisy), "the network should see the noisy images, and nothing else: at test time there are no clean ones"
-with torch.enable_grad():
-    residual = nn.functional.conv2d(noisy, kernel, padding=1)
-assert denoised.shape == noisy.shape, f"the denoised images should have the shape {tuple(noisy.shape)}, got {tuple(denoised.shape)}"
-assert torch.allclose(denoised, noisy - residual, atol=1e-5), (
-    f"the denoised images should be noisy − network(noisy), they differ by up to {float((denoised - noisy + residual).abs().max().detach()):.3f}: one minus, once, and nothing clipped"
-)
-expected = sum((r - (y - x)) ** 2 for r, y, x in zip(residual.detach().flatten().tolist(), noisy.flatten().tolist(), clean.flatten().tolist(), strict=True)) / noisy.numel()
-value = float(torch.as_tensor(loss).detach())
-assert abs(value - expected) < 1e-4 * expected, f"3 images of 5×7: expected the loss {expected:.4f}, got {value:.4f}: squares, and the mean over all 105 pixels"
-assert isinstance(loss, torch.Tensor) and loss.requires_grad, "the loss has no gradient: no .item(), float(), detach() or no_grad()"
-slope = torch.autograd.grad(((residual - (noisy - clean)) ** 2).mean(), kernel, retain_graph=True)[0]
-found = torch.autograd.grad(loss, kernel, retain_graph=True, allow_unused=True)[0]
-assert found is not None and torch.allclose(found, slope, rtol=1e-3, atol=1e-5), "the loss is right, but its gradient for the network is not: detach nothing"
-assert denoised.requires_grad, "the denoised images have no gradient: a loss on the image, such as SSIM, needs it. No detach() or no_grad()"
-probe = torch.randn(denoised.shape, generator=generator)
-slope = torch.autograd.grad((residual * probe).sum(), kernel)[0]
-found = torch.autograd.grad((denoised * probe).sum(), kernel, allow_unused=True)[0]
-assert found is not None and torch.allclose(found, -slope, rtol=1e-3, atol=1e-4), "the denoised images are right, but their gradient for the network is not: detach nothing"
+    for case, height, factor, pairs, image, number, slopes in (
+        ("the example", 2, 0.2, [[0.5, 0.4], [0.9, 1]], [0.4, 0.72], 0.0392, [-1.4, 0.252]),
+        ("beyond [0, 1]", 3, 0.5, beyond, [1.5, -1, 0.25, 0.5, -0.25, 1], 1.9375, [-4, 2]),
+    ):
+        network, seen = nn.Conv2d(1, 1, 1, bias=False), []  # answers with `factor` times its input
+        nn.init.constant_(network.weight, factor)
+        network.register_forward_hook(lambda _, given, __: seen.append(given[0].detach().clone()))
+        noisy, clean = torch.tensor(pairs).reshape(-1, 1, height, 1, 2).unbind(-1)
+        answer = residual_step(network, noisy, clean)
+        right = type(answer) in (tuple, list) and [np.ndim(part) for part in answer] == [4, 0]
+        assert right, f"return two things, first the images, then the loss; got {answer}"
+        denoised, loss = (torch.as_tensor(part) for part in answer)
+        got = denoised.flatten().tolist()
+        told = f"{case}: denoised should be {image}, got {got}: noisy − answer, once, unclipped"
+        assert np.allclose(got, image, atol=1e-5), told
+        assert abs(loss.item() - number) < 1e-5, (
+            f"{case}: expected the loss {number}, got {loss.item():.4f}: the mean, over all pixels,"
+            " of (answer − (noisy − clean))². The network learns the noise, with its sign"
+        )
+        assert len(seen) == 1 and torch.equal(seen[0], noisy), "show it the noisy images, once"
+        for part, slope, what in zip((denoised, loss), slopes, ("images", "loss"), strict=True):
+            assert part.requires_grad, f"the {what}: no gradient: no item(), detach() or no_grad()"
+            asked = {"inputs": network.weight, "retain_graph": True, "materialize_grads": True}
+            found = torch.autograd.grad(part.sum(), **asked)[0].item()
+            assert abs(found - slope) < 1e-4, f"{what}: expected the gradient {slope}, got {found}"
+    ### BEGIN HIDDEN TESTS
+    for mode in (True, False):  # double precision, tall images, old gradients, gradients off
+        network = nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3), nn.Conv2d(3, 1, 1))
+        layer, norm, _ = network.double().train(mode)
+        old = layer.weight.grad = torch.full_like(layer.weight, 7)
+        modes, rng = [], np.random.default_rng(1)
+        note = lambda: modes.append((norm.training, torch.is_grad_enabled()))
+        norm.register_forward_hook(lambda *_: note())
+        noisy, clean = torch.from_numpy(rng.normal(0, 2, (2, 2, 1, 7, 5)))
+        copies, state = (noisy.clone(), clean.clone()), torch.get_rng_state()
+        denoised, loss = residual_step(network, noisy, clean)
+        assert torch.equal(noisy, copies[0]) and torch.equal(clean, copies[1]), "nothing in place"
+        assert denoised.dtype == loss.dtype == torch.float64, "the type of the images should stay"
+        assert denoised.shape == noisy.shape, f"images of {noisy.shape}, got {denoised.shape}"
+        assert all(part.training == mode for part in network.modules()), (
+            "your answer called network.eval() or train(): whoever trains decides on the mode"
+        )
+        assert layer.weight.grad is old and (old == 7).all(), (
+            "your answer called zero_grad() or backward(): the training loop does that"
+        )
+        with torch.no_grad():
+            parts = residual_step(network, noisy, clean)
+            assert not torch.is_grad_enabled(), "your answer turned gradients on for good"
+            assert not parts[1].requires_grad, "gradients were turned off: leave that as it is"
+        assert modes == [(mode, True), (mode, False)], (
+            "ask the network once, in the mode in which it comes: BN moves its mean each time"
+        )
+        assert torch.equal(torch.get_rng_state(), state), "nothing is drawn here: no manual_seed()"
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: probed(random_weights(nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.Conv2d(2, 1, 3, padding=1)), rng).double().train(), *[torch.from_numpy(rng.normal(0, 2, (3, 1, 8, 5))).requires_grad_() for _ in range(3)])
+    ### HIDDEN VALUE: probed(random_weights(nn.Conv2d(1, 1, 3, padding=1), rng), *[(4 * random_tensor(rng, 1, 1, 5, 9) - 2).requires_grad_() for _ in range(3)])
 print("residual_step: right")
 
 # %% [markdown]
@@ -152,7 +157,7 @@ print("residual_step: right")
 #
 # ## Exercise 2: a dilated filter, by hand ({{points dilated_filter}})
 #
-# **Goal.** `dilated_filter(image, kernel, dilation)` of two numpy arrays, `(H, W)` and `(a, b)` with a and b odd, of whole numbers or of fractions, returns the filtered image, `(H, W)` too. It is what deep learning calls a convolution (nothing is turned round):
+# **Goal.** `dilated_filter(image, kernel, dilation)` of two numpy arrays, `(H, W)` and `(a, b)` with a and b odd, of whole numbers or of fractions, returns the filtered image, an array `(H, W)` too. It is what deep learning calls a convolution (nothing is turned round):
 #
 # $$ \text{out}[y, x] = \sum_{i,j} \text{kernel}[i, j] \cdot \text{image}\!\left[\,y + d\,(i - \tfrac{a-1}{2}),\; x + d\,(j - \tfrac{b-1}{2})\right] $$
 #
@@ -179,67 +184,49 @@ def dilated_filter(image, kernel, dilation):
 
 # %% nbgrader={"grade_id": "dilated_filter_test", "points": 2}
 from torch.overrides import TorchFunctionMode
-
 from course_lib.exercise import without
-
 
 class NoConvolution(TorchFunctionMode):
     def __torch_function__(self, function, types, arguments=(), keywords=None):
-        assert "conv" not in getattr(function, "__name__", ""), "torch's convolution is closed here: write the sum yourself"
+        assert "conv" not in getattr(function, "__name__", ""), "torch's convolution is closed here"
         return function(*arguments, **(keywords or {}))
 
-
-rng, answers = np.random.default_rng(2), {}
-cases = {
-    "the example": (np.array([[5.0, 0, 0, 7, 0]]), np.array([[1.0, 2, 3]]), 2),
-    "9×8, kernel 3×3, dilation 1": (rng.normal(size=(9, 8)), rng.normal(size=(3, 3)), 1),
-    "9×8, kernel 3×3, dilation 2": (rng.normal(size=(9, 8)), rng.normal(size=(3, 3)), 2),
-    "10×13, kernel 3×3, dilation 3": (rng.normal(size=(10, 13)), rng.normal(size=(3, 3)), 3),
-    "11×9, kernel 5×3, dilation 2": (rng.normal(size=(11, 9)), rng.normal(size=(5, 3)), 2),
-    "7×12, kernel 1×5, dilation 2": (rng.normal(size=(7, 12)), rng.normal(size=(1, 5)), 2),
-    "5×6, kernel 3×3, dilation 7": (rng.normal(size=(5, 6)), rng.normal(size=(3, 3)), 7),
-    "an image of whole numbers": (rng.integers(0, 255, (6, 7)), rng.normal(size=(3, 3)), 2),
-}
-copies = {name: (image.copy(), kernel.copy(), dilation) for name, (image, kernel, dilation) in cases.items()}
 with without(
-    "torch.nn.modules.conv.Conv2d", "torch.nn.modules.conv._ConvNd", "scipy.ndimage.correlate", "scipy.ndimage.convolve", "scipy.ndimage.correlate1d", "scipy.ndimage.convolve1d", "scipy.signal.correlate2d", "scipy.signal.convolve2d", "scipy.signal.correlate", "scipy.signal.convolve",
-    "scipy.signal.fftconvolve", "scipy.signal.oaconvolve",
+    "torch.nn.modules.conv._ConvNd", "torch.nn.modules.conv.Conv2d", "scipy.signal.fftconvolve",
+    "scipy.ndimage.correlate", "scipy.ndimage.convolve", "scipy.ndimage.correlate1d",
+    "scipy.ndimage.convolve1d", "scipy.signal.correlate2d", "scipy.signal.convolve2d",
+    "scipy.signal.correlate", "scipy.signal.convolve", "scipy.signal.oaconvolve",
 ), NoConvolution():  # fmt: skip
-    for name, case in copies.items():
+    for image, kernel, dilation, wanted, hint in (
+        ([[5.0, 0, 0, 7, 0]], [[1.0, 2, 3]], 2, [[10, 21, 5, 14, 0]], "the example"),
+        ([[0, 0, 0], [0, 1.0, 0], [0, 0, 0]], [[1, 2, 3], [4, 5, 6], [7, 8, 9.0]], 1,
+         [[9, 8, 7], [6, 5, 4], [3, 2, 1]], "kernel[0, 0] meets the pixel up and left, unturned"),
+        ([[1.0], [2], [3], [4]], [[1.0], [-2], [3]], 2, [[7], [8], [-5], [-6]], "d rows apart"),
+        ([[2.0, 4, 6]], [[1, 2, 3]] * 3, 7, [[4, 8, 12]], "a view beyond the image: zeros there"),
+        ([[2, 250, 1]], [[0.5, -1, 0.25]], 1, [[60.5, -248.75, 124]], "a sum of fractions"),
+    ):  # fmt: skip
         try:
-            answers[name] = np.array(dilated_filter(*case))
-        except (TypeError, RuntimeError) as error:  # numpy and torch refuse to add fractions to whole numbers
-            raise AssertionError(f"{name}: {error}. The sum of weights times greys is a fraction: begin with np.zeros(image.shape)") from None
-
-
-# only now is it computed by hand, so that the answer cannot lean on it
-def filter_by_hand(image, kernel, dilation):
-    """Pixel by pixel, weight by weight; what lies outside is left out."""
-    (height, width), (rows, columns), result = image.shape, kernel.shape, np.zeros(image.shape)
-    for y, x, i, j in np.ndindex(height, width, rows, columns):
-        v, u = y + dilation * (i - rows // 2), x + dilation * (j - columns // 2)
-        if 0 <= v < height and 0 <= u < width:
-            result[y, x] += kernel[i, j] * image[v, u]
-    return result
-
-
-for name, case in cases.items():
-    image, kernel, dilation = case
-    got, expected = answers[name], filter_by_hand(*case)
-    assert all(np.array_equal(copy, original) for copy, original in zip(copies[name][:2], case[:2], strict=True)), f"{name}: your answer changed its input"
-    assert got.shape == image.shape, (
-        f"{name}: expected the size of the image, {image.shape}, got {got.shape}: pad with d·(side − 1)/2 = {dilation * (kernel.shape[0] - 1) // 2} rows and {dilation * (kernel.shape[1] - 1) // 2} columns of zeros, on both sides"
-    )
-    inside = (slice(dilation * (kernel.shape[0] // 2), image.shape[0] - dilation * (kernel.shape[0] // 2)), slice(dilation * (kernel.shape[1] // 2), image.shape[1] - dilation * (kernel.shape[1] // 2)))
-    if expected[inside].size and np.allclose(got[inside], expected[inside], rtol=1e-4, atol=1e-4):
-        place = tuple(int(i) for i in np.unravel_index(np.abs(got - expected).argmax(), got.shape))
-        assert np.allclose(got, expected, rtol=1e-4, atol=1e-4), (
-            f"{name}: right in the middle, but at {place}, near the border, expected {expected[place]:.3f}, got {got[place]:.3f}: everything outside counts as 0, and the image itself is not moved"
-        )
-    if np.allclose(got, filter_by_hand(image, kernel[::-1, ::-1], dilation), rtol=1e-4, atol=1e-4):
-        assert np.allclose(got, expected, rtol=1e-4, atol=1e-4), f"{name}: you turned the kernel round. Mathematicians do; networks do not: kernel[0, 0] belongs to the pixel up and left"
-    assert np.allclose(got, expected, rtol=1e-4, atol=1e-4), f"{name}: differs from the sum by hand by up to {np.abs(got - expected).max():.3f}: two neighbouring weights lie {dilation} pixels apart, and the middle weight belongs to the pixel itself"
-del filter_by_hand
+            got = dilated_filter(np.array(image), np.array(kernel), dilation)
+        except TypeError as error:  # numpy refuses to add fractions to whole numbers
+            raise AssertionError(f"{hint}: {error}. Begin with np.zeros(image.shape)") from None
+        told = f"{hint}. {image} by {kernel}, d = {dilation}: expected {wanted}, got {got}"
+        right = type(got) is np.ndarray and got.shape == np.shape(wanted)
+        assert right and np.allclose(got, wanted, atol=1e-4), told
+    ### BEGIN HIDDEN TESTS
+    rng = np.random.default_rng(2)
+    image, kernel = rng.normal(0, 9, (7, 4)), rng.normal(0, 1, (3, 5))
+    copies = image.copy(), kernel.copy()
+    first, again = dilated_filter(image, kernel, 1), dilated_filter(image, kernel, 1)
+    assert all(map(np.array_equal, copies, (image, kernel))), "your answer changed its input"
+    assert np.array_equal(first, again) and not np.shares_memory(first, image), "return a new array"
+    squares = np.arange(1, 16).reshape(5, 3).astype(np.uint8) ** 2
+    got = dilated_filter(squares, np.array([[1, 0, -2], [3, 0.5, 7], [-1, 2, 4]]), 2)
+    wanted = [[485.5, 130, 120.5], [1036, 254.5, 254], [1811.5, 424, 469.5], [986, 60.5, 388]]
+    wanted += [[1497.5, 98, 668.5]]
+    assert np.allclose(got, wanted), f"whole numbers of 8 bits: expected {wanted}, got {got}"
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: [dilated_filter(rng.normal(0, 3, size), rng.normal(0, 1, sides), dilation) for size, sides, dilation in (((13, 8), (3, 3), 1), ((9, 14), (5, 3), 2), ((12, 7), (1, 5), 2), ((5, 6), (3, 3), 7), ((1, 9), (3, 7), 3))]
+    ### HIDDEN VALUE: [dilated_filter(rng.integers(-99, 255, (8, 5)), rng.normal(0, 1, (3, 3)), 2), dilated_filter(rng.integers(0, 255, (6, 9)), rng.integers(-5, 5, (5, 1)), 1), 1e8 * dilated_filter(1e-8 * rng.normal(0, 1, (7, 6)), rng.normal(0, 1, (3, 3)), 3)]
 print("dilated_filter: right")
 
 # %% [markdown]
@@ -268,43 +255,35 @@ def receptive_field(kernels, dilations, strides):
 # %% nbgrader={"grade_id": "receptive_field_test", "points": 2}
 from course_lib.exercise import without
 
-cases = {
-    "two layers of 3×3": ([3, 3], [1, 1], [1, 1]),
-    "one layer of 3×3 with dilation 4": ([3], [4], [1]),
-    "3×3 with stride 2, then 3×3": ([3, 3], [1, 1], [2, 1]),
-    "no layer at all": ([], [], []),
-    "three layers of 1×1": ([1, 1, 1], [1, 5, 2], [1, 1, 1]),
-    "17 layers of 3×3 (DnCNN)": ([3] * 17, [1] * 17, [1] * 17),
-    "3×3 with the dilations 1, 2, 3, 4, 3, 2, 1 (IRCNN)": ([3] * 7, [1, 2, 3, 4, 3, 2, 1], [1] * 7),
-    "7×7, 5×5 with dilation 3, 3×3 with dilation 2": ([7, 5, 3], [1, 3, 2], [1, 1, 1]),
-    "a U-Net's way down: 3×3, 3×3, pooling, three times": ([3, 3, 2] * 3, [1] * 9, [1, 1, 2] * 3),
-    "strides 2, 3, 1, and dilations 1, 2, 3": ([3, 5, 3], [1, 2, 3], [2, 3, 1]),
-    "a stride in the last layer only": ([5, 3], [1, 2], [1, 2]),
-}
-answers = {}
 with without(
-    "course_lib.models.dncnn.receptive_field_formula", "course_lib.models.dncnn.receptive_field", "course_lib.models.dncnn.footprint",
+    "course_lib.models.dncnn.receptive_field_formula", "course_lib.models.dncnn.receptive_field",
+    "course_lib.models.dncnn.footprint",
 ):  # fmt: skip
-    for name, lists in cases.items():
+    for name, lists, side in (
+        ("two layers of 3×3", ([3, 3], [1, 1], [1, 1]), 5),
+        ("one layer of 3×3 with dilation 4", ([3], [4], [1]), 9),
+        ("3×3 with stride 2, then 3×3", ([3, 3], [1, 1], [2, 1]), 7),
+        ("three layers of 1×1", ([1, 1, 1], [1, 5, 2], [1, 1, 1]), 1),
+        ("17 layers of 3×3 (DnCNN)", ([3] * 17, [1] * 17, [1] * 17), 35),
+        ("dilations of IRCNN", ([3] * 7, [1, 2, 3, 4, 3, 2, 1], [1] * 7), 33),
+        ("7×7, 5×5 with dilation 3, 3×3 with 2", ([7, 5, 3], [1, 3, 2], [1, 1, 1]), 23),
+        ("3×3, 3×3, pooling, three times", ([3, 3, 2] * 3, [1] * 9, [1, 1, 2] * 3), 36),
+        ("strides 2, 3, 1, dilations 1, 2, 3", ([3, 5, 3], [1, 2, 3], [2, 3, 1]), 55),
+        ("a stride in the last layer only", ([5, 3], [1, 2], [1, 2]), 9),
+        ("no layer at all: a pixel sees itself", ([], [], []), 1),
+    ):
+        given = [list(part) for part in lists]
         try:
-            answers[name] = receptive_field(*map(list, lists))
+            got = receptive_field(*given)
         except IndexError as error:
-            raise AssertionError(f"{name}: {error}. Without a layer a pixel sees itself: start with 1, not with the first layer") from None
-
-
-def side_by_walking(kernels, dilations, strides):
-    """Walk back from one number of the last layer, layer by layer, to all pixels that it hangs on."""
-    seen = {0}
-    for kernel, dilation, stride in zip(kernels[::-1], dilations[::-1], strides[::-1], strict=True):
-        seen = {place * stride + dilation * i for place in seen for i in range(kernel)}
-    return max(seen) - min(seen) + 1
-
-
-for name, lists in cases.items():
-    expected, got = side_by_walking(*lists), answers[name]
-    assert np.shape(got) == (), f"{name}: return one number, got {got!r}"
-    assert got == expected, f"{name}: expected {expected} pixels, got {got}: start with 1, and add (k − 1)·d·(product of all strides before this layer) for each layer"
-del side_by_walking
+            raise AssertionError(f"{name}: {error}. Start with 1, not with a layer") from None
+        assert np.shape(got) == () and got == side, (
+            f"{name}: expected {side} pixels, got {got!r}: start with 1, and add for each layer"
+            " (k − 1)·d·(product of all strides before this layer)"
+        )
+        assert given == list(lists), f"{name}: your answer changed the caller's lists (pop?)"
+    ### HIDDEN VALUE: [receptive_field(*rng.integers(1, 6, (3, layers)).tolist()) for layers in (0, 1, 2, 3, 4, 6)]
+    ### HIDDEN VALUE: receptive_field(rng.integers(2, 4, 12).tolist(), rng.integers(1, 9, 12).tolist(), rng.integers(1, 3, 12).tolist())
 print("receptive_field: right")
 
 # %% [markdown]
@@ -352,7 +331,7 @@ viz.receptive_field_slider(phantom.images[0], title="A synthetic mammogram, seen
 #
 # **Example.** `NoiseNet([1, 2, 1], 4, True)` has (9·4 + 4) + (9·4·4 + 8) + (9·4 + 1) = 229 parameters, the 8 for the BN. `NoiseNet([1] * 17, 64, True)` has 556,097, the DnCNN of the paper.
 #
-# **Hint.** BN has a shift of its own, so a bias before it would be of no use. And noise is negative as often as positive: what must not stand at the end?
+# **Hint.** BN has a shift of its own, so a bias before it would be of no use. And noise is negative as often as positive: what must not stand at the end? BN is `nn.BatchNorm2d(width)`, as it comes.
 
 # %% nbgrader={"grade_id": "NoiseNet", "solution": true}
 class NoiseNet(nn.Module):
@@ -380,73 +359,71 @@ class NoiseNet(nn.Module):
 
 
 # %% nbgrader={"grade_id": "NoiseNet_test", "points": 3}
-import copy
+from course_lib.exercise import random_weights, without
 
-from course_lib.exercise import without
-
-
-def by_hand(x, convolutions, norms, rates, training_mode):
-    """The chain, step by step, from the weights of its layers."""
-    for number, (layer, rate) in enumerate(zip(convolutions, rates, strict=True)):
-        x = nn.functional.conv2d(nn.functional.pad(x, (rate,) * 4), layer.weight, layer.bias, dilation=rate)
-        if norms and 0 < number < len(rates) - 1:
-            norm = norms[number - 1]
-            mean, variance = (x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)) if training_mode else (norm.running_mean, norm.running_var)
-            mean, variance, scale, shift = (values.reshape(1, -1, 1, 1) for values in (mean, variance, norm.weight, norm.bias))
-            x = (x - mean) / (variance + 1e-5).sqrt() * scale + shift
-        if number < len(rates) - 1:
-            x = x.clamp(min=0)
-    return x
-
-
-generator, tests = torch.Generator().manual_seed(4), []
-with without("course_lib.models.dncnn.DnCNN"), torch.random.fork_rng():
-    torch.manual_seed(0)
-    for rates, width, batch_norm, size in [([1, 2, 1], 4, True, (9, 12)), ([1, 2, 3, 2], 3, False, (11, 8)), ([2, 1, 4, 3, 3], 3, True, (10, 13)), ([1, 1], 5, True, (6, 7)), ([3, 2], 2, False, (7, 5))]:
-        where = f"NoiseNet({rates}, {width}, {batch_norm})"
-        network, middle = NoiseNet(rates, width, batch_norm), len(rates) - 2
-        convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
-        norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
-        assert len(convolutions) == len(rates), f"{where}: expected {len(rates)} different nn.Conv2d, got {len(convolutions)}: PyTorch finds layers in attributes and in nn.Sequential, not in a plain list"
-        assert len(norms) == batch_norm * middle, f"{where}: expected {batch_norm * middle} nn.BatchNorm2d, got {len(norms)}: none with batch_norm=False; else one after each convolution but the first and the last"
-        wanted = [(width, 1, 3, 3), (width,), (1, width, 3, 3), (1,), *[(width, width, 3, 3)] * middle, *[(width,)] * (2 * middle if batch_norm else middle)]
-        shapes = [tuple(parameter.shape) for parameter in network.parameters()]
-        assert sorted(shapes) == sorted(wanted), f"{where}: the parameters should have the shapes {sorted(wanted)}, got {sorted(shapes)}: look at channels, and at the bias (none where BN follows)"
-        assert all(parameter.requires_grad for parameter in network.parameters()), f"{where}: some of the parameters do not learn: leave requires_grad as it is"
-        assert all(norm.running_var is not None for norm in norms), f"{where}: BN should keep a running mean and variance: leave track_running_stats as it is"
-        inputs = [layer.in_channels for layer in convolutions]
-        assert inputs[0] == 1, f"{where}: make the layers in the order in which they run: the first convolution should have one input channel, got {inputs}"
+### BEGIN HIDDEN TESTS
+lengths = lambda parts: sum(part.abs().sum() for part in parts)
+slopes = lambda y, inputs: torch.autograd.grad(y.sin().sum(), inputs)
+probed = lambda net, x: (  # noise, its gradients for images and weights, what BN has noted
+    lambda y: (lambda slope, *rest: [y, slope, lengths(rest), lengths(net.buffers())])(
+        *slopes(y, [x, *net.parameters()])
+    )
+)(net(x))
+### END HIDDEN TESTS
+with without("course_lib.models.dncnn.DnCNN"):
+    for rates, width, norm, mode, count, wanted, slopes_wanted in (
+        ([1, 2, 1], 4, True, False, 229, [-0.2167, 5.5966, 0.4624], [57.178, 2169.19]),
+        ([1, 2, 1], 4, True, True, 229, [-0.0907, -0.2572, -0.2475], [8.60451, 1032.68]),
+        ([1, 2, 3, 2], 3, False, True, 226, [-0.5598, -0.6742, -0.3763], [9.00123, 704.505]),
+        ([2, 1, 4, 3, 3], 3, True, False, 319, [-0.2093, -0.1990, -0.1408], [4.1679, 567.026]),
+        ([3, 2], 2, True, False, 39, [1.4589, 0.7369, -1.2029], [18.6812, 677.684]),
+    ):
+        network, where = NoiseNet(rates, width, norm), f"NoiseNet({rates}, {width}, {norm})"
+        got = sum(weights.numel() for weights in network.parameters())
+        told = f"{where}: expected {count} parameters, got {got}: no bias before BN; PyTorch finds"
+        assert got == count, f"{told} layers in attributes and nn.Sequential, not in a plain list"
+        random_weights(network, np.random.default_rng(1)).double().train(mode)
+        x = torch.from_numpy(np.random.default_rng(2).normal(0, 4, (2, 1, 9, 5))).requires_grad_()
+        noise_got, where = network(1 * x), f"{where}, {'training' if mode else 'evaluation'}"
+        told = f"{where}: expected noise {tuple(x.shape)}, got {tuple(noise_got.shape)}"
+        assert noise_got.shape == x.shape, f"{told}: the padding of a 3×3 layer is its dilation"
+        got = [noise_got[place].item() for place in ((0, 0, 0, 0), (0, 0, 4, 2), (1, 0, 8, 4))]
+        told = f"{where}: at three pixels expected {wanted}, got {np.round(got, 3)}: look at each"
+        told += " layer's dilation, zeros outside, BN before ReLU, nothing after the last; answer"
+        assert np.allclose(got, wanted, atol=2e-3), f"{told} with the noise, not with x − noise"
+        assert noise_got.requires_grad, f"{where}: no gradient: no detach() or no_grad() in forward"
+        inputs = [x, *network.parameters()]
+        sizes = torch.autograd.grad(noise_got.sin().sum(), inputs, materialize_grads=True)
+        got = [abs(sizes[0]).sum().item(), sum(abs(part).sum().item() for part in sizes[1:])]
+        told = f"{where}: expected gradients of sizes {slopes_wanted}, got {got}: detach nothing"
+        assert np.allclose(got, slopes_wanted, rtol=1e-3), told
+    ### BEGIN HIDDEN TESTS
+    rates = [1, 3, 2, 1]
+    for norm in (True, False):
+        network = NoiseNet(rates, 3, norm)
+        assert rates == [1, 3, 2, 1], "your answer changed the caller's list of dilations"
+        shapes = [(3, 1, 3, 3), (1, 3, 3, 3), (1,), *[(3, 3, 3, 3)] * 2, *[(3,)] * (3 + 2 * norm)]
+        got = sorted(tuple(weights.shape) for weights in network.parameters())
+        assert got == sorted(shapes), f"expected parameters of shapes {sorted(shapes)}, got {got}"
+        assert all(weights.requires_grad for weights in network.parameters()), "some do not learn"
+        kinds = [type(layer) for layer in network.modules()]
+        assert kinds.count(nn.BatchNorm2d) == 2 * norm, "BN after the two layers between, if asked"
+        x = torch.from_numpy(np.random.default_rng(3).normal(0, 9, (1, 1, 11, 6)))
+        kept = x.clone()
+        noise_got = random_weights(network, np.random.default_rng(1)).double()(x)
+        assert torch.equal(x, kept), "your answer changed the images: nothing in place"
+        assert noise_got.shape == x.shape, f"one image {x.shape}: got {noise_got.shape}"
+        assert noise_got.dtype == x.dtype, f"the type should stay {x.dtype}, got {noise_got.dtype}"
+        assert not any(layer.training for layer in network.modules()), "leave the mode as it is"
         with torch.no_grad():
-            for value in network.state_dict().values():
-                if value.ndim:
-                    value.copy_(torch.randn(value.shape, generator=generator) * 0.5)
-            for norm in norms:
-                norm.running_var.copy_(norm.running_var.abs() + 0.3)
-        for training_mode in (False, True):
-            x = (4 * torch.randn(2, 1, *size, generator=generator)).requires_grad_()  # large: ReLU has no upper end
-            answer = by_hand(x, convolutions, norms, rates, training_mode)
-            slopes = torch.autograd.grad(answer.sin().sum(), [x, *network.parameters()])
-            tests.append((where, copy.deepcopy(network).train(training_mode), x.detach(), answer.detach(), slopes))
-    del by_hand  # the answer must not lean on it
-    for where, network, x, answer, slopes in tests:
-        source = x.clone().requires_grad_()
-        try:
-            output = network(source * 1)
-        except RuntimeError as error:
-            raise AssertionError(f"{where}: PyTorch says: {error}. Look at channels and padding") from None
-        assert output.shape == x.shape, f"{where}: an image of {tuple(x.shape[-2:])} should give noise of that size, got {tuple(output.shape[-2:])}: the padding of a 3×3 convolution is its dilation"
-        if torch.allclose(x - output, answer, atol=1e-4):
-            raise AssertionError(f"{where}: the network should answer with the noise itself. Who uses it subtracts it: do it here too, and it is subtracted twice")
-        assert torch.allclose(output, answer, atol=1e-4, rtol=1e-4), (
-            f"{where}, {'training' if network.training else 'evaluation'} mode: the numbers differ from conv-ReLU, then conv-{'BN-' if 'True' in where else ''}ReLU, then conv, by up to {float((output - answer).abs().max().detach()):.3f}."
-            " Look at: each convolution's own dilation, zeros as padding, BN before ReLU, and nothing after the last convolution"
-        )
-        assert output.requires_grad, f"{where}: the output has no gradient: no detach() or no_grad() in forward"
-        output.sin().sum().backward()  # any function of all numbers would do
-        found = [source.grad, *(parameter.grad for parameter in network.parameters())]
-        assert None not in found, f"{where}: no gradient reaches some of the layers"
-        right = all(torch.allclose(a, b, rtol=1e-2, atol=1e-3) for a, b in zip(found, slopes, strict=True))
-        assert right, f"{where}: the numbers are right, but the gradients are not: no detach(), no_grad() or .data in forward"
+            assert not network(x).requires_grad, "gradients were turned off: leave that as it is"
+    first, second = (NoiseNet([1, 1], 9, False).state_dict() for _ in range(2))
+    assert not all(map(torch.equal, first.values(), second.values())), (
+        "two networks begin with the same weights: no manual_seed() in __init__"
+    )
+    ### END HIDDEN TESTS
+    ### HIDDEN VALUE: [probed(random_weights(NoiseNet(rng.integers(1, 4, layers).tolist(), 3, norm), rng).double().train(training), torch.from_numpy(rng.normal(0, 3, (n, 1, 10, 7))).requires_grad_()) for layers, norm, training, n in ((3, True, True, 2), (4, True, False, 1), (5, False, True, 1), (2, True, True, 3), (6, True, True, 2))]
+    ### HIDDEN VALUE: random_weights(NoiseNet(rng.integers(1, 5, 7).tolist(), 4, True), rng)(10 * random_tensor(rng, 2, 1, 9, 16) - 5)
 print("NoiseNet: right")
 
 # %% [markdown]
@@ -456,7 +433,7 @@ print("NoiseNet: right")
 #
 # $$ \text{height} = \frac{\sum g\,p}{\sum g^2}, \qquad g = t - \text{mean}(t) $$
 #
-# **Goal.** `spot_heights(image, template, positions)` with numpy arrays: an image `(H, W)`, a template `(K, K)`, K odd, and whole numbers `(n, 2)`, row and column of n places, none nearer to the border than the template reaches. It returns the n heights, `(n,)`.
+# **Goal.** `spot_heights(image, template, positions)` with numpy arrays: an image `(H, W)`, a template `(K, K)`, K odd, and whole numbers `(n, 2)`, row and column of n places, none nearer to the border than the template reaches. It returns the n heights, an array `(n,)`.
 #
 # **Steps.** Take the mean out of the template. For each place cut out the patch of K×K pixels with the place in its middle. Then the two sums.
 #
@@ -477,42 +454,35 @@ def spot_heights(image, template, positions):
 # %% nbgrader={"grade_id": "spot_heights_test", "points": 2}
 from course_lib.exercise import without
 
-rng = np.random.default_rng(5)
-places = np.array([[3, 4], [8, 9], [5, 12], [10, 3], [3, 13]])
-spike = np.zeros((3, 3))
-spike[1, 1] = 9
-ground = np.full((12, 16), 0.5)
-ground[6, 9] += 0.9
-rows, columns = np.mgrid[-3:4, -3:4]
-bump = np.exp(-(rows**2 + columns**2) / 4.5)
-cases = {
-    "the example": (ground, spike, np.array([[6, 9], [3, 3]])),
-    "a bump on bright ground, no noise": (0.8 + 0.3 * np.pad(bump, ((2, 3), (5, 4))), bump, np.array([[5, 8]])),
-    "noise, a template that is not symmetric": (rng.normal(0.4, 0.2, (14, 17)), rng.normal(1, 0.5, (5, 5)), places),
-    "a slope in the ground": (np.add.outer(0.05 * np.arange(14), 0.02 * np.arange(17)) + rng.normal(0, 0.01, (14, 17)), bump, places),
-    "one place only": (rng.random((9, 11)), rng.random((3, 3)), np.array([[2, 7]])),
-}
-copies = {name: [array.copy() for array in case] for name, case in cases.items()}
+rng, places = np.random.default_rng(5), np.array([[11, 6], [2, 2], [7, 4], [2, 6], [7, 4]])
+spike, ground = np.pad([[9.0]], 1), np.pad([[1.4]], ((3, 2), (5, 3)), constant_values=0.5)
+bump = np.exp(-np.add.outer(np.arange(-2, 3) ** 2, np.arange(-2, 3) ** 2) / 4.5)
+tall = np.full((14, 9), 30.0)
+for (row, column), height in zip(((11, 6), (2, 2)), (25, -0.2), strict=True):
+    tall[row - 2 : row + 3, column - 2 : column + 3] += height * bump
+noisy, uneven = rng.normal(0.4, 2, (14, 9)), rng.normal(1, 0.5, (5, 5))
+grey, counts = np.round(9 * noisy).astype(int), np.round(9 * uneven).astype(int)
 with without("course_lib.detection.matched_filter", "course_lib.detection.spot_detectability"):
-    answers = {name: np.array(spot_heights(*case)) for name, case in copies.items()}
-
-
-def height_by_fitting(image, template, row, column):
-    """`height · template + ground` fitted by numpy's least squares."""
-    reach = len(template) // 2
-    patch = image[row - reach : row + reach + 1, column - reach : column + reach + 1]
-    return np.linalg.lstsq(np.stack([template.ravel(), np.ones(template.size)], 1), patch.ravel(), rcond=None)[0][0]
-
-
-for name, (image, template, where) in cases.items():
-    got, expected = answers[name], np.array([height_by_fitting(image, template, *place) for place in where])
-    assert all(map(np.array_equal, copies[name], cases[name])), f"{name}: your answer changed its input: template - template.mean(), not -="
-    assert got.shape == (len(where),), f"{name}: {len(where)} places should give {len(where)} heights, got the shape {got.shape}"
-    assert np.allclose(got, expected, atol=1e-6), (
-        f"{name}: expected the heights {np.round(expected, 4)}, got {np.round(got, 4)}. Look at: the mean of the template taken out; the place (row, column) in the middle of the patch;"
-        " divided by Σg², not by its root and not by Σt²; nothing turned round"
-    )
-del height_by_fitting
+    for name, image, template, where, wanted in (
+        ("the example", ground, spike, np.array([[3, 5], [1, 1]]), [0.1, 0]),
+        ("a bump of 25, a dark one, ground 30", tall, bump, places[:2], [25, -0.2]),
+        ("uneven, to the rim", noisy, uneven, places, [-0.5256, -0.6217, -1.3699, 1.3301, -1.3699]),
+        ("whole numbers", grey, counts, places[:3], [-0.4428, -0.7191, -1.4016]),
+        ("one place only", noisy, uneven[1:4, 1:4], np.array([[1, 7]]), [3.9077]),
+    ):
+        copies = image.copy(), template.copy(), where.copy()
+        got = spot_heights(*copies)
+        same = all(map(np.array_equal, copies, (image, template, where)))
+        assert same, f"{name}: your answer changed its input: template - …, not template -= …"
+        told = f"{name}: expected an array of {len(where)} heights, got {got!r}"
+        assert type(got) is np.ndarray and got.shape == (len(where),), told
+        assert np.allclose(got, wanted, atol=1e-4), (
+            f"{name}: expected the heights {wanted}, got {np.round(got, 4)}. Look at: the mean of"
+            " the template taken out; the place (row, column) in the middle of the patch;"
+            " divided by Σg², not by its root and not by Σt²; nothing turned round"
+        )
+    ### HIDDEN VALUE: [spot_heights(rng.normal(0.4, 2, size), rng.normal(1, 2, (side, side)), rng.integers(side // 2, np.subtract(size, side // 2), (n, 2))) for size, side, n in (((17, 11), 3, 7), ((9, 20), 5, 1), ((16, 15), 7, 5), ((7, 7), 7, 2))]
+    ### HIDDEN VALUE: [spot_heights(rng.integers(0, 255, (9, 12)), rng.integers(0, 99, (3, 3)), rng.integers(1, 8, (4, 2))), 1e-7 * spot_heights(rng.normal(0, 1, (9, 8)), 1e-7 * rng.random((5, 5)), rng.integers(2, 6, (3, 2))), spot_heights(1e5 + rng.normal(0, 1, (9, 8)), rng.random((3, 3)), rng.integers(1, 7, (3, 2)))]
 print("spot_heights: right")
 
 # %% [markdown]
@@ -541,44 +511,36 @@ def detectability(present, absent):
 
 
 # %% nbgrader={"grade_id": "detectability_test", "points": 2}
-import math
-
 from course_lib.exercise import without
 
-rng = np.random.default_rng(6)
-cases = {
-    "the example": (np.array([3.0, 5]), np.array([1.0, 3, 2])),
-    "heaps of different width": (rng.normal(2, 3, 40), rng.normal(0, 0.5, 25)),
-    "many with, few without": (rng.normal(1, 2, 60), rng.normal(0, 1, 5)),
-    "few with, many without": (rng.normal(1, 2, 4), rng.normal(0, 1, 50)),
-    "smaller with a spot than without": (rng.normal(-1, 1, 12), rng.normal(1, 1, 15)),
-    "many equal scores": (rng.integers(0, 4, 30).astype(float), rng.integers(0, 3, 20).astype(float)),
-    "a heap that is not Gaussian": (rng.exponential(1, 30) ** 2, rng.normal(0, 1, 30)),
-    "far apart": (rng.normal(9, 1, 10), rng.normal(0, 1, 12)),
-}
-copies = {name: tuple(heap.copy() for heap in pair) for name, pair in cases.items()}
-with without("course_lib.detection.detectability", "course_lib.detection.spot_detectability", "course_lib.detection.auc_of"):
-    answers = {name: detectability(*pair) for name, pair in copies.items()}
-
-
-def d_and_auc(present, absent):
-    """Sum by sum, pair by pair."""
-    present, absent = present.tolist(), absent.tolist()
-    means = [sum(heap) / len(heap) for heap in (present, absent)]
-    variances = [sum((x - mean) ** 2 for x in heap) / (len(heap) - 1) for heap, mean in zip((present, absent), means, strict=True)]
-    wins = sum(1.0 if p > a else 0.5 if p == a else 0.0 for p in present for a in absent)
-    return (means[0] - means[1]) / math.sqrt(sum(variances) / 2), wins / len(present) / len(absent)
-
-
-for name, pair in cases.items():
-    answer, (d, auc) = answers[name], d_and_auc(*pair)
-    assert np.shape(answer) == (2,), f"return two numbers, (d′, AUC); got {answer!r}"
-    assert all(map(np.array_equal, copies[name], pair)), f"{name}: your answer changed its input: no sorting in place"
-    assert abs(answer[0] - d) < 1e-4 * max(1, abs(d)), (
-        f"{name}: expected d′ = {d:.5f}, got {answer[0]:.5f}: present − absent; below it the root of the mean of **both** variances (ddof=1), each counted once, however many scores"
-    )
-    assert abs(answer[1] - auc) < 1e-6, f"{name}: d′ is right, but expected AUC = {auc:.5f}, got {answer[1]:.5f}: the share of all pairs in which `present` is higher, equal ones counted half"
-del d_and_auc
+cases = (
+    ("the example", [3.0, 5], [1.0, 3, 2], 1.63299, 0.91667),
+    ("one heap wide, one narrow", [2.0, 9, -3, 0, 4], [0.5, 1, 0.2, -0.1], 0.62439, 0.65000),
+    ("many with, few without", [1.5, 2, 0, 4, 3, 2.5, -2, 1, 3.5, 6], [0.0, 1.2], 0.92079, 0.77500),
+    ("few with, many without", [1.0, 2.5], [0.0, -1, 1.5, 2, 0.5, -3, 1.2, 0.1], 1.17366, 0.81250),
+    ("smaller with a spot", [-2.0, -1, 0, 0.5], [1.0, 0.2, 2, 3, -0.5], -1.40036, 0.15000),
+    ("whole numbers, many equal", [0, 1, 1, 2, 3, 3, 1], [0, 0, 1, 2, 1], 0.77420, 0.70000),
+    ("not Gaussian", [0.01, 0.2, 9, 40, 1, 0.3], [0.5, -0.5, 1.1, 0.05], 0.72458, 0.66667),
+    ("far apart", [9.0, 10, 8.5], [0.0, 1, -1, 0.3], 11.39803, 1.00000),
+)
+with without(
+    "course_lib.detection.detectability", "course_lib.detection.spot_detectability",
+    "course_lib.detection.auc_of",
+):  # fmt: skip
+    for name, with_spot, without_spot, d, auc in cases:
+        present, absent = np.array(with_spot), np.array(without_spot)
+        answer = detectability(present, absent)
+        assert np.shape(answer) == (2,), f"return two numbers, (d′, AUC); got {answer!r}"
+        same = present.tolist() == with_spot and absent.tolist() == without_spot
+        assert same, f"{name}: your answer changed its input: no sorting in place"
+        assert abs(answer[0] - d) < 1e-4 * max(1, abs(d)), (
+            f"{name}: expected d′ = {d}, got {answer[0]:.5f}: present − absent; below it the root"
+            " of the mean of **both** variances (ddof=1), each counted once, however many scores"
+        )
+        told = f"{name}: expected AUC = {auc}, got {answer[1]:.5f}: the share of all pairs in which"
+        assert abs(answer[1] - auc) < 1e-4, f"{told} `present` is higher, equal ones counted half"
+    ### HIDDEN VALUE: [detectability(rng.normal(0.5, 2, n), rng.normal(0, 1, m)) for n, m in ((7, 7), (40, 3), (2, 30), (25, 24))] + [detectability(rng.integers(0, 4, 30), rng.integers(-1, 3, 20)), detectability(rng.exponential(1, 30) ** 3 + 40 * (np.arange(30) == 3), rng.normal(0, 1, 25))]
+    ### HIDDEN VALUE: [detectability(offset + scale * rng.normal(1, 1, 12), offset + scale * rng.normal(0, 1, 15)) for offset, scale in ((0, 1e-8), (1e3, 1e-2), (-3, 1e6))]
 print("detectability: right")
 
 # %% [markdown]
