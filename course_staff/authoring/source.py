@@ -230,6 +230,7 @@ def read_wrong_answers(path: Path) -> list[WrongAnswer]:
         code = "\n".join(lines).strip("\n") + "\n"
         try:
             code = applied(code, answers.get(heading[1], ""))
+            ast.parse(code)
         except (EditError, SyntaxError) as error:
             raise SourceError(f"{path.name}: {header}: {error}") from None
         found.append(WrongAnswer(heading[1], heading[2], " ".join(comment), code))

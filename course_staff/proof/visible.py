@@ -47,10 +47,10 @@ def pasted(exercise: str, answer: NotebookNode, test: NotebookNode) -> list[Wron
     """
     seen = ast.parse(visible(test.source))
     definitions = [node for node in ast.walk(seen) if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    named = [node for node in ast.walk(seen) if _named_lambda(node)]
+    named = [node for node in ast.walk(seen) if isinstance(node, ast.Assign) and _named_lambda(node)]
     found = dict.fromkeys([*(node.name for node in definitions), *map(_named_lambda, named)])
     kept = [node for node in seen.body if isinstance(node, (ast.Import, ast.ImportFrom)) or _is_plain(node)]
-    given = "\n".join(ast.unparse(node) for node in [*kept, *definitions, *named])
+    given = "\n".join(_tried(node) for node in [*kept, *definitions, *named])
     names = _bound(answer.source)
     used = {node.id for node in ast.walk(ast.parse(test.source)) if isinstance(node, ast.Name)}
     return [
@@ -64,6 +64,12 @@ def pasted(exercise: str, answer: NotebookNode, test: NotebookNode) -> list[Wron
         for name in names
         if name in used and name != own
     ]
+
+
+def _tried(node: ast.stmt) -> str:
+    """The statement, of which an error must not keep what follows from being pasted."""
+    lines = ast.unparse(node).replace("\n", "\n    ")
+    return f"try:\n    {lines}\nexcept Exception:\n    pass"
 
 
 def _bound(code: str) -> list[str]:

@@ -276,6 +276,7 @@ def test_other_refusals(course, capsys):
         ("# %% double squares\n# Why.\nx = 1\n", r"expected a cell header"),
         ("# %% [double] squares\nx = 1\n", "say the misconception"),
         ('# %% [double] squares\n# Why.\nedit("2 * x", "x**2")\n', "once in the solution, found it 0 times"),
+        ("# %% [double] squares\n# Why.\ndef double(x):\nreturn 2\n", "squares: expected an indented block"),
     ],
 )
 def test_wrong_answer_files_are_refused_in_words(tmp_path, text, says):
@@ -370,6 +371,7 @@ def test_an_author_is_told_what_a_test_cell_lacks(course, capsys, old, new, says
         "factor = 2\n\ndef expected(x):\n    return factor * x\n\n",
         "expected = lambda x: x * 2\n\n",
         "def helper(x):\n    return x\n\ndef expected(x):\n    return helper(x) + helper(x)\n\n",
+        "given = tuple([1])\nside = given[0]\n\ndef expected(x):\n    return 2 * x\n\n",
     ],
 )
 def test_a_test_must_not_give_the_answer_away(course, capsys, definition):
