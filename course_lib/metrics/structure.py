@@ -61,9 +61,19 @@ def scale_terms(
     k2: float = 0.03,
     mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Mean contrast-structure of each scale, at the coarsest mean SSIM: (…, H, W) -> (scales, …).
+    """Mean contrast-structure of each scale, at the coarsest mean SSIM.
 
-    mask: weights of the pixels; in a coarser scale a pixel counts by the share of it that is inside.
+    Args:
+        x, y: (…, H, W).
+        data_range, k1, k2: as for `metrics.ssim`.
+        scales: how many.
+        mask: weights of the pixels; in a coarser scale a pixel counts by the share of it that is inside.
+
+    Returns:
+        (scales, …).
+
+    Raises:
+        ValueError: a scale without a whole window in the mask.
     """
     terms = []
     for scale in range(scales):
@@ -104,10 +114,17 @@ def halved(maps: torch.Tensor) -> torch.Tensor:
 
 
 def local_mean(maps: torch.Tensor, window: str, padding: int = 0) -> torch.Tensor:
-    """Weighted mean in every window that fits: (1, M, H, W) -> (1, M, H - size + 1, W - size + 1).
+    """Weighted mean in every window that fits.
 
     The maps stand in the channel axis of one grouped convolution: on a CPU that is far faster than as a batch.
-    padding: so many zeros are put around the maps first.
+
+    Args:
+        maps: (1, M, H, W).
+        window: "gaussian" or "uniform", as for `metrics.ssim`.
+        padding: so many zeros are put around the maps first.
+
+    Returns:
+        (1, M, H - size + 1, W - size + 1).
     """
     weights = _window(window, maps.dtype, maps.device)
     count, kind = maps.shape[1], maps.device.type
