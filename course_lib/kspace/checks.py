@@ -11,9 +11,19 @@ from course_lib._checks import Array, check_image
 
 
 def check_complex(values: Array, name: str, *, real_too: bool = False) -> Array:
-    """Refuse what is no finite complex (…, H, W); with `real_too`, real floating-point values are welcome.
+    """Refuse what is no finite complex (…, H, W).
 
-    Returns the values unchanged. Raises TypeError (type, dtype) or ValueError (empty, NaN or infinite, no image).
+    Args:
+        values: (…, H, W), numpy or torch.
+        name: what the message calls them.
+        real_too: real floating-point values are welcome.
+
+    Returns:
+        The values unchanged.
+
+    Raises:
+        TypeError: wrong type or dtype.
+        ValueError: empty, NaN or infinite, no image.
     """
     if isinstance(values, (np.ndarray, torch.Tensor)) and _is_complex(values):
         if 0 in values.shape or not _sum_is_finite(values):
