@@ -24,7 +24,10 @@ View = Callable[[torch.Tensor], torch.Tensor]
 class Trial:
     """The checked arguments of a comparison; `run` does the work.
 
-    images: clean, real or complex. scored_as: what of a method's output, and of a clean image, is scored.
+    Args:
+        images: clean, real or complex.
+        scored_as: what of a method's output, and of a clean image, is scored.
+        metrics, masks, seed, repeats, batch_size: as for `compare`.
     """
 
     def __init__(
