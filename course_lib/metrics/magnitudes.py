@@ -52,5 +52,12 @@ def on_magnitude(metric: Callable[..., torch.Tensor]) -> Callable[..., torch.Ten
 
 
 def magnitude(image: torch.Tensor) -> torch.Tensor:
-    """What is scored of a reconstruction: its magnitude, clipped to [0, 1]."""
+    """What is scored of a reconstruction: its magnitude, clipped to [0, 1].
+
+    Args:
+        image: real or complex, any shape.
+
+    Returns:
+        Real, of the image's shape.
+    """
     return image.abs().clamp(max=1)
