@@ -69,7 +69,11 @@ def check_mask_alone(mask: Any) -> None:
 def check_sampling(mask: Any, kspace: Array, name: str = "kspace") -> None:
     """Refuse a mask that cannot be laid on k-space (or an image) of this shape, kind and device.
 
-    It must be boolean, of the last two sides (H, W), may have fewer axes, and further ones are 1 or the values' own.
+    Args:
+        mask: it must be boolean, of the last two sides (H, W), may have fewer axes, and further ones are 1 or the
+            values' own.
+        kspace: the values on which it is laid.
+        name: what the message calls them.
     """
     check_kind(mask, "mask", kspace, name)
     check_mask_alone(mask)

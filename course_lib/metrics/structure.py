@@ -104,9 +104,15 @@ def scale_weights(scales: int, like: torch.Tensor) -> torch.Tensor:
 
 
 def halved(maps: torch.Tensor) -> torch.Tensor:
-    """Means of 2×2 pixels: (…, H, W) -> (…, ⌈H/2⌉, ⌈W/2⌉); the last of an odd number of rows stays as it is.
+    """Means of 2×2 pixels; the last of an odd number of rows stays as it is.
 
     So does the program of Wang et al., which mirrors the image at its border and keeps every second pixel.
+
+    Args:
+        maps: (…, H, W).
+
+    Returns:
+        (…, ⌈H/2⌉, ⌈W/2⌉).
     """
     flat = maps.reshape(1, -1, *maps.shape[-2:])
     small = F.avg_pool2d(flat, 2, ceil_mode=True)
