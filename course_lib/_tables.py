@@ -18,7 +18,14 @@ LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text cells, the first one a name; `bold` holds the (row, column) of the best values."""
+    """Rows of text cells, the first one a name.
+
+    Attributes:
+        header: a name for each column.
+        rows: the cells as text, row after row.
+        bold: the (row, column) of the best values.
+        caption: what stands with the table.
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]

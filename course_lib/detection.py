@@ -22,11 +22,14 @@ from course_lib._checks import AnyArray, Array, check_image, check_number
 class Detectability:
     """How well two heaps of scores are told apart.
 
-    contrast: mean score with a spot less mean score without: the height that is left of the spots.
-    d_prime: the same in standard deviations, sqrt of the mean of both variances; 0: not at all.
-    auc: share of pairs (with, without) in which the one with a spot scores higher; 0.5: chance, 1: always.
-    auc_error: its standard error (DeLong, DeLong, Clarke-Pearson, Biometrics 44(3), 837-845, 1988), scores independent.
-    present, absent: how many scores of each.
+    Attributes:
+        contrast: mean score with a spot less mean score without: the height that is left of the spots.
+        d_prime: the same in standard deviations, sqrt of the mean of both variances; 0: not at all.
+        auc: share of pairs (with, without) in which the one with a spot scores higher; 0.5: chance, 1: always.
+        auc_error: its standard error, scores independent.
+        present, absent: how many scores of each.
+
+    Source: auc_error: DeLong, DeLong, Clarke-Pearson, Biometrics 44(3), 837-845, 1988.
     """
 
     contrast: float
@@ -41,9 +44,18 @@ class Detectability:
 
 
 def spot(width: float) -> np.ndarray:
-    """A Gaussian spot of standard deviation `width` pixels, float32 (K, K), K odd, 1 in its middle.
+    """A Gaussian spot, 1 in its middle.
 
-    K reaches three standard deviations and a pixel more to all sides. Raises TypeError/ValueError on bad input. Lab 07.
+    Args:
+        width: its standard deviation, in pixels.
+
+    Returns:
+        float32 (K, K), K odd; K reaches three standard deviations and a pixel more to all sides.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 07.
     """
     width = check_number(width, "width", low=0, above=True)
     reach = math.ceil(3 * width) + 1
@@ -55,12 +67,22 @@ def matched_filter(image: Array, template: np.ndarray) -> Array:
     """At each pixel the height of the spot that fits best there, on a flat ground of any brightness (least squares).
 
     With g the template less its mean: sum(g * image) / sum(g * g), the best linear filter in white noise. Its result is
-    A in the middle of a spot of height A, 0 on flat ground and on a slope, and has the standard deviation
-    sigma / sqrt(sum(g * g)) under white noise of sigma. On texture it is not the best, only the same for everybody.
+    A in the middle of a spot of height A, 0 on flat ground and on a slope, and has the standard deviation sigma /
+    sqrt(sum(g * g)) under white noise of sigma. On texture it is not the best, only the same for everybody.
 
-    image: (H, W) or (N, C, H, W), floating point, numpy or torch; the same comes back. Borders are mirrored; sides at
-    least as long as the template.   template: (K, K), K odd, not constant. Raises TypeError/ValueError on bad input.
-    Source: Barrett, Myers: Foundations of Image Science, 2004, section 13.2. Lab 07.
+    Args:
+        image: (H, W) or (N, C, H, W), floating point, numpy or torch. Borders are mirrored; sides at least as long as
+            the template.
+        template: (K, K), K odd, not constant.
+
+    Returns:
+        The heights, in units of the image: the same as came.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Barrett, Myers: Foundations of Image Science, 2004, section 13.2.
+    Lab: 07.
     """
     check_image(image, shapes=True)
     centred = _centred(template)
@@ -77,8 +99,21 @@ def matched_filter(image: Array, template: np.ndarray) -> Array:
 def ideal_detectability(template: np.ndarray, contrast: float, sigma: float) -> float:
     """d' of the matched filter by formula, in white noise on flat ground: contrast * sqrt(sum(g * g)) / sigma.
 
-    Also called the SNR of the task. template: (K, K), g is it less its mean.   contrast: height of the spot.
-    sigma: of the noise. Raises TypeError/ValueError on bad input. Source: Barrett, Myers 2004, section 13.2. Lab 07.
+    Also called the SNR of the task.
+
+    Args:
+        template: (K, K), g is it less its mean.
+        contrast: height of the spot.
+        sigma: of the noise.
+
+    Returns:
+        d', without unit.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Barrett, Myers 2004, section 13.2.
+    Lab: 07.
     """
     contrast = check_number(contrast, "contrast")
     sigma = check_number(sigma, "sigma", low=0, above=True)
@@ -86,15 +121,34 @@ def ideal_detectability(template: np.ndarray, contrast: float, sigma: float) -> 
 
 
 def auc_of(d_prime: float) -> float:
-    """The AUC that belongs to a d' when both heaps are Gaussian and equally wide: Phi(d' / sqrt(2)). Lab 07."""
+    """The AUC that belongs to a d' when both heaps are Gaussian and equally wide: Phi(d' / sqrt(2)).
+
+    Args:
+        d_prime: in standard deviations, as in `Detectability`.
+
+    Returns:
+        The AUC, from 0 to 1.
+
+    Lab: 07.
+    """
     return 0.5 * (1 + math.erf(check_number(d_prime, "d_prime") / 2))
 
 
 def detectability(present: AnyArray | Sequence[float], absent: AnyArray | Sequence[float]) -> Detectability:
-    """Compare scores where a spot is with scores where none is; at least two of each, finite, in any shape.
+    """Compare scores where a spot is with scores where none is.
 
     Ties count half. Where no score varies at all, d' is 0 without contrast and infinite with it.
-    Raises TypeError/ValueError on bad input. Lab 07.
+
+    Args:
+        present, absent: at least two scores of each, finite, in any shape.
+
+    Returns:
+        How well the two are told apart.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 07.
     """
     spots, grounds = _scores(present, "present"), _scores(absent, "absent")
     contrast = float(spots.mean() - grounds.mean())
@@ -116,9 +170,19 @@ def spot_detectability(
     The observer knows the shape of the spot and where to look; only whether there is one is the question. Before
     denoising: give the noisy pictures; after: the denoised ones. Noise of both must be independent.
 
-    present, absent: (N, C, H, W) alike, for example images and backgrounds of `data.mammograms.synthetic_mammograms`,
-    each with noise of its own.   positions: for each picture whole numbers (K, 2), row and column, K may be 0.
-    Raises TypeError/ValueError on bad input. Lab 07.
+    Args:
+        present, absent: (N, C, H, W) alike, for example images and backgrounds of
+            `data.mammograms.synthetic_mammograms`, each with noise of its own.
+        positions: for each picture whole numbers (K, 2), row and column, K may be 0.
+        template: as for `matched_filter`.
+
+    Returns:
+        How well the scores of both are told apart.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 07.
     """
     if tuple(present.shape) != tuple(absent.shape) or present.ndim != 4:
         raise ValueError(

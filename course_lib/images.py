@@ -12,8 +12,16 @@ from course_lib._checks import Array, check_image
 def rescale(image: Array) -> Array:
     """Shift and scale to [0, 1]: `(image - min) / (max - min)`; a constant image becomes all zero.
 
-    image: any shape, floating point; the same type, dtype and device comes back.
-    Raises TypeError/ValueError on bad input. Lab 00.
+    Args:
+        image: any shape, floating point.
+
+    Returns:
+        The same type, dtype and device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 00.
     """
     check_image(image)
     low, high = image.min(), image.max()
@@ -23,9 +31,18 @@ def rescale(image: Array) -> Array:
 
 
 def to_batch(image: Array) -> torch.Tensor:
-    """Give images the four axes that a network expects: (H, W) -> (1, 1, H, W), a stack (N, H, W) -> (N, 1, H, W).
+    """Give images the four axes that a network expects: an image, or a stack of images of one channel.
 
-    Returns a float32 tensor (numpy is converted). Raises TypeError/ValueError on bad input. Lab 00.
+    Args:
+        image: (H, W), or a stack (N, H, W).
+
+    Returns:
+        A float32 tensor (numpy is converted): (1, 1, H, W) for (H, W), (N, 1, H, W) for (N, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 00.
     """
     check_image(image)
     if image.ndim not in (2, 3):
@@ -35,10 +52,21 @@ def to_batch(image: Array) -> torch.Tensor:
 
 
 def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Repeat the last row and column until both sides are multiples: (N, C, H, W) -> (N, C, H', W').
+    """Repeat the last row and column until both sides are multiples.
 
     A network that halves an image twice needs sides divisible by 4; crop its output with `[..., :H, :W]`.
-    Raises ValueError on bad input. Lab 00; used by the autoencoders of lab 02.
+
+    Args:
+        image: (N, C, H, W).
+        multiple: of which both sides are made multiples, at least 1.
+
+    Returns:
+        (N, C, H', W').
+
+    Raises:
+        ValueError: bad input.
+
+    Lab: 00; used by the autoencoders of lab 02.
     """
     if image.ndim != 4:
         raise ValueError(f"image: expected shape (N, C, H, W), got {tuple(image.shape)}")
@@ -49,10 +77,22 @@ def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
 
 
 def random_crop(image: torch.Tensor, size: int, *, generator: torch.Generator | None = None) -> torch.Tensor:
-    """Cut a square at a random place, every place equally likely: (…, H, W) -> (…, size, size).
+    """Cut a square at a random place, every place equally likely.
 
-    Small crops make training on whole slices affordable. Without a generator fresh entropy is used.
-    Raises ValueError where the image is smaller than `size`. Lab 02.
+    Small crops make training on whole slices affordable.
+
+    Args:
+        image: (…, H, W).
+        size: side of the square, in pixels.
+        generator: without one fresh entropy is used.
+
+    Returns:
+        (…, size, size).
+
+    Raises:
+        ValueError: the image is smaller than `size`.
+
+    Lab: 02.
     """
     height, width = image.shape[-2:]
     if not 1 <= size <= min(height, width):

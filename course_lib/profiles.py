@@ -19,7 +19,14 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Profile:
-    """`ci` (seconds: proves that it runs), `cpu` (minutes on 2 cores) or `gpu` (the real thing). Lab 00."""
+    """`ci` (seconds: proves that it runs), `cpu` (minutes on 2 cores) or `gpu` (the real thing).
+
+    Attributes:
+        name: "ci", "cpu" or "gpu".
+        device: "cpu" or "cuda".
+
+    Lab: 00.
+    """
 
     name: str
     device: str
@@ -32,8 +39,16 @@ class Profile:
 def profile() -> Profile:
     """The profile of this machine: `gpu` where CUDA is available, else `cpu`; the variable COURSE_PROFILE overrides.
 
-    `ci` and `cpu` work on the CPU even where there is a GPU. Raises ValueError for an unknown name, and
-    RuntimeError where `gpu` is asked for and there is none. Lab 00.
+    `ci` and `cpu` work on the CPU even where there is a GPU.
+
+    Returns:
+        The profile.
+
+    Raises:
+        ValueError: an unknown name.
+        RuntimeError: `gpu` is asked for and there is none.
+
+    Lab: 00.
     """
     name = os.environ.get("COURSE_PROFILE", "").strip().lower()
     name = name or ("gpu" if torch.cuda.is_available() else "cpu")
@@ -45,9 +60,17 @@ def profile() -> Profile:
 
 
 def check_device(device: str | None) -> str:
-    """The kind of device to work on, "cpu", "cuda" or "mps"; None means that of `profile()`.
+    """The kind of device to work on.
 
-    Raises ValueError for another name, RuntimeError where this machine has no such device.
+    Args:
+        device: "cpu", "cuda" or "mps"; None means that of `profile()`.
+
+    Returns:
+        "cpu", "cuda" or "mps".
+
+    Raises:
+        ValueError: another name.
+        RuntimeError: this machine has no such device.
     """
     if device is None:
         return profile().device
@@ -64,10 +87,22 @@ def check_device(device: str | None) -> str:
 
 
 def seeded(seed: int, *parts: int | str) -> int:
-    """Mix a seed with what tells two uses of it apart: a number in [0, 2⁶³), the same on every machine.
+    """Mix a seed with what tells two uses of it apart.
 
-    `seeded(0, "train", epoch, i)` and `seeded(0, "validation", i)` seed unrelated streams, as `0 + epoch + i`
-    would not. Raises TypeError for parts that are neither integers nor text. Lab 01.
+    `seeded(0, "train", epoch, i)` and `seeded(0, "validation", i)` seed unrelated streams, as `0 + epoch + i` would
+    not.
+
+    Args:
+        seed: the seed of all uses.
+        parts: integers or text that tell this use apart.
+
+    Returns:
+        A number in [0, 2⁶³), the same on every machine.
+
+    Raises:
+        TypeError: parts that are neither integers nor text.
+
+    Lab: 01.
     """
     mixed = [part if isinstance(part, str) else int(operator.index(part)) for part in (seed, *parts)]
     digest = hashlib.blake2b(repr(mixed).encode(), digest_size=8).digest()
@@ -78,8 +113,15 @@ def seeded(seed: int, *parts: int | str) -> int:
 def fixed_seed(seed: int, *parts: int | str) -> Iterator[None]:
     """Inside, PyTorch's global generators (CPU, CUDA) follow from the seed; after, they are as before.
 
-    For what takes no generator: the first weights of a model (`with fixed_seed(0): model = ConvDAE()`),
-    dropout. Lab 01.
+    For what takes no generator: the first weights of a model (`with fixed_seed(0): model = ConvDAE()`), dropout.
+
+    Args:
+        seed, parts: as for `seeded`.
+
+    Returns:
+        A context manager.
+
+    Lab: 01.
     """
     # a GPU that nobody has used yet stays unused: seeding it here would decide its first numbers
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []

@@ -43,22 +43,32 @@ def compare(
 ) -> Comparison:
     """Corrupt the images, denoise them by every method, and score them slice by slice.
 
-    methods: {name: f(noisy, sigma)}, see the module.   images: clean, (N, C, H, W) in [0, 1], on any device.
-    sigma: handed to `corrupt` and to the methods.
-    metrics: {name: f(prediction, target) -> (N,)}, with `mask=` where it is to be used inside masks; default `METRICS`,
-        PSNR and SSIM of Wang et al. 2004. Add to them: `{**METRICS, "EPI": course_lib.metrics.epi}`. A metric without
-        `mask` is left out inside masks.
-    masks: {region: bool (N, C, H, W), or None for the whole image}; default {"whole image": None}.
-    repeats: as many noise realisations, of seeds seed, seed + 1, ...; a slice's value is its mean over them.
-    keep: numbers of the slices whose pictures are kept for `Comparison.panel`; default: the middle one.
-    published: {method: {metric: value}} from a paper, set in columns of their own that are labelled so.
-    lower_is_better: metrics whose smallest value is the best one.
-    batch_size: how many slices a method gets at once. Seconds a slice are measured with such batches, after one call
-        on a single slice that does not count.
-    progress: a bar, where it takes longer than a second.
+    Args:
+        methods: {name: f(noisy, sigma)}, see the module.
+        images: clean, (N, C, H, W) in [0, 1], on any device.
+        corrupt: `f(image, sigma, generator=...)`, as `noise.gaussian`.
+        sigma: handed to `corrupt` and to the methods.
+        metrics: {name: f(prediction, target) -> (N,)}, with `mask=` where it is to be used inside masks; default
+            `METRICS`, PSNR and SSIM of Wang et al. 2004. Add to them: `{**METRICS, "EPI": course_lib.metrics.epi}`. A
+            metric without `mask` is left out inside masks.
+        masks: {region: bool (N, C, H, W), or None for the whole image}; default {"whole image": None}.
+        seed: the noise of image i depends on (seed, i) alone.
+        repeats: as many noise realisations, of seeds seed, seed + 1, ...; a slice's value is its mean over them.
+        keep: numbers of the slices whose pictures are kept for `Comparison.panel`; default: the middle one.
+        published: {method: {metric: value}} from a paper, set in columns of their own that are labelled so.
+        lower_is_better: metrics whose smallest value is the best one.
+        batch_size: how many slices a method gets at once. Seconds a slice are measured with such batches, after one
+            call on a single slice that does not count.
+        progress: a bar, where it takes longer than a second.
 
-    Raises TypeError/ValueError for bad input, and where a method returns no finite image of the right shape.
-    Source: attention U-Net deck, Tables 1 and 2; lab 04.
+    Returns:
+        The table, with all values, seconds and the kept pictures.
+
+    Raises:
+        TypeError, ValueError: bad input, or a method returns no finite image of the right shape.
+
+    Source: attention U-Net deck, Tables 1 and 2.
+    Lab: 04.
     """
     sigma = check_number(sigma, "sigma", low=0)
     metrics = METRICS if metrics is None else metrics
@@ -82,12 +92,23 @@ def tune(
     """Try every combination of a grid on *training* images, and keep the one with the best mean score.
 
     Never tune on the test head: a parameter that has seen it makes the table a lie. `brain_slices("cohort")` is what
-    the course tunes on. A handful of slices is enough for a filter, and saves time.
+    the course tunes on. A handful of slices is enough for a filter, and saves time. Outputs are clipped to [0, 1]. Of
+    equal scores the first one tried wins.
 
-    denoiser: `f(noisy, sigma, **parameters)`, as those of `course_lib.classical.filters`.
-    grid: {parameter: values to try}.   score: "psnr", "ssim", or f(prediction, target) -> (N,), more is better.
-    Everything else is as for `compare`; outputs are clipped to [0, 1]. Of equal scores the first one tried wins.
-    Raises TypeError/ValueError on bad input. Lab 04.
+    Args:
+        denoiser: `f(noisy, sigma, **parameters)`, as those of `course_lib.classical.filters`.
+        grid: {parameter: values to try}.
+        images, corrupt, sigma: as for `compare`; the images are those to tune on.
+        score: "psnr", "ssim", or f(prediction, target) -> (N,), more is better.
+        seed, batch_size, progress: as for `compare`.
+
+    Returns:
+        The best parameters, and all that were tried.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 04.
     """
     images = check_images(images)
     sigma = check_number(sigma, "sigma", low=0)
@@ -119,16 +140,29 @@ def compare_reconstructions(
 ) -> Comparison:
     """Measure the images' k-space, reconstruct by zero filling and by every method, and score magnitudes.
 
-    methods: {name: f(measured, mask)}, see the module; they get whole batches, and return images, real or complex, of
-        the clean ones' shape, or what has them as `.image` (`classical.sparse.Reconstruction`).
-    images: clean, (N, 1, H, W) or, of 2D+t, (N, T, H, W); real in [0, 1], or complex of such a magnitude.
-    acquire: `f(image, generator=g) -> (measured, mask)` of one image (C, H, W), as `training.undersampling(4, 0.08)`;
-        further parts, as sensitivities, go to the methods too. mask: (H, W), (1, H, W) or (T, H, W).
-    repeats: as many masks and noise realisations, of seeds seed, seed + 1, ...
-    masks: as for `compare`, or one for all frames of a film, (N, 1, H, W); a brain mask belongs here, as the background
-        flatters every method.
-    Everything else is as for `compare`. The first row is zero filling. Raises TypeError/ValueError for bad input, and
-    where a method returns no finite image of the right shape. Source: DLMI lecture (Deep Cascade CNNs); labs 08, 09.
+    The first row is zero filling.
+
+    Args:
+        methods: {name: f(measured, mask)}, see the module; they get whole batches, and return images, real or complex,
+            of the clean ones' shape, or what has them as `.image` (`classical.sparse.Reconstruction`).
+        images: clean, (N, 1, H, W) or, of 2D+t, (N, T, H, W); real in [0, 1], or complex of such a magnitude.
+        acquire: `f(image, generator=g) -> (measured, mask)` of one image (C, H, W), as
+            `training.undersampling(4, 0.08)`; further parts, as sensitivities, go to the methods too. mask: (H, W), (1,
+            H, W) or (T, H, W).
+        masks: as for `compare`, or one for all frames of a film, (N, 1, H, W); a brain mask belongs here, as the
+            background flatters every method.
+        seed: mask and noise of image i depend on (seed, i) alone.
+        repeats: as many masks and noise realisations, of seeds seed, seed + 1, ...
+        metrics, keep, published, lower_is_better, batch_size, progress: as for `compare`.
+
+    Returns:
+        The table, with all values, seconds and the kept pictures.
+
+    Raises:
+        TypeError, ValueError: bad input, or a method returns no finite image of the right shape.
+
+    Source: DLMI lecture (Deep Cascade CNNs).
+    Lab: 08 and 09.
     """
     metrics = METRICS if metrics is None else metrics
     trial = ReconstructionTrial(methods, images, acquire, metrics, masks, seed, repeats, batch_size)
@@ -149,8 +183,20 @@ def tune_reconstruction(
 ) -> Tuning:
     """`tune` for reconstructions: `method(measured, mask, **parameters)`, as `classical.sparse.fista`.
 
-    Never tune on the test head; see `tune`, `compare_reconstructions` for images and `acquire`. Scored: magnitudes,
-    clipped to [0, 1]. Raises TypeError/ValueError on bad input. Lab 08.
+    Never tune on the test head. Scored: magnitudes, clipped to [0, 1].
+
+    Args:
+        method: `f(measured, mask, **parameters)`.
+        images, acquire: as for `compare_reconstructions`.
+        grid, score, seed, batch_size, progress: as for `tune`.
+
+    Returns:
+        The best parameters, and all that were tried.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 08.
     """
     images = check_complex_images(images)
     search = Search(grid, _score(score), batch_size)
@@ -176,8 +222,20 @@ def sweep(
 ) -> Sweep:
     """`compare` at several noise levels; the methods are told each level.
 
-    levels: noise levels, above 0. At one seed the noise of all levels is the same but for its size. Everything else is
-    as for `compare`. Raises TypeError/ValueError on bad input. Source: attention U-Net deck, Fig. 3; lab 04.
+    At one seed the noise of all levels is the same but for its size.
+
+    Args:
+        levels: noise levels, above 0.
+        methods, images, corrupt, metrics, masks, seed, repeats, batch_size, progress: as for `compare`.
+
+    Returns:
+        A comparison for each level.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: attention U-Net deck, Fig. 3.
+    Lab: 04.
     """
     levels = tuple(check_number(level, "levels", low=0, above=True) for level in levels)
     if not levels:

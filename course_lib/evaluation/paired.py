@@ -18,9 +18,12 @@ from course_lib.evaluation.results import UNITS, Comparison
 class PairedTest:
     """What `paired_test` found, for the differences d = first - second.
 
-    count: of pairs.   difference, sd: mean and standard deviation (of a sample) of d, in units of the values.
-    t, p: of the paired t-test, two-sided.   effect_size: Cohen's d_z = difference / sd, without unit.
-    low, high: confidence interval of the mean difference.
+    Attributes:
+        count: of pairs.
+        difference, sd: mean and standard deviation (of a sample) of d, in units of the values.
+        t, p: of the paired t-test, two-sided.
+        effect_size: Cohen's d_z = difference / sd, without unit.
+        low, high: confidence interval of the mean difference.
     """
 
     count: int
@@ -39,9 +42,19 @@ def paired_test(first: Any, second: Any, *, confidence: float = 0.95) -> PairedT
     `t = mean(d) / (sd(d) / √n)` for d = first - second, with n - 1 degrees of freedom. Images differ more than methods
     do: an unpaired test would drown a small, steady difference. The pairs must be independent; slices of one volume are
     not, see `groups` of `paired_tests`.
-    first, second: one finite value an image, (n,), in the same order, n ≥ 2.   confidence: of the interval, in (0, 1).
-    Equal differences (sd 0): t is infinite and p 0, or, where all are 0, t and p are nan; as in SciPy.
-    Raises ValueError on bad input. Source: Student 1908; Cohen 1988, d_z; healthy-brain thesis, results; lab 06.
+
+    Args:
+        first, second: one finite value an image, (n,), in the same order, n ≥ 2.
+        confidence: of the interval, in (0, 1).
+
+    Returns:
+        The test. Equal differences (sd 0): t is infinite and p 0, or, where all are 0, t and p are nan; as in SciPy.
+
+    Raises:
+        ValueError: bad input.
+
+    Source: Student 1908; Cohen 1988, d_z; healthy-brain thesis, results.
+    Lab: 06.
     """
     from scipy.stats import t as student
 
@@ -65,8 +78,18 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
     Corrected values never fall from one to the next larger p, and are at most 1. Below 0.05, the chance that even one
     of all such findings is false is at most 5 %, however the tests depend on each other.
-    p_values: (m,) in [0, 1]. nan is a test that could not be made: it stays nan and is not counted in m.
-    Raises ValueError on bad input. Source: Holm 1979; lab 06.
+
+    Args:
+        p_values: (m,) in [0, 1]. nan is a test that could not be made: it stays nan and is not counted in m.
+
+    Returns:
+        The corrected values, (m,), in the order given.
+
+    Raises:
+        ValueError: bad input.
+
+    Source: Holm 1979.
+    Lab: 06.
     """
     p = np.asarray(p_values, dtype=float)
     if p.ndim != 1 or np.any((p < 0) | (p > 1)):
@@ -83,8 +106,14 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 class PairedTests(ShownAsTable):
     """What `paired_tests` found; the last line of a cell shows it as a table, bold where Holm's p < 1 - confidence.
 
-    tests: {method: PairedTest of method - reference}.   means: {method: mean}, the reference's too.
-    corrected: {method: Holm's p}.
+    Attributes:
+        reference: the method that the others are tested against.
+        metric: what was compared.
+        tests: {method: PairedTest of method - reference}.
+        means: {method: mean}, the reference's too.
+        corrected: {method: Holm's p}.
+        confidence: of the intervals.
+        caption: of the table.
     """
 
     reference: str
@@ -133,13 +162,24 @@ def paired_tests(
 ) -> PairedTests:
     """Every method of a comparison against one of them, image by image, with Holm's correction over the methods.
 
-    comparison: what `compare` found.   reference: the name of a method.   metric, region: as in
-    `Comparison.per_slice`. The noisy or zero-filled image is left out unless it is the reference.
-    groups: the volume (or person) of each slice, (slices,). Slices of one head rise and fall together, so as separate
-        pairs they make every p too small; with groups the pairs are the volumes' means.
-    confidence: of the intervals; 1 - confidence is where p (Holm) counts as found.
-    Values are means over the repeats. Raises ValueError on bad input, an infinite PSNR among it.
-    Source: Holm 1979; healthy-brain thesis, results (dependent t-test); lab 06.
+    The noisy or zero-filled image is left out unless it is the reference. Values are means over the repeats.
+
+    Args:
+        comparison: what `compare` found.
+        reference: the name of a method.
+        metric, region: as in `Comparison.per_slice`.
+        groups: the volume (or person) of each slice, (slices,). Slices of one head rise and fall together, so as
+            separate pairs they make every p too small; with groups the pairs are the volumes' means.
+        confidence: of the intervals; 1 - confidence is where p (Holm) counts as found.
+
+    Returns:
+        A test for each method.
+
+    Raises:
+        ValueError: bad input, an infinite PSNR among it.
+
+    Source: Holm 1979; healthy-brain thesis, results (dependent t-test).
+    Lab: 06.
     """
     where = next(iter(comparison.values)) if region is None else region
     values = {name: comparison.per_slice(name, metric, region) for name in comparison.methods}

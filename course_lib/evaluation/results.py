@@ -26,11 +26,15 @@ UNITS = {"PSNR": " (dB)", "SNR": " (dB)"}
 class Comparison(ShownAsTable):
     """What `compare` or `compare_reconstructions` found; the last line of a cell shows it as a table, mean ± sd.
 
-    values: {region: {metric: {method: array (repeats, slices)}}}; the first method is the noisy or zero-filled image.
-    seconds: {method: seconds a slice}.   kept: the slices whose pictures are kept.
-    pictures: {"clean", "noisy" and each method: tensor (len(kept), C, H, W)}, not clipped, of the first seed;
-        reconstructions have no "noisy", and may be complex.
-    caption: all that a reader of the table has to know.
+    Attributes:
+        values: {region: {metric: {method: array (repeats, slices)}}}; the first method is the noisy or zero-filled
+            image.
+        seconds: {method: seconds a slice}.
+        kept: the slices whose pictures are kept.
+        pictures: {"clean", "noisy" and each method: tensor (len(kept), C, H, W)}, not clipped, of the first seed;
+            reconstructions have no "noisy", and may be complex.
+        caption: all that a reader of the table has to know.
+        published, lower_is_better: as given to `compare`.
     """
 
     values: dict[str, dict[str, dict[str, np.ndarray]]]
@@ -47,9 +51,17 @@ class Comparison(ShownAsTable):
         return [*next(iter(next(iter(self.values.values())).values()))]
 
     def per_slice(self, method: str, metric: str = "PSNR", region: str | None = None) -> np.ndarray:
-        """One value a slice, (slices,), averaged over the repeats: what a paired test needs.
+        """One value a slice, averaged over the repeats: what a paired test needs.
 
-        region: None is the first one. Raises ValueError for a name that is not in the table.
+        Args:
+            method, metric: names in the table.
+            region: None is the first one.
+
+        Returns:
+            (slices,), in units of the metric.
+
+        Raises:
+            ValueError: a name that is not in the table.
         """
         return _entry(self.values, method, metric, region).mean(axis=0)
 
@@ -72,10 +84,23 @@ class Comparison(ShownAsTable):
     ) -> Figure:
         """One slice under all methods, each with its difference map below, `columns` of them to a row.
 
-        image: the number of the slice, one of `kept`; None is the first of them. difference_range: where the maps
-        saturate; by default 99.5 % of the methods' pixels fit in. PSNR and SSIM are those of the whole slice.
-        frame: of a film (T, H, W), the one to show. Of complex images the magnitude is shown.
-        Raises ValueError for a slice that was not kept. Source: attention U-Net deck, Fig. 4; lab 04.
+        PSNR and SSIM are those of the whole slice. Of complex images the magnitude is shown.
+
+        Args:
+            image: the number of the slice, one of `kept`; None is the first of them.
+            columns: how many pictures stand in a row.
+            difference_range: where the maps saturate; by default 99.5 % of the methods' pixels fit in.
+            title: of the figure.
+            frame: of a film (T, H, W), the one to show.
+
+        Returns:
+            The figure.
+
+        Raises:
+            ValueError: a slice that was not kept.
+
+        Source: attention U-Net deck, Fig. 4.
+        Lab: 04.
         """
         image = self.kept[0] if image is None and self.kept else image
         if image not in self.kept:
@@ -126,8 +151,11 @@ class Comparison(ShownAsTable):
 class Tuning(ShownAsTable):
     """What `tune` found: use it as `filters.median(noisy, sigma, **tuning.best)`.
 
-    best: {parameter: value}.   tried: [({parameter: value}, score, seconds a slice)], the best one first.
-    at_edge: the parameters whose best value is the smallest or largest one tried: widen their grid.
+    Attributes:
+        best: {parameter: value}.
+        tried: [({parameter: value}, score, seconds a slice)], the best one first.
+        at_edge: the parameters whose best value is the smallest or largest one tried: widen their grid.
+        caption: of the table.
     """
 
     best: dict[str, Any]
@@ -146,7 +174,12 @@ class Tuning(ShownAsTable):
 
 @dataclass(frozen=True, repr=False)
 class Sweep:
-    """What `sweep` found: one `Comparison` for each noise level."""
+    """What `sweep` found: one `Comparison` for each noise level.
+
+    Attributes:
+        levels: the noise levels.
+        comparisons: one for each level, in the same order.
+    """
 
     levels: tuple[float, ...]
     comparisons: tuple[Comparison, ...]

@@ -24,7 +24,10 @@ View = Callable[[torch.Tensor], torch.Tensor]
 class Trial:
     """The checked arguments of a comparison; `run` does the work.
 
-    images: clean, real or complex. scored_as: what of a method's output, and of a clean image, is scored.
+    Args:
+        images: clean, real or complex.
+        scored_as: what of a method's output, and of a clean image, is scored.
+        metrics, masks, seed, repeats, batch_size: as for `compare`.
     """
 
     def __init__(
@@ -79,10 +82,18 @@ class Trial:
         published: Mapping[str, Mapping[str, float]] | None = None,
         lower_is_better: Collection[str] = (),
     ) -> Comparison:
-        """Score the methods, {name: f(*given)}, on `given(seed)`, which is the same for all of them.
+        """Score the methods on `given(seed)`, which is the same for all of them.
 
-        untouched: the name of a first row for the given images themselves, scored as they are.
-        caption: how what was given came about, and what is scored; the rest of the table's caption is written here.
+        Args:
+            given: `f(seed)`, what the methods are called with.
+            methods: {name: f(*given)}.
+            caption: how what was given came about, and what is scored; the rest of the table's caption is written here.
+            bar: is told of every batch.
+            untouched: the name of a first row for the given images themselves, scored as they are.
+            keep, published, lower_is_better: as for `compare`.
+
+        Returns:
+            The comparison.
         """
         count = len(self.images)
         kept = (count // 2,) if keep is None else tuple(check_count(index, "keep", low=0) for index in keep)

@@ -24,12 +24,21 @@ def undersampling(
 ) -> Acquire:
     """Make a `corrupt` for `fit`, an `acquire` for `compare_reconstructions`: a new mask, and noise, for each image.
 
-    The result is `f(image, generator=g) -> (measured, mask)`. image: real or complex, (1, H, W), or (T, H, W) for
-    2D+t, whose frames get other lines each (`kspace.interleaved_mask`). measured: complex, of the image's shape, or
-    (coils, H, W); mask: bool, (1, H, W) or (T, H, W). A batch (N, C, H, W) gives batches, a mask for each image.
-    acceleration, center_fraction, kind: as for `kspace.cartesian_mask`.   sigma: of the complex noise, each channel.
-    sensitivities: (coils, H, W); with them the result is (measured, mask, sensitivities).
-    Raises TypeError/ValueError on bad input. Source: Schlemper 2017 (masks are drawn on the fly); lab 09.
+    Args:
+        acceleration, center_fraction, kind: as for `kspace.cartesian_mask`.
+        sigma: of the complex noise, each channel.
+        sensitivities: (coils, H, W); with them the result is (measured, mask, sensitivities).
+
+    Returns:
+        `f(image, generator=g) -> (measured, mask)`. image: real or complex, (1, H, W), or (T, H, W) for 2D+t, whose
+        frames get other lines each (`kspace.interleaved_mask`). measured: complex, of the image's shape, or (coils, H,
+        W); mask: bool, (1, H, W) or (T, H, W). A batch (N, C, H, W) gives batches, a mask for each image.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Schlemper 2017 (masks are drawn on the fly).
+    Lab: 09.
     """
     check_number(acceleration, "acceleration", low=1)
     check_number(center_fraction, "center_fraction", low=0, high=1)

@@ -11,9 +11,19 @@ from course_lib._checks import Array, check_image
 
 
 def check_complex(values: Array, name: str, *, real_too: bool = False) -> Array:
-    """Refuse what is no finite complex (…, H, W); with `real_too`, real floating-point values are welcome.
+    """Refuse what is no finite complex (…, H, W).
 
-    Returns the values unchanged. Raises TypeError (type, dtype) or ValueError (empty, NaN or infinite, no image).
+    Args:
+        values: (…, H, W), numpy or torch.
+        name: what the message calls them.
+        real_too: real floating-point values are welcome.
+
+    Returns:
+        The values unchanged.
+
+    Raises:
+        TypeError: wrong type or dtype.
+        ValueError: empty, NaN or infinite, no image.
     """
     if isinstance(values, (np.ndarray, torch.Tensor)) and _is_complex(values):
         if 0 in values.shape or not _sum_is_finite(values):
@@ -59,7 +69,11 @@ def check_mask_alone(mask: Any) -> None:
 def check_sampling(mask: Any, kspace: Array, name: str = "kspace") -> None:
     """Refuse a mask that cannot be laid on k-space (or an image) of this shape, kind and device.
 
-    It must be boolean, of the last two sides (H, W), may have fewer axes, and further ones are 1 or the values' own.
+    Args:
+        mask: it must be boolean, of the last two sides (H, W), may have fewer axes, and further ones are 1 or the
+            values' own.
+        kspace: the values on which it is laid.
+        name: what the message calls them.
     """
     check_kind(mask, "mask", kspace, name)
     check_mask_alone(mask)

@@ -17,9 +17,19 @@ def birdcage_sensitivities(shape: Sequence[int], coils: int) -> np.ndarray:
     """What `coils` loops on a ring around the head see: strong near the loop, its phase turning around it.
 
     s_c(r) ∝ exp(i·(angle of r from loop c - 2π c / coils)) / |r - r_c|, the loops at 1.5 times half the image's side.
-    shape: the last two sides (H, W) count. Returns complex64 (coils, H, W), whose root sum of squares is 1 everywhere
-    (torch.from_numpy makes a tensor of it). Raises TypeError/ValueError on bad input.
-    Source: sigpy.mri.birdcage_maps, whose formula this is; lab 08.
+
+    Args:
+        shape: the last two sides (H, W) count.
+        coils: how many, at least 1.
+
+    Returns:
+        complex64 (coils, H, W), whose root sum of squares is 1 everywhere (torch.from_numpy makes a tensor of it).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: sigpy.mri.birdcage_maps, whose formula this is.
+    Lab: 08.
     """
     height, width = check_shape(shape)
     coils = check_count(coils, "coils")
@@ -33,9 +43,19 @@ def birdcage_sensitivities(shape: Sequence[int], coils: int) -> np.ndarray:
 def root_sum_of_squares(images: Array, axis: int = -3) -> Array:
     """One magnitude from all coils, without knowing their sensitivities: `sqrt(Σ |image_c|²)`.
 
-    images: (coils, H, W) gives (H, W); (N, coils, H, W) gives (N, 1, H, W), an image as all are. Real or complex, numpy
-    or torch, differentiable. axis: that of the coils. Returns real values (float32 for complex64).
-    Raises TypeError/ValueError on bad input. Source: Roemer 1990; lab 08.
+    Args:
+        images: (coils, H, W) or (N, coils, H, W). Real or complex, numpy or torch, differentiable.
+        axis: that of the coils.
+
+    Returns:
+        Real values (float32 for complex64): (H, W) for (coils, H, W); (N, 1, H, W), an image as all are, for (N, coils,
+        H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Roemer 1990.
+    Lab: 08.
     """
     check_complex(images, "images", real_too=True)
     if images.ndim < 3 or not -images.ndim <= axis < images.ndim:

@@ -22,14 +22,10 @@ class DataConsistency(nn.Module):
     In k-space, s = F image: `s` where not measured, `(s + λ·measured) / (1 + λ)` where measured. Backward: the Jacobian
     is Fᴴ Λ F with Λ = 1 or 1 / (1 + λ); ∂/∂λ = (measured - s) / (1 + λ)² where measured.
 
-    strength: λ. None is λ → ∞, replacement: right for data without noise, and applied twice it is as applied once.
-        A number from 0 (the image as it is): data with noise, of which the image may know better.
-    learned: λ is trained with everything else, from `strength` > 0 on. What is trained is its logarithm, so that λ
-        stays positive; `layer.strength` reads it.
-
-    image: (…, H, W) complex. measured: k-space of the same shape. mask: bool, True where measured, (H, W) or what
-    broadcasts to the image, as (N, 1, H, W), or (T, H, W) for frames (N, T, H, W). What `measured` holds elsewhere
-    plays no part. Tensors only; complex64 stays complex64, also under autocast (no FFT knows bfloat16).
+    It is called with `image`, (…, H, W), complex; `measured`, k-space of the same shape; `mask`, bool, True where
+    measured, (H, W) or what broadcasts to the image, as (N, 1, H, W), or (T, H, W) for frames (N, T, H, W). What
+    `measured` holds elsewhere plays no part. Tensors only; complex64 stays complex64, also under autocast (no FFT knows
+    bfloat16).
 
     Several coils: image (N, 1, H, W), measured (N, coils, H, W), sensitivities (coils, H, W) or (N, coils, H, W), the
     sum of whose squares should be 1. Each coil's view of the image is made consistent, and what that changed is
@@ -37,8 +33,17 @@ class DataConsistency(nn.Module):
     above. With several it is one gradient step towards the data, not the minimum of |x - image|² + λ |A x - measured|²
     (that takes conjugate gradients: MoDL, Aggarwal 2019): measured lines come nearer and are met after many steps.
 
-    Raises TypeError/ValueError on bad input, an empty mask too.
-    Source: lecture, "Data consistency layer"; Schlemper et al. 2017, section III; lab 09.
+    Args:
+        strength: λ. None is λ → ∞, replacement: right for data without noise, and applied twice it is as applied once.
+            A number from 0 (the image as it is): data with noise, of which the image may know better.
+        learned: λ is trained with everything else, from `strength` > 0 on. What is trained is its logarithm, so that λ
+            stays positive; `layer.strength` reads it.
+
+    Raises:
+        TypeError, ValueError: bad input, an empty mask too.
+
+    Source: lecture, "Data consistency layer"; Schlemper et al. 2017, section III.
+    Lab: 09.
     """
 
     def __init__(self, strength: float | None = None, *, learned: bool = False):

@@ -15,9 +15,19 @@ def fft2c(image: Array) -> Array:
     """From the image to its k-space: the zero frequency stands in the middle, at [H // 2, W // 2].
 
     `fftshift(fft2(ifftshift(image), norm="ortho"))`: the image's middle, too, is at [H // 2, W // 2]. Orthonormal, so
-    energy is kept (Parseval) and white noise stays as strong as it was. image: (…, H, W), real or complex, even or odd
-    sizes; numpy or torch, differentiable. Returns complex64 (complex128 for double precision).
-    Raises TypeError/ValueError on bad input. Source: fastMRI `fft2c`; lab 08.
+    energy is kept (Parseval) and white noise stays as strong as it was.
+
+    Args:
+        image: (…, H, W), real or complex, even or odd sizes; numpy or torch, differentiable.
+
+    Returns:
+        The k-space: complex64 (complex128 for double precision), of the image's shape.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: fastMRI `fft2c`.
+    Lab: 08.
     """
     return transform(check_complex(image, "image", real_too=True))
 
@@ -25,9 +35,17 @@ def fft2c(image: Array) -> Array:
 def ifft2c(kspace: Array) -> Array:
     """From centred k-space back to the image: the inverse of `fft2c`, and its adjoint.
 
-    kspace: (…, H, W), complex, zero frequency at [H // 2, W // 2]. Returns the complex image, same shape and dtype.
-    Raises TypeError/ValueError on bad input, real values included: half of k-space was then lost on the way.
-    Source: fastMRI `ifft2c`; lab 08.
+    Args:
+        kspace: (…, H, W), complex, zero frequency at [H // 2, W // 2].
+
+    Returns:
+        The complex image, same shape and dtype.
+
+    Raises:
+        TypeError, ValueError: bad input, real values included: half of k-space was then lost on the way.
+
+    Source: fastMRI `ifft2c`.
+    Lab: 08.
     """
     return inverse(check_complex(kspace, "kspace"))
 

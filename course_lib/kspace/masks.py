@@ -34,20 +34,31 @@ def cartesian_mask(
 ) -> AnyArray:
     """Measure whole columns of k-space (lines along the rows' direction, as fastMRI does), or single points.
 
-    shape: the image's, of which the last two sides (H, W) count. Returns booleans (H, W), True = measured: a numpy mask
-    for a numpy Generator and for None (fresh entropy), a torch mask on the generator's device for a torch.Generator.
-    acceleration: >= 1; exactly round(W / acceleration) lines are measured, the centre included. center_fraction: of all
-    lines, from 0 to 1; exactly round(W · center_fraction) of them, at fastMRI's place, are always measured.
-    kind: how the other lines are chosen.
-    - "random": all are equally likely, with fastMRI's probability (W / R - low) / (W - low).
-    - "regular": spaced by fastMRI's (W - low) / (W / R - low), from a random start; the count goes on beyond the centre
-      as if that were not there.
-    - "variable_density": likely near the zero frequency, with a density that falls as (1 - distance)^decay.
-    points: True for a 3D scan seen from the front, with two directions of phase encoding: exactly round(H·W /
-    acceleration) points, of which round(H·W · center_fraction), the ones nearest to the zero frequency, are always
-    measured; "regular" is then a sheared lattice (as CAIPIRINHA's).
-    Raises TypeError/ValueError on bad input, also where the centre alone needs more than may be measured.
-    Source: fastMRI RandomMaskFunc and EquispacedMaskFunc; Lustig 2007 (variable density); lab 08.
+    Args:
+        shape: the image's, of which the last two sides (H, W) count.
+        acceleration: >= 1; exactly round(W / acceleration) lines are measured, the centre included.
+        center_fraction: of all lines, from 0 to 1; exactly round(W · center_fraction) of them, at fastMRI's place, are
+            always measured.
+        kind: how the other lines are chosen.
+            - "random": all are equally likely, with fastMRI's probability (W / R - low) / (W - low).
+            - "regular": spaced by fastMRI's (W - low) / (W / R - low), from a random start; the count goes on beyond
+              the centre as if that were not there.
+            - "variable_density": likely near the zero frequency, with a density that falls as (1 - distance)^decay.
+        points: True for a 3D scan seen from the front, with two directions of phase encoding: exactly round(H·W /
+            acceleration) points, of which round(H·W · center_fraction), the ones nearest to the zero frequency, are
+            always measured; "regular" is then a sheared lattice (as CAIPIRINHA's).
+        decay: the power of "variable_density".
+        generator: numpy Generator, torch.Generator or None (fresh entropy).
+
+    Returns:
+        Booleans (H, W), True = measured: a numpy mask for a numpy Generator and for None, a torch mask on the
+        generator's device for a torch.Generator.
+
+    Raises:
+        TypeError, ValueError: bad input, also where the centre alone needs more than may be measured.
+
+    Source: fastMRI RandomMaskFunc and EquispacedMaskFunc; Lustig 2007 (variable density).
+    Lab: 08.
     """
     height, width, count, low = _check_cartesian(shape, acceleration, center_fraction, kind, points)
     decay = check_number(decay, "decay", low=0)
@@ -73,10 +84,22 @@ def interleaved_mask(
 ) -> AnyArray:
     """Measure other lines in each frame of a film: neighbouring frames fill each other's gaps.
 
-    Each frame is a `cartesian_mask` of lines, with the same centre and exactly as many lines; arguments, laws, errors
-    as there. With "random" and "regular", no line outside the centre comes again before all have had their turn;
-    "regular" moves on by one line a frame. frames: >= 1. Returns booleans (frames, H, W).
-    Source: Tsao 2003 (k-t BLAST: regular); Schlemper 2018, section III (2D+t); lab 09.
+    Each frame is a `cartesian_mask` of lines, with the same centre and exactly as many lines; laws as there. With
+    "random" and "regular", no line outside the centre comes again before all have had their turn; "regular" moves on by
+    one line a frame.
+
+    Args:
+        frames: >= 1.
+        shape, acceleration, center_fraction, kind, decay, generator: as for `cartesian_mask`.
+
+    Returns:
+        Booleans (frames, H, W).
+
+    Raises:
+        TypeError, ValueError: as `cartesian_mask`.
+
+    Source: Tsao 2003 (k-t BLAST: regular); Schlemper 2018, section III (2D+t).
+    Lab: 09.
     """
     frames = check_count(frames, "frames")
     height, width, count, low = _check_cartesian(shape, acceleration, center_fraction, kind, points=False)
@@ -96,10 +119,22 @@ def radial_mask(shape: Sequence[int], acceleration: float, *, generator: Any = N
     """Spokes through the zero frequency, drawn on the grid: a picture of radial sampling, for play.
 
     Real spokes do not lie on a grid, and their reconstruction needs gridding; here the round(H·W / acceleration) grid
-    points nearest to evenly turned spokes are measured. shape: the last two sides (H, W) count. Returns booleans
-    (H, W): numpy without a generator (the first spoke then lies along the rows) or with a numpy Generator (which turns
-    the spokes), torch with a torch.Generator. Raises TypeError/ValueError on bad input.
-    Source: Lauterbur 1973; lab 08.
+    points nearest to evenly turned spokes are measured.
+
+    Args:
+        shape: the last two sides (H, W) count.
+        acceleration: places over measured places, >= 1.
+        generator: None (the first spoke then lies along the rows), or a numpy Generator or torch.Generator, which turns
+            the spokes.
+
+    Returns:
+        Booleans (H, W): numpy without a generator or with a numpy Generator, torch with a torch.Generator.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Lauterbur 1973.
+    Lab: 08.
     """
     height, width = check_shape(shape)
     count = _budget(height * width, acceleration, "points")
@@ -119,8 +154,20 @@ def spiral_mask(shape: Sequence[int], acceleration: float, *, generator: Any = N
     """One spiral outwards from the zero frequency, drawn on the grid: for play, as `radial_mask`.
 
     The round(H·W / acceleration) grid points nearest to it are measured; its turns are so far apart that it is about a
-    grid step thick. Arguments, kinds, errors: see `radial_mask`; the generator turns the spiral.
-    Source: Ahn, Kim and Cho 1986; lab 08.
+    grid step thick.
+
+    Args:
+        shape, acceleration: as for `radial_mask`.
+        generator: as for `radial_mask`; it turns the spiral.
+
+    Returns:
+        Booleans (H, W), of the kinds of `radial_mask`.
+
+    Raises:
+        TypeError, ValueError: as `radial_mask`.
+
+    Source: Ahn, Kim and Cho 1986.
+    Lab: 08.
     """
     height, width = check_shape(shape)
     count = _budget(height * width, acceleration, "points")
@@ -135,20 +182,39 @@ def spiral_mask(shape: Sequence[int], acceleration: float, *, generator: Any = N
 
 
 def acceleration_of(mask: AnyArray) -> float:
-    """What was really achieved: places over measured places, of booleans (…, H, W), over all masks together.
+    """What was really achieved: places over measured places, over all masks together.
 
-    Raises TypeError/ValueError where the mask is not boolean, is no (…, H, W), or one measures nothing. Lab 08.
+    Args:
+        mask: booleans (…, H, W), True = measured.
+
+    Returns:
+        A number, without unit.
+
+    Raises:
+        TypeError, ValueError: the mask is not boolean, is no (…, H, W), or one measures nothing.
+
+    Lab: 08.
     """
     check_mask_alone(mask)
     return math.prod(mask.shape) / int(mask.sum())
 
 
 def center_fraction_of(mask: AnyArray) -> float:
-    """What part of k-space is measured without a gap around the zero frequency, in every one of the masks (…, H, W).
+    """What part of k-space is measured without a gap around the zero frequency, in every one of the masks.
 
     Of lines: the columns of the gapless middle over W; of points: those nearer to the zero frequency than the first
     gap, over H·W. A line that chance puts beside the centre counts, so this may be a little more than was asked for.
-    Raises TypeError/ValueError as `acceleration_of`. Lab 08.
+
+    Args:
+        mask: booleans (…, H, W), True = measured.
+
+    Returns:
+        A number from 0 to 1.
+
+    Raises:
+        TypeError, ValueError: as `acceleration_of`.
+
+    Lab: 08.
     """
     check_mask_alone(mask)
     every = mask.detach().cpu().numpy() if isinstance(mask, torch.Tensor) else mask

@@ -17,9 +17,20 @@ from course_lib.kspace.fourier import inverse, transform
 def forward(image: Array, mask: Array, sensitivities: Array | None = None) -> Array:
     """What a scanner without noise measures: `M F S image`, zero where the mask is False.
 
-    image: real or complex, shapes see the module; with sensitivities (coils, H, W) or (N, coils, H, W): (H, W) gives
-    (coils, H, W), and (N, 1, H, W) gives (N, coils, H, W). Returns complex64 (complex128 for double precision).
-    Raises TypeError/ValueError on bad input. Source: Pruessmann 1999 (SENSE); lab 08.
+    Args:
+        image: real or complex, shapes see the module.
+        mask: booleans, True = measured, shapes see the module.
+        sensitivities: (coils, H, W) or (N, coils, H, W); None is one coil.
+
+    Returns:
+        complex64 (complex128 for double precision), of the image's shape; with sensitivities (H, W) gives (coils, H,
+        W), and (N, 1, H, W) gives (N, coils, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Pruessmann 1999 (SENSE).
+    Lab: 08.
     """
     kspace = _all_of_kspace(image, sensitivities)
     check_sampling(mask, kspace)
@@ -29,9 +40,21 @@ def forward(image: Array, mask: Array, sensitivities: Array | None = None) -> Ar
 def adjoint(measured: Array, mask: Array, sensitivities: Array | None = None) -> Array:
     """The conjugate transpose of `forward`: `Sᴴ Fᴴ M measured`, so that <A x, y> = <x, Aᴴ y>.
 
-    measured: complex k-space of `forward`'s shapes; values where the mask is False play no part. Returns the complex
-    image. It is no inverse: with a mask that leaves gaps, or sensitivities whose squares do not sum to 1, adjoint of
-    forward is not the image. Raises TypeError/ValueError on bad input. Source: Pruessmann 1999; lab 08.
+    It is no inverse: with a mask that leaves gaps, or sensitivities whose squares do not sum to 1, adjoint of forward
+    is not the image.
+
+    Args:
+        measured: complex k-space of `forward`'s shapes; values where the mask is False play no part.
+        mask, sensitivities: as for `forward`.
+
+    Returns:
+        The complex image.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Pruessmann 1999.
+    Lab: 08.
     """
     check_complex(measured, "measured")
     check_sampling(mask, measured, "measured")
@@ -44,9 +67,17 @@ def undersample(
 ) -> Array:
     """Scan: `forward` plus complex Gaussian noise, where the mask is True; the rest is exactly 0.
 
-    sigma: standard deviation of each channel (real, imaginary) of each coil, in units of the data range, >= 0; the
-    orthonormal FFT makes it that of the fully sampled image too. generator: of the image's kind, fresh entropy by
-    default; the noise of a place does not depend on the mask. Shapes, dtype, errors: see `forward`.
+    Args:
+        image, mask, sensitivities: as for `forward`.
+        sigma: standard deviation of each channel (real, imaginary) of each coil, in units of the data range, >= 0; the
+            orthonormal FFT makes it that of the fully sampled image too.
+        generator: of the image's kind, fresh entropy by default; the noise of a place does not depend on the mask.
+
+    Returns:
+        Shapes and dtype as of `forward`.
+
+    Raises:
+        TypeError, ValueError: as `forward`.
     """
     kspace = _all_of_kspace(image, sensitivities)
     check_sampling(mask, kspace)
@@ -60,9 +91,19 @@ def undersample(
 def zero_filled(measured: Array, sensitivities: Array | None = None) -> Array:
     """The simplest reconstruction: take what was not measured for zero, and transform back.
 
-    measured: complex k-space, zero where not measured, shapes see the module; several coils without sensitivities give
-    an image of each (`root_sum_of_squares` makes one of them). Returns the complex image, with all its aliasing.
-    Raises TypeError/ValueError on bad input. Source: DLMI lecture, "k-space undersampling"; lab 08.
+    Args:
+        measured: complex k-space, zero where not measured, shapes see the module.
+        sensitivities: as for `forward`; several coils without sensitivities give an image of each
+            (`root_sum_of_squares` makes one of them).
+
+    Returns:
+        The complex image, with all its aliasing.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: DLMI lecture, "k-space undersampling".
+    Lab: 08.
     """
     check_complex(measured, "measured")
     check_sensitivities(sensitivities, measured, "measured", coils=True)
@@ -72,9 +113,18 @@ def zero_filled(measured: Array, sensitivities: Array | None = None) -> Array:
 def point_spread(mask: Array) -> Array:
     """What zero filling makes of a single bright point in the middle: every image is smeared by this.
 
-    mask: booleans (…, H, W). Returns complex64 (…, H, W): 1 / acceleration at [H // 2, W // 2], and elsewhere ghosts
-    (regular mask) or something like noise (random mask). Raises TypeError/ValueError on bad input.
-    Source: Lustig, Donoho and Pauly 2007, "incoherent sampling"; lab 08.
+    Args:
+        mask: booleans (…, H, W).
+
+    Returns:
+        complex64 (…, H, W): 1 / acceleration at [H // 2, W // 2], and elsewhere ghosts (regular mask) or something like
+        noise (random mask).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Lustig, Donoho and Pauly 2007, "incoherent sampling".
+    Lab: 08.
     """
     check_mask_alone(mask)
     places = mask.to(torch.complex64) if isinstance(mask, torch.Tensor) else mask.astype(np.complex64)
@@ -86,8 +136,19 @@ def incoherence(mask: Array) -> float | Array:
     """The largest side lobe of `point_spread` over its peak: 0 for full sampling, 1 for a ghost as bright as the image.
 
     The smaller, the more aliasing looks like noise. The peak reaches to the first minimum along each axis: a densely
-    sampled centre makes it wide, which blurs, but makes no ghost. mask: booleans (H, W) give a number, (…, H, W) one
-    for each. Raises TypeError/ValueError on bad input. Source: Lustig 2007, equation 4 (here: in the image); lab 08.
+    sampled centre makes it wide, which blurs, but makes no ghost.
+
+    Args:
+        mask: booleans (H, W) or (…, H, W).
+
+    Returns:
+        A number for (H, W), one for each mask of (…, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Lustig 2007, equation 4 (here: in the image).
+    Lab: 08.
     """
     lobes = abs(point_spread(mask))
     planes = lobes.detach().cpu().numpy() if isinstance(lobes, torch.Tensor) else lobes

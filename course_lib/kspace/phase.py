@@ -19,11 +19,22 @@ def with_phase(image: Array, *, generator: Any = None, strength: float = 1.0) ->
 
     The k-space of a real image has the symmetry F(-k) = conj F(k), so a method could have half of it for free. A real
     scan's phase (field, coils, timing) takes that away. Here it is the sum of the 15 slowest cosine waves, with random
-    weights that fall with frequency, and of a constant drawn from the full circle. image: (H, W), (T, H, W) or
-    (N, C, H, W), real or complex; each of the N has a phase of its own, its channels (frames) share it. strength: the
-    standard deviation of the phase over the image in radians, >= 0 (0 leaves the constant). generator: of the image's
-    kind, fresh entropy by default. Returns complex64 (complex128 for double precision).
-    Raises TypeError/ValueError on bad input. Source: the course; lab 08.
+    weights that fall with frequency, and of a constant drawn from the full circle.
+
+    Args:
+        image: (H, W), (T, H, W) or (N, C, H, W), real or complex; each of the N has a phase of its own, its channels
+            (frames) share it.
+        generator: of the image's kind, fresh entropy by default.
+        strength: the standard deviation of the phase over the image in radians, >= 0 (0 leaves the constant).
+
+    Returns:
+        complex64 (complex128 for double precision), of the image's shape.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: the course.
+    Lab: 08.
     """
     check_complex(image, "image", real_too=True)
     strength = check_number(strength, "strength", low=0)

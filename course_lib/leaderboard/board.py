@@ -26,10 +26,13 @@ TAKEN = (NOISY, "noisy", "clean")
 class Leaderboard(ShownAsTable):
     """What `leaderboard.evaluate` found; the last line of a cell shows the ranked table.
 
-    comparisons: {noise: `evaluation.Comparison`}: noisy, BM3D's forms, then the models, best first; empty where no
-        file was a model.
-    cards: {model: its card}, best first.   refused: {file: why}.   seed: of the noise.
-    baselines: {noise: names of BM3D's forms}.
+    Attributes:
+        comparisons: {noise: `evaluation.Comparison`}: noisy, BM3D's forms, then the models, best first; empty where no
+            file was a model.
+        cards: {model: its card}, best first.
+        refused: {file: why}.
+        seed: of the noise.
+        baselines: {noise: names of BM3D's forms}.
     """
 
     comparisons: dict[str, Comparison]
@@ -113,7 +116,14 @@ class Leaderboard(ShownAsTable):
         return replace(comparison, pictures=pictures).panel(title=title)
 
     def write(self, folder: str | Path) -> list[Path]:
-        """Write leaderboard.md, leaderboard.csv and NOISE.png into a folder; returns the paths."""
+        """Write leaderboard.md, leaderboard.csv and NOISE.png into a folder.
+
+        Args:
+            folder: made where it is not there.
+
+        Returns:
+            The paths of the files.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         texts = {"leaderboard.md": self.report(), "leaderboard.csv": self.csv()}

@@ -48,16 +48,30 @@ def evaluate(
 ) -> Leaderboard:
     """Load saved models, denoise hidden noise, rank them; a file that is no model costs nothing but its own place.
 
-    paths: files of `models.save`, or folders, which stand for all models in and below them. A model denoises images
-        (N, 1, H, W) and is not told the noise level; the same file serves all `noises`.
-    images: "colin27", the test head of the course; else as for `data.brains.brain_slices` ("ixi", a folder of NIfTI
-        files); or `BrainSlices`.   slices: of each head.
-    seed: of the noise; None draws one, and the tables say which.   repeats: as many seeds, seed, seed + 1, ...
-    baselines: BM3D, under Rician noise in three corrected forms, about 0.2 s a slice and form on 2 cores.
     Networks run on the device of `training.profile()`, outputs are clipped to [0, 1] before scoring, noisy images not.
+    A file that cannot be loaded or does not denoise is listed in `.refused` with the reason.
 
-    Raises FileNotFoundError for a path that is not there, ValueError for a folder without models and for bad options.
-    A file that cannot be loaded or does not denoise is listed in `.refused` with the reason. Lab 14.
+    Args:
+        paths: files of `models.save`, or folders, which stand for all models in and below them. A model denoises images
+            (N, 1, H, W) and is not told the noise level; the same file serves all `noises`.
+        noises: some of "gaussian" (sigma 0.1) and "rician" (sigma 0.11).
+        images: "colin27", the test head of the course; else as for `data.brains.brain_slices` ("ixi", a folder of NIfTI
+            files); or `BrainSlices`.
+        slices: of each head.
+        seed: of the noise; None draws one, and the tables say which.
+        repeats: as many seeds, seed, seed + 1, ...
+        baselines: BM3D, under Rician noise in three corrected forms, about 0.2 s a slice and form on 2 cores.
+        batch_size: how many slices a model gets at once.
+        progress: a bar over the models.
+
+    Returns:
+        The ranked table, and all that stands behind it.
+
+    Raises:
+        FileNotFoundError: a path that is not there.
+        ValueError: a folder without models, or bad options.
+
+    Lab: 14.
     """
     unknown = [name for name in noises if name not in NOISES]
     if unknown or not noises or isinstance(noises, str):

@@ -51,16 +51,29 @@ class AttentionLoss(nn.Module):
 def attention_loss(
     pixels: str = "L1", *, ssim: float = 0.1, perceptual: float = 0.01, weights: str = "imagenet"
 ) -> AttentionLoss:
-    """The loss `pixels + ssim · (1 - SSIM) + perceptual · VGG`: nearness, structure, and what VGG16 sees. Lab 14.
+    """The loss `pixels + ssim · (1 - SSIM) + perceptual · VGG`: nearness, structure, and what VGG16 sees.
 
-    pixels: "L1" or "MSE".   ssim, perceptual: how much `losses.SSIMLoss(1.0)` and `losses.PerceptualLoss` count, at
-    least 0; 0 leaves the part out. Prediction and target: (N, 1 or 3, H, W), in [0, 1], at least 11 pixels a side.
-    weights: of VGG16. "imagenet" needs torchvision's file, and nothing is downloaded. VGG16 is read with the first
-        batch, which raises FileNotFoundError, with what to do, where the file is not. "random" needs no file: it is
-        another loss, of random features, and `loss.label` says so for the tables.
+    Prediction and target: (N, 1 or 3, H, W), in [0, 1], at least 11 pixels a side.
+
     The deck gives no weights for its parts: these are ours. VGG16 sees features several times as large as pixels, so
-    its share must be small. Raises TypeError/ValueError on bad input.
+    its share must be small.
+
+    Args:
+        pixels: "L1" or "MSE".
+        ssim, perceptual: how much `losses.SSIMLoss(1.0)` and `losses.PerceptualLoss` count, at least 0; 0 leaves the
+            part out.
+        weights: of VGG16. "imagenet" needs torchvision's file, and nothing is downloaded. VGG16 is read with the first
+            batch, which raises FileNotFoundError, with what to do, where the file is not. "random" needs no file: it is
+            another loss, of random features, and `loss.label` says so for the tables.
+
+    Returns:
+        The loss: `loss(prediction, target)` gives a scalar.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
     Source: attention U-Net deck, slide "VGG perceptual loss" (mean squared error of features); Johnson et al. 2016;
-    Zhao et al. 2017 (SSIM with L1).
+        Zhao et al. 2017 (SSIM with L1).
+    Lab: 14.
     """
     return AttentionLoss(pixels, ssim, perceptual, weights)

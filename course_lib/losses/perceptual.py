@@ -24,21 +24,29 @@ SIZE = "528 MiB"
 class PerceptualLoss(nn.Module):
     """Sum over some layers of VGG16 of the mean squared difference of their features. 0 for equal images. Symmetric.
 
-    layers: names from relu1_1 to relu5_3; the default is the four of Johnson et al. 2016.
-    layer_weights: a number for each layer; None: each counts 1, so layers with large features dominate.
-    weights: "imagenet": trained on ImageNet, from torchvision's file in the cache of torch.hub (vgg16-397923af.pth,
-        528 MiB; its hash is compared after a download, not when the file is there). Without the file FileNotFoundError
-        says where to put it: nothing is downloaded unless `download` is True, and then the size is said first.
-        "random": the same layers with fixed random weights (He et al. 2015, biases 0, seed 0); no file. A different
-        loss, which knows edges and textures of no particular kind: label results with it as random features.
     Prediction and target: (N, 1 or 3, H, W) in [0, 1]; one channel is repeated to three, which are normalised with the
     mean and standard deviation of ImageNet. At least 1, 2, 4, 8, 16 pixels a side for layers of block 1 to 5.
+
     The network is frozen: it has no parameters, an empty state_dict, no training mode, and gradients flow to the images
     only. It is cut after the last layer asked for (for relu4_3: 7.6 million weights, 31 MB) and follows the images to
-    their device. Under autocast the network runs in half precision, the comparison in float32.
-    (torchvision's other file, IMAGENET1K_FEATURES, is not used: as large, and it wants other normalisation.)
-    Raises TypeError/ValueError on bad input.
-    Source: Johnson et al. 2016, equation 2; attention U-Net deck; labs 05 and 14.
+    their device. Under autocast the network runs in half precision, the comparison in float32. (torchvision's other
+    file, IMAGENET1K_FEATURES, is not used: as large, and it wants other normalisation.)
+
+    Args:
+        layers: names from relu1_1 to relu5_3; the default is the four of Johnson et al. 2016.
+        weights: "imagenet": trained on ImageNet, from torchvision's file in the cache of torch.hub (vgg16-397923af.pth,
+            528 MiB; its hash is compared after a download, not when the file is there). "random": the same layers with
+            fixed random weights (He et al. 2015, biases 0, seed 0); no file. A different loss, which knows edges and
+            textures of no particular kind: label results with it as random features.
+        layer_weights: a number for each layer; None: each counts 1, so layers with large features dominate.
+        download: nothing is downloaded unless this is True, and then the size is said first.
+
+    Raises:
+        TypeError, ValueError: bad input.
+        FileNotFoundError: "imagenet" without the file; it says where to put it.
+
+    Source: Johnson et al. 2016, equation 2; attention U-Net deck.
+    Lab: 05 and 14.
     """
 
     mean: torch.Tensor

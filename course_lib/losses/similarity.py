@@ -21,9 +21,17 @@ from course_lib.metrics.structure import (
 class Charbonnier(nn.Module):
     """Mean of `sqrt(d² + epsilon²) - epsilon` for d = prediction - target: L1 with a rounded tip, 0 for equal images.
 
-    Below epsilon it is like d² / (2 epsilon), above it like |d|. (Taking epsilon off changes no gradient.)
-    epsilon: above 0, in units of the image. Prediction and target: the same shape, any. Symmetric.
-    Raises TypeError/ValueError on bad input. Source: Charbonnier et al. 1994; Lai et al. 2017; lab 05.
+    Below epsilon it is like d² / (2 epsilon), above it like |d|. (Taking epsilon off changes no gradient.) Prediction
+    and target: the same shape, any. Symmetric.
+
+    Args:
+        epsilon: above 0, in units of the image.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Charbonnier et al. 1994; Lai et al. 2017.
+    Lab: 05.
     """
 
     def __init__(self, epsilon: float = 1e-3) -> None:
@@ -44,10 +52,18 @@ class Charbonnier(nn.Module):
 class SSIMLoss(nn.Module):
     """`1 - SSIM`, the mean over all windows of the batch: 0 for equal images, at most 2. Symmetric.
 
-    data_range: 1 for images in [0, 1]; the first target is checked against it. window: as in `metrics.ssim`.
     Prediction and target: (N, C, H, W), at least 11 pixels a side (7 for "uniform"). The outer 5 (3) pixels are in few
-    windows and count little. Raises TypeError/ValueError on bad input.
-    Source: Wang et al. 2004, equation 13; as a loss Zhao et al. 2017, section III-B; lab 05.
+    windows and count little.
+
+    Args:
+        data_range: 1 for images in [0, 1]; the first target is checked against it.
+        window: as in `metrics.ssim`.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Wang et al. 2004, equation 13; as a loss Zhao et al. 2017, section III-B.
+    Lab: 05.
     """
 
     _range_checked = False
@@ -66,7 +82,14 @@ class SSIMLoss(nn.Module):
 class DSSIMLoss(nn.Module):
     """`(1 - SSIM) / 2`, half of SSIMLoss, from 0 to 1: what the healthy-brain thesis trains with and reports.
 
-    Arguments, shapes and errors as for SSIMLoss. Source: healthy-brain thesis, loss functions; labs 05 and 06.
+    Args:
+        data_range, window: as for SSIMLoss; so are the shapes of prediction and target.
+
+    Raises:
+        TypeError, ValueError: as SSIMLoss.
+
+    Source: healthy-brain thesis, loss functions.
+    Lab: 05 and 06.
     """
 
     _range_checked = False
@@ -86,13 +109,22 @@ class MSSSIMLoss(nn.Module):
     """`1 - MS-SSIM`, the mean over images and channels, from 0 (equal images) to 1. Symmetric.
 
     It is 1 - `metrics.ms_ssim`, except where the mean v of a scale is below 0.05. The metric counts a negative v as 0,
-    which has no gradient: a network that starts with its contrast the wrong way round would never learn. So below
-    d = 0.05 the loss takes d² / (2d - v) in place of v: same value and slope at d, positive, rising and never steep.
-    data_range: 1 for images in [0, 1]; the first target is checked against it. scales: as in `metrics.ms_ssim`; five
-    need 161 pixels a side, three need 41: choose them for the patches of a training.
+    which has no gradient: a network that starts with its contrast the wrong way round would never learn. So below d =
+    0.05 the loss takes d² / (2d - v) in place of v: same value and slope at d, positive, rising and never steep.
+
     Luminance is compared at the coarsest scale only, in windows that stand in the middle of the image: where brightness
-    matters, add a pixel loss, as MixLoss does. Raises TypeError/ValueError on bad input.
-    Source: Wang et al. 2003; as a loss Zhao et al. 2017, section III-C; lab 05.
+    matters, add a pixel loss, as MixLoss does.
+
+    Args:
+        data_range: 1 for images in [0, 1]; the first target is checked against it.
+        scales: as in `metrics.ms_ssim`; five need 161 pixels a side, three need 41: choose them for the patches of a
+            training.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Wang et al. 2003; as a loss Zhao et al. 2017, section III-C.
+    Lab: 05.
     """
 
     _range_checked = False
@@ -117,8 +149,16 @@ class MixLoss(nn.Module):
     with weights that again sum to 1: otherwise corners would cost nothing. Averaged over all windows, this is nearly
     the plain L1; in the paper the weights matter more, for there only the centre of a small patch is scored. Their
     scales are five Gaussians of growing width at full resolution; here it is the pyramid of `MSSSIMLoss`.
-    alpha: from 0 to 1. data_range, scales, shapes, errors: as for MSSSIMLoss.
-    Source: Zhao et al. 2017, section III-D, alpha = 0.84; lab 05.
+
+    Args:
+        data_range, scales: as for MSSSIMLoss; so are the shapes of prediction and target.
+        alpha: from 0 to 1.
+
+    Raises:
+        TypeError, ValueError: as MSSSIMLoss.
+
+    Source: Zhao et al. 2017, section III-D, alpha = 0.84.
+    Lab: 05.
     """
 
     _range_checked = False
@@ -144,11 +184,21 @@ class MixLoss(nn.Module):
 
 
 def kl_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """Kullback-Leibler divergence of N(mean, exp(log_variance)) from N(0, 1), summed over the code: (N, ...) -> (N,).
+    """Kullback-Leibler divergence of N(mean, exp(log_variance)) from N(0, 1), summed over the code.
 
     `½ Σ (mean² + exp(log_variance) - 1 - log_variance)`, in nats: 0 for N(0, 1) itself, else positive.
-    Raises TypeError/ValueError for what is no pair of floating-point tensors of one shape (N, ...).
-    Source: Kingma & Welling 2014, appendix B; lab 06, `models.vae`.
+
+    Args:
+        mean, log_variance: floating-point tensors of one shape (N, ...).
+
+    Returns:
+        (N,), in nats.
+
+    Raises:
+        TypeError, ValueError: what is no pair of floating-point tensors of one shape (N, ...).
+
+    Source: Kingma & Welling 2014, appendix B.
+    Lab: 06, `models.vae`.
     """
     check_tensors(mean, log_variance, names=("mean", "log_variance"))
     if mean.ndim < 2:

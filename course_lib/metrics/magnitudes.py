@@ -12,8 +12,16 @@ import torch
 def squared_error(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """The mean of |prediction - target|²: the MSE for complex images too, which PyTorch's own refuses.
 
-    prediction, target: real or complex, one shape. Returns a scalar. Of real images it is `mse_loss`; of complex
-    ones the sum of the MSE of both parts. Source: Schlemper 2017; lab 09.
+    Of real images it is `mse_loss`; of complex ones the sum of the MSE of both parts.
+
+    Args:
+        prediction, target: real or complex, one shape.
+
+    Returns:
+        A scalar.
+
+    Source: Schlemper 2017.
+    Lab: 09.
     """
     difference = prediction - target
     if not difference.is_complex():
@@ -25,7 +33,15 @@ def on_magnitude(metric: Callable[..., torch.Tensor]) -> Callable[..., torch.Ten
     """A metric of real images, for complex ones: it is given both magnitudes, clipped to [0, 1].
 
     So the course scores reconstructions: `fit(..., metrics={"PSNR": on_magnitude(partial(metrics.psnr,
-    data_range=1.0))})`. Of a real image the magnitude is its absolute value. Lab 09.
+    data_range=1.0))})`. Of a real image the magnitude is its absolute value.
+
+    Args:
+        metric: `f(prediction, target)` of real images.
+
+    Returns:
+        `f(prediction, target)` of complex or real images.
+
+    Lab: 09.
     """
 
     @functools.wraps(metric, updated=())
@@ -36,5 +52,12 @@ def on_magnitude(metric: Callable[..., torch.Tensor]) -> Callable[..., torch.Ten
 
 
 def magnitude(image: torch.Tensor) -> torch.Tensor:
-    """What is scored of a reconstruction: its magnitude, clipped to [0, 1]."""
+    """What is scored of a reconstruction: its magnitude, clipped to [0, 1].
+
+    Args:
+        image: real or complex, any shape.
+
+    Returns:
+        Real, of the image's shape.
+    """
     return image.abs().clamp(max=1)

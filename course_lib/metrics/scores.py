@@ -15,9 +15,18 @@ from course_lib.metrics.structure import ssim_map as _ssim_map
 def mse(prediction: Array, target: Array, *, mask: Array | None = None) -> Array:
     """Mean squared error, in squared units of the image.
 
-    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,). mask: boolean, of the same shape.
-    Raises TypeError/ValueError on bad input.
-    Source: lecture on denoising and reconstruction, evaluation metrics; lab 02.
+    Args:
+        prediction, target: (H, W) or (N, C, H, W).
+        mask: boolean, of the same shape; only the pixels inside it count.
+
+    Returns:
+        A number for (H, W), (N,) for (N, C, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: lecture on denoising and reconstruction, evaluation metrics.
+    Lab: 02.
     """
     check_pair(prediction, target)
     check_mask(mask, target)
@@ -27,8 +36,19 @@ def mse(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
 def psnr(prediction: Array, target: Array, *, data_range: float, mask: Array | None = None) -> Array:
     """Peak signal-to-noise ratio in dB: `10 log10(data_range² / MSE)`; infinite where the two are equal.
 
-    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,), each image with its own MSE. mask: as for `mse`.
-    Raises TypeError/ValueError on bad input. Source: lecture, evaluation metrics; lab 02.
+    Args:
+        prediction, target: (H, W) or (N, C, H, W).
+        data_range: in units of the image, 1 for images in [0, 1].
+        mask: as for `mse`.
+
+    Returns:
+        A number for (H, W), (N,) for (N, C, H, W), each image with its own MSE.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: lecture, evaluation metrics.
+    Lab: 02.
     """
     check_pair(prediction, target)
     check_mask(mask, target)
@@ -44,8 +64,19 @@ def snr(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
     """Signal-to-noise ratio in dB: `10 log10(sum target² / sum (prediction - target)²)`; infinite for equal images.
 
     Unlike PSNR it needs no data range, but it changes with the brightness of the target: compare it on one image only.
-    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,). mask: as for `mse`.
-    Raises TypeError/ValueError on bad input. Source: lecture, evaluation metrics; lab 05.
+
+    Args:
+        prediction, target: (H, W) or (N, C, H, W).
+        mask: as for `mse`.
+
+    Returns:
+        A number for (H, W), (N,) for (N, C, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: lecture, evaluation metrics.
+    Lab: 05.
     """
     check_pair(prediction, target)
     check_mask(mask, target)
@@ -68,12 +99,24 @@ def ssim(
 ) -> Array:
     """Structural similarity: the mean of the local SSIM map, 1 for equal images.
 
-    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,); at least 11 pixels a side (7 for "uniform").
-    window: "gaussian" as Wang et al. 2004 (11×11, sigma 1.5, population covariance), or "uniform" (7×7, sample
-    covariance), the default of scikit-image, in which some published tables are computed. Only windows that lie whole
-    inside the image count. mask: as for `mse`; it chooses the windows by their centre.
-    Raises TypeError/ValueError on bad input.
-    Source: Wang et al. 2004, equation 13; lecture, evaluation metrics; lab 02.
+    Only windows that lie whole inside the image count.
+
+    Args:
+        prediction, target: (H, W) or (N, C, H, W); at least 11 pixels a side (7 for "uniform").
+        data_range: in units of the image, 1 for images in [0, 1].
+        mask: as for `mse`; it chooses the windows by their centre.
+        window: "gaussian" as Wang et al. 2004 (11×11, sigma 1.5, population covariance), or "uniform" (7×7, sample
+            covariance), the default of scikit-image, in which some published tables are computed.
+        k1, k2: the constants of SSIM are (k1·data_range)² and (k2·data_range)².
+
+    Returns:
+        A number for (H, W), (N,) for (N, C, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Wang et al. 2004, equation 13; lecture, evaluation metrics.
+    Lab: 02.
     """
     check_pair(prediction, target)
     check_mask(mask, target)
@@ -100,9 +143,19 @@ def ssim(
 def dssim(
     prediction: Array, target: Array, *, data_range: float, mask: Array | None = None, window: str = "gaussian"
 ) -> Array:
-    """Structural dissimilarity: `(1 - SSIM) / 2`, from 0 (equal) to 1. Arguments and shapes as for `ssim`.
+    """Structural dissimilarity: `(1 - SSIM) / 2`, from 0 (equal) to 1.
 
-    Source: healthy-brain thesis, loss functions; lab 05.
+    Args:
+        prediction, target, data_range, mask, window: as for `ssim`, shapes too.
+
+    Returns:
+        A number for (H, W), (N,) for (N, C, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: healthy-brain thesis, loss functions.
+    Lab: 05.
     """
     return (1 - ssim(prediction, target, data_range=data_range, mask=mask, window=window)) / 2
 
@@ -123,13 +176,27 @@ def ms_ssim(
     (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), and the results are multiplied. A scale whose mean is negative, where
     prediction and target vary against each other, counts as 0, and so makes the whole 0, with gradient 0
     (`losses.MSSSIMLoss` keeps a gradient there).
-    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,), the mean of the channels' values; at least 161 pixels
-    a side, so that the coarsest scale holds one 11×11 window. scales: 1 to 5; fewer scales need 81, 41, 21, 11 pixels,
-    and the first weights, divided by their sum, apply. The coarse windows stand in the middle of the image: 2×4 of them
-    in 181×217 pixels. mask: chooses windows by their centre, in coarser scales by the share of the centre inside.
-    Raises TypeError/ValueError on bad input.
-    Source: Wang, Simoncelli and Bovik 2003, equation 7, windows as in `ssim`; lab 05. An odd last row or column is kept
-    as it is, as in their program and in piqa; pytorch-msssim averages it with zeros, torchmetrics and MONAI drop it.
+
+    The coarse windows stand in the middle of the image: 2×4 of them in 181×217 pixels. An odd last row or column is
+    kept as it is, as in the program of Wang et al. and in piqa; pytorch-msssim averages it with zeros, torchmetrics and
+    MONAI drop it.
+
+    Args:
+        prediction, target: (H, W) or (N, C, H, W); at least 161 pixels a side, so that the coarsest scale holds one
+            11×11 window.
+        data_range: in units of the image, 1 for images in [0, 1].
+        mask: chooses windows by their centre, in coarser scales by the share of the centre inside.
+        scales: 1 to 5; fewer scales need 81, 41, 21, 11 pixels, and the first weights, divided by their sum, apply.
+        k1, k2: as for `ssim`.
+
+    Returns:
+        A number for (H, W), (N,) for (N, C, H, W), the mean of the channels' values.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Wang, Simoncelli and Bovik 2003, equation 7, windows as in `ssim`.
+    Lab: 05.
     """
     check_pair(prediction, target)
     check_mask(mask, target)
@@ -151,8 +218,19 @@ def coc(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
     """Coefficient of correlation of the pixels (Pearson's r), from -1 to 1. NaN where one of the two is constant.
 
     It does not see a wrong brightness or contrast: 2·target + 1 scores 1, -target scores -1.
-    prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,). mask: as for `mse`.
-    Raises TypeError/ValueError on bad input. Source: lecture, evaluation metrics; lab 05.
+
+    Args:
+        prediction, target: (H, W) or (N, C, H, W).
+        mask: as for `mse`.
+
+    Returns:
+        A number for (H, W), (N,) for (N, C, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: lecture, evaluation metrics.
+    Lab: 05.
     """
     check_pair(prediction, target)
     check_mask(mask, target)
@@ -163,9 +241,20 @@ def epi(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
     """Edge preservation index: the correlation of the two Laplacians, 1 where all edges are kept. NaN where one is 0.
 
     The Laplacian is that of 3×3 pixels with four neighbours; only neighbourhoods inside the image count. Noise left
-    over lowers it as blurred edges do. prediction, target: (H, W) -> a number, (N, C, H, W) -> (N,); at least 3 pixels
-    a side. mask: chooses the neighbourhoods by their centre. Raises TypeError/ValueError on bad input.
-    Source: Sattar et al. 1997; lecture, evaluation metrics; lab 05.
+    over lowers it as blurred edges do.
+
+    Args:
+        prediction, target: (H, W) or (N, C, H, W); at least 3 pixels a side.
+        mask: chooses the neighbourhoods by their centre.
+
+    Returns:
+        A number for (H, W), (N,) for (N, C, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Sattar et al. 1997; lecture, evaluation metrics.
+    Lab: 05.
     """
     check_pair(prediction, target)
     check_mask(mask, target)
@@ -180,15 +269,26 @@ def epi(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
 def residual_whiteness(noisy: Array, denoised: Array, *, mask: Array | None = None, radius: int = 2) -> Array:
     """How white the removed noise is: 1 if its pixels are uncorrelated, 0.1 if they correlate 10 times as chance would.
 
-    With the residual r = noisy - denoised, minus its mean, each lag up to `radius` pixels has the statistic
-    z = sum(r_p r_q) / sqrt(sum(r_p² r_q²)) over all pairs p, q so far apart. For white noise z has mean 0 and standard
-    deviation 1, also where the noise is stronger in some places than in others. The result, 1 / sqrt(mean z²), has no
-    unit; for white noise and the 12 lags of radius 2 chance keeps it from 0.7 to 1.7. The same correlation stands out
-    more the more pixels there are: compare methods on one image. Anatomy among the removed lowers it, and so does a
-    filter that takes only some frequencies of the noise away. A 1 alone is no praise: half the noise is white, too.
-    noisy, denoised: (H, W) -> a number, (N, C, H, W) -> (N,), more than `radius` pixels a side. mask: as for `mse`;
-    only pairs inside count. NaN where nothing, or a constant, was removed. Raises TypeError/ValueError on bad input.
-    Source: the residual as "method noise": Buades et al. 2005; z: Lobato et al. 2001, for images; lab 05.
+    With the residual r = noisy - denoised, minus its mean, each lag up to `radius` pixels has the statistic z = sum(r_p
+    r_q) / sqrt(sum(r_p² r_q²)) over all pairs p, q so far apart. For white noise z has mean 0 and standard deviation 1,
+    also where the noise is stronger in some places than in others. The result, 1 / sqrt(mean z²), has no unit; for
+    white noise and the 12 lags of radius 2 chance keeps it from 0.7 to 1.7. The same correlation stands out more the
+    more pixels there are: compare methods on one image. Anatomy among the removed lowers it, and so does a filter that
+    takes only some frequencies of the noise away. A 1 alone is no praise: half the noise is white, too.
+
+    Args:
+        noisy, denoised: (H, W) or (N, C, H, W), more than `radius` pixels a side.
+        mask: as for `mse`; only pairs inside count.
+        radius: the largest lag, in pixels.
+
+    Returns:
+        A number for (H, W), (N,) for (N, C, H, W). NaN where nothing, or a constant, was removed.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: the residual as "method noise": Buades et al. 2005; z: Lobato et al. 2001, for images.
+    Lab: 05.
     """
     check_image(noisy, "noisy", shapes=True)
     check_image(denoised, "denoised", shapes=True)

@@ -61,9 +61,19 @@ def scale_terms(
     k2: float = 0.03,
     mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Mean contrast-structure of each scale, at the coarsest mean SSIM: (…, H, W) -> (scales, …).
+    """Mean contrast-structure of each scale, at the coarsest mean SSIM.
 
-    mask: weights of the pixels; in a coarser scale a pixel counts by the share of it that is inside.
+    Args:
+        x, y: (…, H, W).
+        data_range, k1, k2: as for `metrics.ssim`.
+        scales: how many.
+        mask: weights of the pixels; in a coarser scale a pixel counts by the share of it that is inside.
+
+    Returns:
+        (scales, …).
+
+    Raises:
+        ValueError: a scale without a whole window in the mask.
     """
     terms = []
     for scale in range(scales):
@@ -94,9 +104,15 @@ def scale_weights(scales: int, like: torch.Tensor) -> torch.Tensor:
 
 
 def halved(maps: torch.Tensor) -> torch.Tensor:
-    """Means of 2×2 pixels: (…, H, W) -> (…, ⌈H/2⌉, ⌈W/2⌉); the last of an odd number of rows stays as it is.
+    """Means of 2×2 pixels; the last of an odd number of rows stays as it is.
 
     So does the program of Wang et al., which mirrors the image at its border and keeps every second pixel.
+
+    Args:
+        maps: (…, H, W).
+
+    Returns:
+        (…, ⌈H/2⌉, ⌈W/2⌉).
     """
     flat = maps.reshape(1, -1, *maps.shape[-2:])
     small = F.avg_pool2d(flat, 2, ceil_mode=True)
@@ -104,10 +120,17 @@ def halved(maps: torch.Tensor) -> torch.Tensor:
 
 
 def local_mean(maps: torch.Tensor, window: str, padding: int = 0) -> torch.Tensor:
-    """Weighted mean in every window that fits: (1, M, H, W) -> (1, M, H - size + 1, W - size + 1).
+    """Weighted mean in every window that fits.
 
     The maps stand in the channel axis of one grouped convolution: on a CPU that is far faster than as a batch.
-    padding: so many zeros are put around the maps first.
+
+    Args:
+        maps: (1, M, H, W).
+        window: "gaussian" or "uniform", as for `metrics.ssim`.
+        padding: so many zeros are put around the maps first.
+
+    Returns:
+        (1, M, H - size + 1, W - size + 1).
     """
     weights = _window(window, maps.dtype, maps.device)
     count, kind = maps.shape[1], maps.device.type

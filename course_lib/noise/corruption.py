@@ -15,8 +15,19 @@ from course_lib._random import generator_for, normal
 def gaussian(image: Array, sigma: float, *, generator: Any = None) -> Array:
     """Add Gaussian noise: `image + n`, n ~ N(0, sigma²), independent in each pixel.
 
-    image: any shape, floating point. sigma: standard deviation >= 0. Raises TypeError/ValueError on bad input.
-    Source: Gondara 2016, section IV; lab 01.
+    Args:
+        image: any shape, floating point.
+        sigma: standard deviation, in units of the data range, >= 0.
+        generator: of the image's kind, numpy or torch; without one, fresh entropy.
+
+    Returns:
+        The noisy image: same shape, type, dtype, device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Gondara 2016, section IV.
+    Lab: 01.
     """
     check_image(image)
     sigma = check_number(sigma, "sigma", low=0)
@@ -27,8 +38,21 @@ def rician(image: Array, sigma: float, *, generator: Any = None) -> Array:
     """Take the magnitude of a complex image whose two channels are noisy: `sqrt((image + n1)² + n2²)`.
 
     n1, n2 ~ N(0, sigma²). In the background (image 0) the result is Rayleigh with mean sigma·sqrt(π/2): magnitude MR
-    images are never dark where they are empty. image: any shape, a magnitude, so not negative. sigma >= 0.
-    Raises TypeError/ValueError on bad input. Source: Gudbjartsson and Patz 1995, equation 1; lab 04.
+    images are never dark where they are empty.
+
+    Args:
+        image: any shape, a magnitude, so not negative.
+        sigma: standard deviation of each channel, in units of the data range, >= 0.
+        generator: of the image's kind, numpy or torch; without one, fresh entropy.
+
+    Returns:
+        The noisy magnitude: same shape, type, dtype, device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Gudbjartsson and Patz 1995, equation 1.
+    Lab: 04.
     """
     check_image(image)
     _check_not_negative(image, "rician noise is that of a magnitude image")
@@ -42,9 +66,19 @@ def rician(image: Array, sigma: float, *, generator: Any = None) -> Array:
 def complex_gaussian(values: Array, sigma: float, *, generator: Any = None) -> Array:
     """Add noise to both channels of complex values: `values + n1 + i·n2`, n1, n2 ~ N(0, sigma²).
 
-    values: a complex image or its k-space, any shape (real values are taken as complex; float32 gives complex64).
-    sigma: standard deviation of *each channel*, >= 0. Raises TypeError/ValueError on bad input.
-    Source: Gudbjartsson and Patz 1995; lab 04.
+    Args:
+        values: a complex image or its k-space, any shape (real values are taken as complex).
+        sigma: standard deviation of *each channel*, in units of the data range, >= 0.
+        generator: of the values' kind, numpy or torch; without one, fresh entropy.
+
+    Returns:
+        The noisy complex values, same shape, type, device (float32 gives complex64).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Gudbjartsson and Patz 1995.
+    Lab: 04.
     """
     real = _check_complex(values)
     sigma = check_number(sigma, "sigma", low=0)
@@ -56,8 +90,20 @@ def rician_from_kspace(image: Array, sigma: float, *, generator: Any = None) -> 
     """Make Rician noise where the scanner makes it: k-space plus complex noise, back to the image, magnitude.
 
     The orthonormal FFT keeps white noise white and as strong as it was, so this has the distribution of `rician`.
-    image: (…, H, W), real or complex; the result is its noisy magnitude (float32 for complex64). sigma: of each
-    channel, >= 0. Raises TypeError/ValueError on bad input. Source: Gudbjartsson and Patz 1995; lab 04.
+
+    Args:
+        image: (…, H, W), real or complex.
+        sigma: standard deviation of each channel, in units of the data range, >= 0.
+        generator: of the image's kind, numpy or torch; without one, fresh entropy.
+
+    Returns:
+        The noisy magnitude of the image (float32 for complex64); same shape, type, device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Gudbjartsson and Patz 1995.
+    Lab: 04.
     """
     _check_complex(image)
     if image.ndim < 2:
@@ -77,10 +123,24 @@ def noncentral_chi(
     """Combine noisy complex coil images by their root sum of squares: `sqrt(Σ |s·image + n1 + i·n2|²)`.
 
     In the background this is chi with 2·coils degrees of freedom: the more coils, the brighter. One coil: Rician.
-    image: any shape, real or complex (with `sensitivities`: (…, H, W)). sigma: of each channel of each coil, >= 0; the
-    coils' noise is independent. sensitivities: (coils, H, W), real or complex, of the image's kind; by default all are
-    1 / sqrt(coils). Their squares should sum to 1: the noise-free result is image·sqrt(Σ|s|²).
-    Raises TypeError/ValueError on bad input. Source: Constantinides, Atalar and McVeigh 1997; lab 04.
+
+    Args:
+        image: any shape, real or complex (with `sensitivities`: (…, H, W)).
+        sigma: standard deviation of each channel of each coil, in units of the data range, >= 0; the coils' noise is
+            independent.
+        coils: how many, at least 1.
+        sensitivities: (coils, H, W), real or complex, of the image's kind; by default all are 1 / sqrt(coils). Their
+            squares should sum to 1: the noise-free result is image·sqrt(Σ|s|²).
+        generator: of the image's kind, numpy or torch; without one, fresh entropy.
+
+    Returns:
+        The noisy magnitude: real, same shape, type, device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Constantinides, Atalar and McVeigh 1997.
+    Lab: 04.
     """
     real = _check_complex(image)
     coils = check_count(coils, "coils")
@@ -100,8 +160,19 @@ def noncentral_chi(
 def masking(image: Array, fraction: float, *, generator: Any = None) -> Array:
     """Set each pixel to zero with probability `fraction`, and leave the others exactly as they are.
 
-    image: any shape. fraction: in [0, 1]. Raises TypeError/ValueError on bad input.
-    Source: Vincent 2008, section 2.3 (the corruption of the first denoising autoencoder); lab 01.
+    Args:
+        image: any shape, floating point.
+        fraction: in [0, 1].
+        generator: of the image's kind, numpy or torch; without one, fresh entropy.
+
+    Returns:
+        The corrupted image: same shape, type, dtype, device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Vincent 2008, section 2.3 (the corruption of the first denoising autoencoder).
+    Lab: 01.
     """
     check_image(image)
     fraction = check_number(fraction, "fraction", low=0, high=1)
@@ -112,8 +183,19 @@ def masking(image: Array, fraction: float, *, generator: Any = None) -> Array:
 def salt_and_pepper(image: Array, fraction: float, *, generator: Any = None) -> Array:
     """Replace each pixel with probability `fraction`: half of them by 0 (pepper), half by 1 (salt).
 
-    image: any shape, in [0, 1]. fraction: in [0, 1]. Raises TypeError/ValueError on bad input.
-    Source: Vincent 2010, section 3.3; lab 01.
+    Args:
+        image: any shape, in [0, 1].
+        fraction: in [0, 1].
+        generator: of the image's kind, numpy or torch; without one, fresh entropy.
+
+    Returns:
+        The corrupted image: same shape, type, dtype, device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Vincent 2010, section 3.3.
+    Lab: 01.
     """
     check_image(image)
     fraction = check_number(fraction, "fraction", low=0, high=1)
@@ -124,8 +206,19 @@ def salt_and_pepper(image: Array, fraction: float, *, generator: Any = None) -> 
 def poisson(image: Array, peak: float, *, generator: Any = None) -> Array:
     """Count photons: `Poisson(image · peak) / peak`, with variance image / peak. A small peak is a dark, noisy image.
 
-    image: any shape, not negative. peak: expected count where the image is 1, above 0.
-    Raises TypeError/ValueError on bad input. Source: Gondara 2016, section IV; lab 02.
+    Args:
+        image: any shape, not negative.
+        peak: expected count where the image is 1, above 0.
+        generator: of the image's kind, numpy or torch; without one, fresh entropy.
+
+    Returns:
+        The noisy image: same shape, type, dtype, device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Gondara 2016, section IV.
+    Lab: 02.
     """
     check_image(image)
     _check_not_negative(image, "a count of photons has no negative mean")
@@ -139,7 +232,19 @@ def poisson(image: Array, peak: float, *, generator: Any = None) -> Array:
 def speckle(image: Array, sigma: float, *, generator: Any = None) -> Array:
     """Multiply by noise, as in ultrasound: `image · (1 + n)`, n ~ N(0, sigma²). Dark pixels stay dark.
 
-    image: any shape. sigma >= 0. Raises TypeError/ValueError on bad input. Source: phase-1 deck (ultrasound); lab 02.
+    Args:
+        image: any shape, floating point.
+        sigma: standard deviation of n, >= 0.
+        generator: of the image's kind, numpy or torch; without one, fresh entropy.
+
+    Returns:
+        The noisy image: same shape, type, dtype, device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: phase-1 deck (ultrasound).
+    Lab: 02.
     """
     check_image(image)
     sigma = check_number(sigma, "sigma", low=0)

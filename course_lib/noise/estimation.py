@@ -31,16 +31,28 @@ _HIGH = _LOW[::-1] * [1, -1, 1, -1]
 def estimate_sigma_background(image: Array, mask: Array | None = None, *, coils: int = 1) -> Array:
     """Estimate sigma where there is no signal, from the second moment: `sqrt(mean(m²) / (2·coils))`.
 
-    That is the maximum-likelihood estimate for Rayleigh (chi) noise. mask: boolean, True = background. Without it, the
-    background is found: all 9×9 windows whose mean square fits the noise of the darkest ones, at least 2 % of the
-    image. Windows with pixels that are exactly 0 are left out: no noisy magnitude is, so they were masked or padded.
+    That is the maximum-likelihood estimate for Rayleigh (chi) noise. Without a mask the background is found: all 9×9
+    windows whose mean square fits the noise of the darkest ones, at least 2 % of the image. Windows with pixels that
+    are exactly 0 are left out: no noisy magnitude is, so they were masked or padded.
 
-    image: a magnitude, (H, W) -> a number, (N, C, H, W) -> (N,). coils: channels of a root sum of squares.
     Fails: where the background was cut off, masked or filtered (without a mask: ValueError where the darkest regions
     are no Rayleigh or chi noise); where the darkest regions hold a signal of about sigma, which looks like noise (too
     high; a UserWarning where they have no clear border). Measured on Colin27, sigma 0.02 to 0.2: within 3 %.
-    Raises TypeError/ValueError on bad input. Source: Sijbers et al. 1998 (Rayleigh maximum likelihood);
-    Koay, Özarslan and Pierpaoli 2009 (background found by its distribution); lab 04.
+
+    Args:
+        image: a magnitude, (H, W) or (N, C, H, W).
+        mask: boolean, True = background. None: the background is found.
+        coils: channels of a root sum of squares.
+
+    Returns:
+        Sigma of one channel, in units of the image: a number for (H, W), (N,) for (N, C, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Sijbers et al. 1998 (Rayleigh maximum likelihood); Koay, Özarslan and Pierpaoli 2009 (background found by
+        its distribution).
+    Lab: 04.
     """
     coils = check_count(coils, "coils")
     check_magnitude(image, "image", shapes=True)
@@ -58,14 +70,25 @@ def estimate_sigma_mad(image: Array, *, mask: Array | None = None) -> Array:
     """Estimate sigma from the finest diagonal wavelets: median(|d|) / 0.6745, d the diagonal band of Daubechies 2.
 
     An image has few edges that are both fine and diagonal, so half of these coefficients hold little but noise. The
-    noise must be Gaussian. mask: boolean, True = pixels to use (those of the head, say); a coefficient counts where
-    all its 16 pixels are inside. Coefficients that are exactly 0 do not count.
+    noise must be Gaussian. Coefficients that are exactly 0 do not count.
 
-    image: any sign, (H, W) -> a number, (N, C, H, W) -> (N,); at least 4×4.
     Fails: on the background of a magnitude image, where the noise is Rayleigh and weaker (0.655 sigma; on Colin27 whole
     it finds 0.91 to 0.77 of sigma for 0.02 to 0.2, inside the brain 1.03 to 0.90: there because the signal is then only
     a few sigma); on fine texture (too high); on filtered or interpolated images (too low).
-    Raises TypeError/ValueError on bad input. Source: Donoho and Johnstone 1994; lab 04.
+
+    Args:
+        image: any sign, (H, W) or (N, C, H, W); at least 4×4.
+        mask: boolean, True = pixels to use (those of the head, say); a coefficient counts where all its 16 pixels are
+            inside.
+
+    Returns:
+        Sigma of one channel, in units of the image: a number for (H, W), (N,) for (N, C, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Donoho and Johnstone 1994.
+    Lab: 04.
     """
     check_image(image, shapes=True)
     if min(image.shape[-2:]) < 4:
@@ -78,14 +101,24 @@ def estimate_sigma_local(image: Array, *, window: int = 5, rician: bool = True) 
 
     In each window the mean and standard deviation give sigma by `koay_inversion`, in background, flat tissue and
     between; windows on edges and texture give larger values, each its own, so the mode of all is that of the noise.
-    rician: False for Gaussian noise (any sign), where the local standard deviation itself counts.
 
-    image: (H, W) -> a number, (N, C, H, W) -> (N,). window: side of the windows, at least 3 and not above the image's.
-    Fails: where no region is flat over a window: texture counts as noise (too high); on filtered or interpolated
-    images (too low). A mode uses few of the windows, so it scatters: measured on Colin27, sigma 0.02 to 0.2, within 2 %
-    on average and 7 % on single slices.
-    Raises TypeError/ValueError on bad input.
-    Source: Aja-Fernández, Tristán-Vega and Alberola-López 2009 (mode of local moments); Koay and Basser 2006; lab 04.
+    Fails: where no region is flat over a window: texture counts as noise (too high); on filtered or interpolated images
+    (too low). A mode uses few of the windows, so it scatters: measured on Colin27, sigma 0.02 to 0.2, within 2 % on
+    average and 7 % on single slices.
+
+    Args:
+        image: (H, W) or (N, C, H, W).
+        window: side of the windows in pixels, at least 3 and not above the image's.
+        rician: False for Gaussian noise (any sign), where the local standard deviation itself counts.
+
+    Returns:
+        Sigma of one channel, in units of the image: a number for (H, W), (N,) for (N, C, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Aja-Fernández, Tristán-Vega and Alberola-López 2009 (mode of local moments); Koay and Basser 2006.
+    Lab: 04.
     """
     window = check_count(window, "window", low=3)
     if rician:

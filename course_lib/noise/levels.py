@@ -17,19 +17,26 @@ KINDS: dict[str, Corrupt] = {"gaussian": gaussian, "rician": rician}
 def noising(kind: str, sigma: float | tuple[float, float]) -> Corrupt:
     """Make a `corrupt` for `fit`: noise of one level, or, for blind denoising, of a level drawn anew for each image.
 
-    The result is `f(image, generator=g) -> noisy`, image (C, H, W), or a batch (N, C, H, W) with a level for each.
-    kind: "gaussian" or "rician", as in `noise`. sigma: one level (then f is `noise.gaussian` itself, number for
-    number), or (low, high): uniform between them. A network trained so must find out the level for itself.
-
     Under Rician noise the target stays the true amplitude A, not the mean of what is measured. Of all functions of the
     noisy image the conditional mean E[A | noisy] has the least squared error, so that is what MSE trains. Outside the
     head noisy pixels lie around sigma·sqrt(π/2) and A is 0: the network learns to take the floor away together with the
-    noise, which no filter that averages can do. It needs no correction afterwards (`noise.correct_bias` on top
-    would take the floor away twice), and at a level outside its training it takes away the wrong floor.
-    (L1 trains the conditional median in place of the mean: in the background 0 as well.)
+    noise, which no filter that averages can do. It needs no correction afterwards (`noise.correct_bias` on top would
+    take the floor away twice), and at a level outside its training it takes away the wrong floor. (L1 trains the
+    conditional median in place of the mean: in the background 0 as well.)
 
-    Raises TypeError/ValueError on bad input. Source: Zhang et al. 2017, section III-C (blind: a range of levels);
-    Gudbjartsson and Patz 1995 (the floor); labs 04 and 14.
+    Args:
+        kind: "gaussian" or "rician", as in `noise`.
+        sigma: one level (then f is `noise.gaussian` itself, number for number), or (low, high): uniform between them. A
+            network trained so must find out the level for itself.
+
+    Returns:
+        `f(image, generator=g) -> noisy`, image (C, H, W), or a batch (N, C, H, W) with a level for each.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Zhang et al. 2017, section III-C (blind: a range of levels); Gudbjartsson and Patz 1995 (the floor).
+    Lab: 04 and 14.
     """
     if kind not in KINDS:
         raise ValueError(f"kind: expected 'gaussian' or 'rician', got {kind!r}")

@@ -13,7 +13,13 @@ from course_lib._checks import Array
 
 @dataclass(frozen=True)
 class Table:
-    """Values of a function at `start`, `start + step`, …; between them a line, outside the value at the end."""
+    """Values of a function at `start`, `start + step`, …; between them a line, outside the value at the end.
+
+    Attributes:
+        start: the first place.
+        step: from one place to the next.
+        values: of the function, one for each place.
+    """
 
     start: float
     step: float

@@ -27,9 +27,20 @@ def correct_bias(magnitude: Array, sigma: float, *, coils: int = 1) -> Array:
     makes them, it takes off too much: all of a signal below 0.73 sigma, 0.16 sigma at SNR 3, 0.1 at SNR 5 (one coil).
     The first helps where the background is empty, the second hurts in tissue: `invert_mean` is right there.
 
-    magnitude: any shape, not negative. sigma: standard deviation of each channel, >= 0. coils: channels of a root sum
-    of squares. Raises TypeError/ValueError on bad input. Source: McGibney and Smith 1993 (`m² - 2 sigma²`);
-    Gudbjartsson and Patz 1995 (who subtract one sigma², for single pixels of high SNR); lab 04.
+    Args:
+        magnitude: any shape, not negative.
+        sigma: standard deviation of each channel, in units of the magnitude, >= 0.
+        coils: channels of a root sum of squares.
+
+    Returns:
+        The corrected magnitude: same shape, kind, dtype and device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: McGibney and Smith 1993 (`m² - 2 sigma²`); Gudbjartsson and Patz 1995 (who subtract one sigma², for single
+        pixels of high SNR).
+    Lab: 04.
     """
     check_magnitude(magnitude)
     sigma, coils = check_number(sigma, "sigma", low=0), check_count(coils, "coils")
@@ -39,10 +50,20 @@ def correct_bias(magnitude: Array, sigma: float, *, coils: int = 1) -> Array:
 def invert_mean(magnitude: Array, sigma: float) -> Array:
     """Return the A whose Rician mean is `magnitude`: E[Rician(A, sigma)] = magnitude; 0 below the Rayleigh mean.
 
-    For a filtered image, whose pixels are local means of the magnitude. One coil.
+    For a filtered image, whose pixels are local means of the magnitude. One coil. Precise to 1e-4 sigma.
 
-    magnitude: any shape; a filter may have brought it below 0. sigma >= 0. Precise to 1e-4 sigma.
-    Raises TypeError/ValueError on bad input. Source: Gudbjartsson and Patz 1995 (the mean); lab 04.
+    Args:
+        magnitude: any shape; a filter may have brought it below 0.
+        sigma: standard deviation of each channel, in units of the magnitude, >= 0.
+
+    Returns:
+        The signal A: same shape, kind, dtype and device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Gudbjartsson and Patz 1995 (the mean).
+    Lab: 04.
     """
     check_image(magnitude, "magnitude")
     sigma = check_number(sigma, "sigma", low=0)
@@ -66,14 +87,23 @@ def koay_inversion(mean: Array, sd: Array) -> tuple[Array, Array]: ...
 def koay_inversion(mean: Any, sd: Any) -> tuple[Any, Any]:
     """Return the (signal, sigma) of a Rician magnitude from its measured mean and standard deviation.
 
-    The ratio mean / sd determines the SNR through the fixed point `SNR² = ξ(SNR)·(1 + (mean / sd)²) - 2`, where
-    ξ = (sd / sigma)² is 0.43 without signal and 1 at high SNR. The fixed points stand in a table. A ratio below
-    that of Rayleigh noise (1.913) has no fixed point: the signal is 0, and sigma comes from the second moment. Near
-    that floor the ratio hardly depends on the SNR (only through SNR⁴), so estimates from few pixels scatter widely.
-    From exact moments the signal is precise to 0.005 sigma (0.02 below SNR 0.1), sigma to 0.1 %.
+    The ratio mean / sd determines the SNR through the fixed point `SNR² = ξ(SNR)·(1 + (mean / sd)²) - 2`, where ξ = (sd
+    / sigma)² is 0.43 without signal and 1 at high SNR. The fixed points stand in a table. A ratio below that of
+    Rayleigh noise (1.913) has no fixed point: the signal is 0, and sigma comes from the second moment. Near that floor
+    the ratio hardly depends on the SNR (only through SNR⁴), so estimates from few pixels scatter widely. From exact
+    moments the signal is precise to 0.005 sigma (0.02 below SNR 0.1), sigma to 0.1 %.
 
-    mean, sd: two numbers, or two arrays of the same kind and shape, not negative; sd 0 gives (mean, 0).
-    Raises TypeError/ValueError on bad input. Source: Koay and Basser 2006; lab 04.
+    Args:
+        mean, sd: two numbers, or two arrays of the same kind and shape, not negative; sd 0 gives (mean, 0).
+
+    Returns:
+        (signal, sigma), in the units of the mean.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Koay and Basser 2006.
+    Lab: 04.
     """
     if isinstance(mean, (int, float, np.floating)) and isinstance(sd, (int, float, np.floating)):
         signal, sigma = koay_inversion(np.array([mean], np.float64), np.array([sd], np.float64))

@@ -29,9 +29,18 @@ def stabilise(magnitude: Array, sigma: float) -> Array:
     1.028, and within 0.001 of 1 above 9 sigma. More rounds are flatter (200: 0.98 to 1.02) but make f steeper near 0,
     and the denoised images were slightly worse.
 
-    magnitude: any shape, not negative; the result has its kind, dtype and device, in units of sigma. sigma: standard
-    deviation of each channel, > 0. Raises TypeError/ValueError on bad input.
-    Source: Foi 2011; Foi 2009 (the recursion); lab 04.
+    Args:
+        magnitude: any shape, not negative.
+        sigma: standard deviation of each channel, in units of the magnitude, > 0.
+
+    Returns:
+        The stabilised magnitude, in units of sigma; it has the magnitude's shape, kind, dtype and device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Foi 2011; Foi 2009 (the recursion).
+    Lab: 04.
     """
     check_magnitude(magnitude)
     sigma = check_number(sigma, "sigma", low=0, above=True)
@@ -49,11 +58,21 @@ def unstabilise(stabilised: Array, sigma: float) -> Array:
 
     The *exact unbiased* inverse: a denoiser estimates the mean of the stabilised pixel, so this mean is inverted, which
     removes the Rician bias, too; turning f itself round would not. Below the mean of pure noise the result is 0.
-    Computed as a table, precise to 1e-3 sigma. It is steep near A = 0, where the mean hardly depends
-    on A (only through A²): what the denoiser left of the noise is amplified there.
+    Computed as a table, precise to 1e-3 sigma. It is steep near A = 0, where the mean hardly depends on A (only through
+    A²): what the denoiser left of the noise is amplified there.
 
-    stabilised: any shape; kind, dtype and device are kept. sigma: as given to `stabilise`, > 0.
-    Raises TypeError/ValueError on bad input. Source: Foi 2011; lab 04.
+    Args:
+        stabilised: any shape, in units of sigma.
+        sigma: as given to `stabilise`, > 0.
+
+    Returns:
+        The signal A, in the units of sigma as given; shape, kind, dtype and device are kept.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Foi 2011.
+    Lab: 04.
     """
     check_image(stabilised, "stabilised")
     sigma = check_number(sigma, "sigma", low=0, above=True)

@@ -16,6 +16,10 @@ class WeightAverage:
 
     In the first steps the decay is smaller, (1 + step) / (10 + step), so that the first weights are soon forgotten.
     Whole numbers, as BatchNorm's count of batches, cannot be averaged: the latest count.
+
+    Args:
+        model: whose weights are averaged.
+        decay: from 0 to below 1.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:

@@ -17,8 +17,14 @@ class Batches:
 
     clean: (N, C, H, W). given: what the model is called with, each (N, ...): the noisy images, or all that `corrupt`
     returns, as measured k-space and its mask.
-    One generator is seeded anew for every image, from (seed, when, index of the image), so that an image's
-    noise is the same however the images are batched, split over processes, or resumed.
+
+    One generator is seeded anew for every image, from (seed, when, index of the image), so that an image's noise is the
+    same however the images are batched, split over processes, or resumed.
+
+    Args:
+        images: clean, a tensor (N, C, H, W) or a Dataset of tensors (C, H, W).
+        name: what the messages call them.
+        corrupt, transform, seed: as for `fit`.
     """
 
     def __init__(

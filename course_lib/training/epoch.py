@@ -30,14 +30,19 @@ def train_epoch(
     place: Callable[[torch.Tensor], torch.Tensor],
     show: Callable[[float | None], Any],
 ) -> float:
-    """Go once through all training images, batch after batch; returns the mean loss over them.
+    """Go once through all training images, batch after batch.
 
     Args:
         learner: the model and what trains it; changed in place.
         pairs: gives batches (clean, *given), each (N, C, H, W).
         epoch: counted from 0; with `seed` it decides the order of the images and their noise.
+        loss, batch_size, seed, clip_norm: as for `fit`.
+        accelerator: that of the training.
         place: brings a batch to the device.
         show: is called after each batch, with the mean loss so far where it was looked at.
+
+    Returns:
+        The mean loss over all training images.
     """
     rank, processes = accelerator.process_index, accelerator.num_processes
     look_every = 1 if accelerator.device.type == "cpu" else 20  # reading a number makes a GPU wait

@@ -8,7 +8,17 @@ from typing import Any
 
 @dataclass
 class History:
-    """What happened: lists of one number an epoch. `best_epoch` counts from 1, as plots and bars do."""
+    """What happened: lists of one number an epoch.
+
+    Attributes:
+        train_loss: the mean over the training images.
+        validation_loss: the mean over the validation images; empty without them.
+        learning_rate: in the first batch of each epoch.
+        seconds: that each epoch took.
+        metrics: {name: list}, means over the validation images.
+        best_epoch: counts from 1, as plots and bars do.
+        stopped_early: whether `patience` ended the training.
+    """
 
     train_loss: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)  # empty without validation images
@@ -26,6 +36,10 @@ class History:
         """Add the validation loss and the metrics of an epoch, and decide which epoch is the best and whether to stop.
 
         The best epoch is the last one that came more than `min_delta` below the best one before it.
+
+        Args:
+            means: the loss, then each metric, over the validation images.
+            min_delta, patience: as for `fit`.
         """
         loss, *others = means
         self.validation_loss.append(loss)

@@ -15,9 +15,21 @@ from course_lib.training.engine import placed
 def denoise(model: nn.Module, images: torch.Tensor, *, batch_size: int = 16, device: str | None = None) -> torch.Tensor:
     """Apply a trained model to noisy images: eval mode, no gradients, batch after batch. Nothing is clipped.
 
-    images: (N, C, H, W), floating point. Returns what the model makes of them, on the CPU. The model, its
-    device and its training flags are left as they were. device: as in `fit`. Raises TypeError/ValueError on
-    bad input. Lab 01.
+    The model, its device and its training flags are left as they were.
+
+    Args:
+        model: `model(images)` denoises a batch.
+        images: (N, C, H, W), floating point.
+        batch_size: how many images the model gets at once.
+        device: as in `fit`.
+
+    Returns:
+        What the model makes of them, on the CPU.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 01.
     """
     check_count(batch_size, "batch_size")
     batches = Batches(images, "images", None, None, 0)
@@ -41,11 +53,24 @@ def reconstruct(
 ) -> torch.Tensor:
     """Apply a trained model to measured k-space: eval mode, no gradients, batch after batch. Nothing is clipped.
 
-    measured: complex, (N, C, H, W): one channel, coils, or frames.   mask: bool, for all images (H, W) or, of 2D+t,
-    (T, H, W), or one for each, (N, 1, H, W) or (N, T, H, W).   sensitivities: complex, (coils, H, W) or
-    (N, coils, H, W); None: the model is called with `measured` and `mask` alone.
-    Returns what the model makes of them, on the CPU. The model, its device and its training flags are left as they
-    were. device: as in `fit`. Raises TypeError/ValueError on bad input. Lab 09.
+    The model, its device and its training flags are left as they were.
+
+    Args:
+        model: `model(measured, mask)`, or `model(measured, mask, sensitivities)`, reconstructs a batch.
+        measured: complex, (N, C, H, W): one channel, coils, or frames.
+        mask: bool, for all images (H, W) or, of 2D+t, (T, H, W), or one for each, (N, 1, H, W) or (N, T, H, W).
+        sensitivities: complex, (coils, H, W) or (N, coils, H, W); None: the model is called with `measured` and `mask`
+            alone.
+        batch_size: how many images the model gets at once.
+        device: as in `fit`.
+
+    Returns:
+        What the model makes of them, on the CPU.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 09.
     """
     check_count(batch_size, "batch_size")
     if not isinstance(measured, torch.Tensor):

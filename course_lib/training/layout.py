@@ -11,8 +11,13 @@ from torch import nn
 def memory_format(model: nn.Module, device: str, channels_last: bool | None = None) -> torch.memory_format:
     """channels_last for models with 2D convolutions, unless one of them is not safe in it on a CPU: then contiguous.
 
-    device: "cpu", "cuda" or "mps".   channels_last: what the caller asks for, None for nothing. True, but not safe:
-    a warning, and contiguous.
+    Args:
+        model: the one to train.
+        device: "cpu", "cuda" or "mps".
+        channels_last: what the caller asks for, None for nothing. True, but not safe: a warning, and contiguous.
+
+    Returns:
+        The memory format.
     """
     modules = dict(model.named_modules())
     asked = (

@@ -51,49 +51,62 @@ def fit(
     on_epoch: Callable[[History], Any] | None = None,
     device: str | None = None,
 ) -> History:
-    """Train `model` in place to turn corrupted images back into clean ones; lab 01 builds it.
+    """Train `model` in place to turn corrupted images back into clean ones.
 
-    train, validation: clean images, a float or complex tensor (N, C, H, W) or a Dataset of such tensors (C, H, W).
-        One with `draw(index, generator=g)`, as `data.mixture.Mixture`, is asked anew each epoch (in validation: always
-        the same).
-    loss, metrics: `f(prediction, target)` of a batch (N, C, H, W): its mean, or N numbers, one an image.
-        Metrics (a dict by name) are averaged over the validation images.
-    corrupt: `corrupt(image, generator=g)` makes the noisy input of one image (C, H, W) on the CPU, as
-        `functools.partial(noise.gaussian, sigma=0.1)` does; None trains a plain autoencoder. Where it returns a
-        tuple, as `undersampling(4, 0.08)` does, the model is called with all its parts: `model(measured, mask)`.
-    transform: `transform(image, generator=g)`, as a random crop of a clean training image, before `corrupt`.
-    optimizer: `f(parameters) -> Optimizer`, in place of Adam(learning_rate, weight_decay), which is L2.
-    patience: stop after so many epochs in a row without a validation loss more than `min_delta` below the
-        best; at the end, stopped or not, the model gets the best epoch's weights back. None: no stop, and the
-        last weights.
-    plateau: arguments of ReduceLROnPlateau, as dict(factor=0.2, patience=4); it follows the validation loss.
-        (PyTorch reduces after patience + 1 bad epochs, Keras after patience.)
-    schedule: in place of plateau: "cosine" (half a cosine from the learning rate to almost 0) or "one cycle" (up from
-        1/25 of it in the first 30 % of all batches, then down to almost 0), from batch to batch, over all `epochs`.
-    ema: decay of an exponential moving average of the weights, as 0.998 (in the first steps (1 + step) / (10 + step),
-        if that is less). Validation sees the average, best weights are its, and the model holds it at the end; the
-        training loss and `on_epoch` see the weights in training.
-    clip_norm: gradients whose norm, over all parameters, is larger are scaled down to it.
-    checkpoint: a file written after each epoch. If it exists, fit continues from it, on the CPU to the same
-        weights bit for bit as without the interruption; a finished run returns at once; more epochs prolong
-        it, but not with a schedule, which ends where it was told to. All processes must see the file.
-    mixed_precision: "no", "bf16" or "fp16"; None: on CUDA the one that the GPU has units for, elsewhere "no".
-    channels_last: memory layout; None: on for models with 2D convolutions (on 2 CPU cores small CNNs trained
-        1.1 to 1.5 times as fast). Never on a CPU with a layer that may crash PyTorch in it; True then warns.
-    progress: a bar over all batches.
-    on_epoch: `on_epoch(history)` is called after each epoch; `viz.LiveCurves()` draws it.
-    device: "cpu", "cuda", "mps"; None: that of `profile()`. Afterwards the model is back where it was.
+    The noise of image i in epoch e depends on (seed, e, i) alone, validation noise on (seed, i): the result does not
+    depend on how a batch is split. Under torchrun or, on several GPUs, `accelerate launch` the processes share each
+    batch, and a step is that of the whole batch. Exceptions: BatchNorm normalises each process's share and keeps the
+    main process's statistics, and dropout differs by process. Bars, callbacks and files are the main process's. Global
+    random state is left alone; `fixed_seed` makes the first weights of a model repeatable.
 
-    The noise of image i in epoch e depends on (seed, e, i) alone, validation noise on (seed, i): the result
-    does not depend on how a batch is split. Under torchrun or, on several GPUs, `accelerate launch` the
-    processes share each batch, and a step is that of the whole batch. Exceptions: BatchNorm normalises each
-    process's share and keeps the main process's statistics, and dropout differs by process. Bars, callbacks
-    and files are the main process's. Global random state is left alone; `fixed_seed` makes the first weights
-    of a model repeatable.
+    Args:
+        model: called with a batch (N, C, H, W), or with all parts of what `corrupt` returns.
+        train, validation: clean images, a float or complex tensor (N, C, H, W) or a Dataset of such tensors (C, H, W).
+            One with `draw(index, generator=g)`, as `data.mixture.Mixture`, is asked anew each epoch (in validation:
+            always the same).
+        loss: `f(prediction, target)` of a batch (N, C, H, W): its mean, or N numbers, one an image.
+        corrupt: `corrupt(image, generator=g)` makes the noisy input of one image (C, H, W) on the CPU, as
+            `functools.partial(noise.gaussian, sigma=0.1)` does; None trains a plain autoencoder. Where it returns a
+            tuple, as `undersampling(4, 0.08)` does, the model is called with all its parts: `model(measured, mask)`.
+        transform: `transform(image, generator=g)`, as a random crop of a clean training image, before `corrupt`.
+        epochs: how often all training images are seen; 0 trains nothing.
+        batch_size: images a step.
+        learning_rate, weight_decay: of Adam, where no `optimizer` is given; this weight decay is L2.
+        optimizer: `f(parameters) -> Optimizer`, in place of Adam(learning_rate, weight_decay).
+        patience: stop after so many epochs in a row without a validation loss more than `min_delta` below the best; at
+            the end, stopped or not, the model gets the best epoch's weights back. None: no stop, and the last weights.
+        min_delta: see `patience`; in units of the loss.
+        plateau: arguments of ReduceLROnPlateau, as dict(factor=0.2, patience=4); it follows the validation loss.
+            (PyTorch reduces after patience + 1 bad epochs, Keras after patience.)
+        schedule: in place of plateau: "cosine" (half a cosine from the learning rate to almost 0) or "one cycle" (up
+            from 1/25 of it in the first 30 % of all batches, then down to almost 0), from batch to batch, over all
+            `epochs`.
+        ema: decay of an exponential moving average of the weights, as 0.998 (in the first steps (1 + step) / (10 +
+            step), if that is less). Validation sees the average, best weights are its, and the model holds it at the
+            end; the training loss and `on_epoch` see the weights in training.
+        clip_norm: gradients whose norm, over all parameters, is larger are scaled down to it.
+        seed: of the order of the images and of their noise.
+        checkpoint: a file written after each epoch. If it exists, fit continues from it, on the CPU to the same weights
+            bit for bit as without the interruption; a finished run returns at once; more epochs prolong it, but not
+            with a schedule, which ends where it was told to. All processes must see the file.
+        mixed_precision: "no", "bf16" or "fp16"; None: on CUDA the one that the GPU has units for, elsewhere "no".
+        channels_last: memory layout; None: on for models with 2D convolutions (on 2 CPU cores small CNNs trained 1.1 to
+            1.5 times as fast). Never on a CPU with a layer that may crash PyTorch in it; True then warns.
+        metrics: {name: function as `loss`}, averaged over the validation images.
+        progress: a bar over all batches.
+        on_epoch: `on_epoch(history)` is called after each epoch; `viz.LiveCurves()` draws it.
+        device: "cpu", "cuda", "mps"; None: that of `profile()`. Afterwards the model is back where it was.
 
-    Raises TypeError/ValueError for bad input or a checkpoint of another run, FloatingPointError where the
-    loss is NaN or infinite. Source: Vincent 2008 (denoising autoencoder); Polyak and Juditsky 1992 (averaged
-    weights); Pascanu et al. 2013 (clipped norms); schedules: Loshchilov and Hutter 2017, Smith and Topin 2019.
+    Returns:
+        What happened, epoch by epoch.
+
+    Raises:
+        TypeError, ValueError: bad input or a checkpoint of another run.
+        FloatingPointError: the loss is NaN or infinite.
+
+    Source: Vincent 2008 (denoising autoencoder); Polyak and Juditsky 1992 (averaged weights); Pascanu et al. 2013
+        (clipped norms); schedules: Loshchilov and Hutter 2017, Smith and Topin 2019.
+    Lab: 01, which builds it.
     """
     check_settings(epochs, batch_size, learning_rate, weight_decay, optimizer, patience, min_delta)
     check_options(schedule, plateau, ema, clip_norm)

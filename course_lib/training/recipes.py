@@ -18,7 +18,16 @@ def thesis_rmsprop(parameters: Iterator[nn.Parameter], *, l2: float = 0.0) -> to
     PyTorch adds weight_decay · w to the gradient, which is that of ½ · weight_decay · w²: so weight_decay = 2 · l2.
     Both libraries do so before they divide by the running root mean square: L2, not the decoupled decay of AdamW.
     Biases and BN are not penalised, as in the thesis's code (which leaves out transposed and some outer convolutions,
-    too). Lab 06.
+    too).
+
+    Args:
+        parameters: of the model.
+        l2: weight of the penalty.
+
+    Returns:
+        The optimiser.
+
+    Lab: 06.
     """
     weights = list(parameters)
     kernels = [weight for weight in weights if weight.ndim >= 2]

@@ -12,11 +12,21 @@ WARM_UP, START, END = 0.3, 1 / 25, 1 / 25e4  # of "one cycle": PyTorch's default
 
 
 def factor(schedule: str, step: int, steps: int) -> float:
-    """The share of the full learning rate in batch `step`, counted from 0, of `steps`.
+    """The share of the full learning rate in one batch.
 
-    "cosine": half a cosine from 1 to almost 0 (Loshchilov and Hutter 2017, equation 5, without restarts).
-    "one cycle": up from 1/25 to 1 in the first 30 % of the batches, then down to 1/250000, both along a cosine
-    (Smith and Topin 2019, in the form of PyTorch's OneCycleLR; momenta stay as they are).
+    "cosine": half a cosine from 1 to almost 0 (without restarts). "one cycle": up from 1/25 to 1 in the first 30 % of
+    the batches, then down to 1/250000, both along a cosine (in the form of PyTorch's OneCycleLR; momenta stay as they
+    are).
+
+    Args:
+        schedule: "cosine" or "one cycle".
+        step: the batch, counted from 0.
+        steps: how many batches there are in all.
+
+    Returns:
+        The share, from 0 to 1.
+
+    Source: Loshchilov and Hutter 2017, equation 5 ("cosine"); Smith and Topin 2019 ("one cycle").
     """
     if schedule == "cosine":
         return _between(1.0, 0.0, step / steps)
@@ -27,10 +37,17 @@ def factor(schedule: str, step: int, steps: int) -> float:
 
 
 def rates(updates: torch.optim.Optimizer, schedule: str | None, steps: int) -> Callable[[int], float]:
-    """`f(step)` sets the rates of all groups of parameters for that batch and returns the first one.
+    """A function that sets the learning rates for a batch.
 
     It depends on the step alone: there is nothing to save, and nothing to bring back after an interruption. Call it
     with a new optimiser: the rates that it has then are the full ones.
+
+    Args:
+        updates: a new optimiser.
+        schedule, steps: as for `factor`; None leaves the rates as they are.
+
+    Returns:
+        `f(step)`, which sets the rates of all groups of parameters for that batch and returns the first one.
     """
     full = [group["lr"] for group in updates.param_groups]
 

@@ -23,9 +23,20 @@ LINES = ("--", ":", "-.", (0, (8, 3)), (0, (4, 1, 1, 1, 1, 1)))
 def loss_curves(history: History, *, title: str | None = None, ylabel: str = "loss", log: bool = False) -> Figure:
     """Training and validation loss per epoch, the best epoch marked.
 
-    `history` is what `training.fit` returns: `train_loss`, `validation_loss` (may be empty) and `best_epoch`
-    (counted from 1, or None). `log` puts the loss on a logarithmic scale. Raises ValueError where the history
-    holds no epoch. The training loop is built in lab 01.
+    Args:
+        history: what `training.fit` returns: `train_loss`, `validation_loss` (may be empty) and `best_epoch` (counted
+            from 1, or None).
+        title: of the figure.
+        ylabel: what the loss is called.
+        log: puts the loss on a logarithmic scale.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: the history holds no epoch.
+
+    Lab: 01, which builds the training loop.
     """
     if not history.train_loss:
         raise ValueError("history: expected at least one finished epoch, got none")
@@ -52,10 +63,15 @@ def loss_curves(history: History, *, title: str | None = None, ylabel: str = "lo
 class LiveCurves:
     """Loss curves that grow while a model learns: `fit(..., on_epoch=LiveCurves())`.
 
-    Called with the history after each epoch. In a notebook one figure is redrawn in place. An epoch that ends
-    sooner than four times the cost of a drawing after the last one is drawn with a later one, or when the
-    cell ends: drawing takes a fifth of the time at most. Outside a notebook, and in profile ci, each epoch
-    prints one line instead; `live` overrides the choice. The arguments are those of `loss_curves`. Lab 01.
+    Called with the history after each epoch. In a notebook one figure is redrawn in place. An epoch that ends sooner
+    than four times the cost of a drawing after the last one is drawn with a later one, or when the cell ends: drawing
+    takes a fifth of the time at most. Outside a notebook, and in profile ci, each epoch prints one line instead.
+
+    Args:
+        title, ylabel, log: those of `loss_curves`.
+        live: overrides the choice between a notebook and elsewhere.
+
+    Lab: 01.
     """
 
     def __init__(self, *, title: str | None = None, ylabel: str = "loss", log: bool = False, live: bool | None = None):
@@ -123,12 +139,26 @@ def curve_with_errors(
     references: Mapping[str, float] | None = None,
     log_x: bool = False,
 ) -> Figure:
-    """Mean and standard deviation over seeds against x: the plot of "how few images suffice" (lab 02).
+    """Mean and standard deviation over seeds against x: the plot of "how few images suffice".
 
-    `curves` is {name: array (seeds, len(x))}, numpy, torch or lists; the legend says how many seeds, and one
-    seed has no error bar. The standard deviation is that of a sample (divided by seeds - 1). `references`
-    {name: value} are horizontal lines: methods that need no training. `log_x` puts x on a logarithmic scale.
-    Raises ValueError for wrong shapes, NaN, no curve, or x not above 0 where it is logarithmic.
+    The legend says how many seeds, and one seed has no error bar. The standard deviation is that of a sample (divided
+    by seeds - 1).
+
+    Args:
+        x: finite numbers.
+        curves: {name: array (seeds, len(x))}, numpy, torch or lists.
+        xlabel, ylabel: what stands along the axes.
+        title: of the figure.
+        references: {name: value}, horizontal lines: methods that need no training.
+        log_x: puts x on a logarithmic scale.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: wrong shapes, NaN, no curve, or x not above 0 where it is logarithmic.
+
+    Lab: 02.
     """
     x = np.asarray(x, dtype=float)
     if x.ndim != 1 or not x.size or not np.isfinite(x).all():

@@ -30,11 +30,22 @@ def in_notebook() -> bool:
 
 
 def figure(width: float = 6.4, height: float = 4.0, *, title: str | None = None) -> Figure:
-    """An empty figure of width x height inches for a plot of your own; `axes = figure.subplots()` comes next.
+    """An empty figure for a plot of your own; `axes = figure.subplots()` comes next.
 
-    Unlike a bare `matplotlib.figure.Figure` it shows itself as the last line of a cell, and unlike one of
-    pyplot it is not shown a second time. Raises ValueError for a size that is not above 0. Used from lab 00
-    on.
+    Unlike a bare `matplotlib.figure.Figure` it shows itself as the last line of a cell, and unlike one of pyplot it is
+    not shown a second time.
+
+    Args:
+        width, height: in inches.
+        title: of the figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: a size that is not above 0.
+
+    Lab: 00 and later.
     """
     width = check_number(width, "width", low=0, above=True)
     height = check_number(height, "height", low=0, above=True)
@@ -57,7 +68,18 @@ def image_grid(
     smallest: float = 2.4,
     room: float = 0.6,
 ) -> Figure:
-    """An empty figure for rows x columns images of `shape`, each row with `room` inches for its text."""
+    """An empty figure for rows of images.
+
+    Args:
+        rows, columns: how many images stand below and beside each other.
+        shape: of the images, (H, W).
+        title: of the figure.
+        smallest: the least that an image's longest side gets, in inches.
+        room: inches for the text of each row.
+
+    Returns:
+        The figure.
+    """
     # a pixel of the image gets at least one on the screen (100 an inch), up to 4 inches an image
     longest = min(max(max(shape) / 100, smallest), 4.0)
     height, width = (size / max(shape) * longest for size in shape)
@@ -106,7 +128,16 @@ def size_note(image: np.ndarray) -> str:
 
 
 def picture(image: Any, name: str, like: np.ndarray | None = None) -> np.ndarray:
-    """One image as (H, W) numpy floats, checked; `like`: an image whose size it must have."""
+    """One image, checked.
+
+    Args:
+        image: (H, W), (1, H, W) or (1, 1, H, W), floating point or bool.
+        name: what the message calls it.
+        like: an image whose size it must have.
+
+    Returns:
+        (H, W) numpy floats.
+    """
     if getattr(image, "dtype", None) in (np.dtype(bool), torch.bool):
         image = image.astype(np.float32) if isinstance(image, np.ndarray) else image.float()
     check_image(image, name)

@@ -24,9 +24,20 @@ def method_panel(
     difference_range: float | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Clean, then what the methods began with (noisy, zero-filled), then every method, each (H, W).
+    """Clean, then what the methods began with (noisy, zero-filled), then every method.
 
     `viz.panel` is the same for one row of few methods.
+
+    Args:
+        clean: (H, W).
+        pictures: {name: (H, W)}, first what the methods began with.
+        columns: how many pictures stand in a row.
+        difference_range: the difference maps run from -difference_range to +difference_range; by default 99.5 % of the
+            pixels of the methods' images fit in.
+        title: of the figure.
+
+    Returns:
+        The figure.
     """
     columns = min(check_count(columns, "columns"), 1 + len(pictures))
     differences = {name: image - clean for name, image in pictures.items()}

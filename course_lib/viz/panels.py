@@ -40,17 +40,27 @@ def panel(
 ) -> Figure:
     """Clean, noisy and denoised image beside the difference map (denoised - clean), PSNR and SSIM under each.
 
-    `denoised` is one image, or a dict {method: image}: then all methods stand in one row, and the difference
-    maps of the noisy image and of each method in the row below, on one scale. `titles` replaces the names of
-    the columns: 4 for one image, 2 + the number of methods for a dict.
+    In a difference map white is exact, blue too dark, red too bright. Denoised images are clipped to [0, data_range]
+    before they are scored (the noisy one is not), but shown and subtracted as they are. SSIM is that of Wang et al.
+    2004 (11 x 11 Gaussian window).
 
-    In a difference map white is exact, blue too dark, red too bright. It runs from -difference_range to
-    +difference_range; by default 99.5 % of the pixels of the denoised images fit in, and the rest saturate.
-    Denoised images are clipped to [0, data_range] before they are scored (the noisy one is not), but shown
-    and subtracted as they are. SSIM is that of Wang et al. 2004 (11 x 11 Gaussian window).
+    Args:
+        clean, noisy: one image each, shapes see `viz`.
+        denoised: one image, or a dict {method: image}: then all methods stand in one row, and the difference maps of
+            the noisy image and of each method in the row below, on one scale.
+        data_range: grey runs from 0 to it.
+        titles: replaces the names of the columns: 4 for one image, 2 + the number of methods for a dict.
+        difference_range: the map runs from -difference_range to +difference_range; by default 99.5 % of the pixels of
+            the denoised images fit in, and the rest saturate.
+        title: the place to state the finding.
 
-    Raises ValueError or TypeError for what is no image, images of unequal size, NaN, or a wrong number of
-    titles. First used in lab 00.
+    Returns:
+        The figure.
+
+    Raises:
+        TypeError, ValueError: what is no image, images of unequal size, NaN, or a wrong number of titles.
+
+    Lab: 00 and later.
     """
     data_range = check_number(data_range, "data_range", low=0, above=True)
     several = isinstance(denoised, Mapping)
@@ -101,11 +111,22 @@ def gallery(
     title: str | None = None,
     data_range: float = 1.0,
 ) -> Figure:
-    """A grid of images: a sequence (their sizes may differ) or one array (N, H, W) or (N, 1, H, W).
+    """A grid of images, on one grey scale.
 
-    `columns` defaults to at most 8. All share one grey scale from 0 (black) to data_range (white); masks
-    (bool) are welcome. Raises ValueError or TypeError for an empty sequence, what is no image, NaN, or a
-    wrong number of titles. First used in lab 00.
+    Args:
+        images: a sequence (their sizes may differ) or one array (N, H, W) or (N, 1, H, W); masks (bool) are welcome.
+        columns: at most 8 by default.
+        titles: a name for each image.
+        title: of the figure.
+        data_range: all share one grey scale from 0 (black) to data_range (white).
+
+    Returns:
+        The figure.
+
+    Raises:
+        TypeError, ValueError: an empty sequence, what is no image, NaN, or a wrong number of titles.
+
+    Lab: 00 and later.
     """
     data_range = check_number(data_range, "data_range", low=0, above=True)
     pictures = [picture(image, f"images[{index}]") for index, image in enumerate(images)]

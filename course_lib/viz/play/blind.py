@@ -30,16 +30,29 @@ def blind_test(
     title: str | None = None,
     live: bool | None = None,
 ) -> Any:
-    """Which was denoised by what? Pictures A, B, C … in an order that `seed` shuffles, to be guessed and revealed.
+    """Which was denoised by what? Pictures A, B, C … in a shuffled order, to be guessed and revealed.
 
-    clean: the image without noise, shown first, with its name. denoised: {method: image}, 2 to 8 of them.
-    zoom: (top, left, side) in pixels, the square that is shown enlarged; default the middle third.
+    Leave it on the last line of a cell.
 
-    In a notebook an ipywidgets box: a menu for each letter, and a button that counts the right guesses, names the
-    pictures and shows PSNR, SSIM (images clipped to [0, data_range]) and difference maps. Elsewhere, without ipywidgets
-    and in profile ci, a static `Figure` with the answers upside down at its foot; `live` overrides the choice. Leave
-    it on the last line of a cell. Raises TypeError or ValueError for what is no image, images of unequal size, a wrong
-    number of methods, and a square that does not fit. Lab 05.
+    Args:
+        clean: the image without noise, shown first, with its name.
+        denoised: {method: image}, 2 to 8 of them.
+        seed: shuffles the order.
+        zoom: (top, left, side) in pixels, the square that is shown enlarged; default the middle third.
+        data_range: PSNR and SSIM are those of images clipped to [0, data_range].
+        title: of the figure.
+        live: overrides the choice between a box and a static figure.
+
+    Returns:
+        In a notebook an ipywidgets box: a menu for each letter, and a button that counts the right guesses, names the
+        pictures and shows PSNR, SSIM and difference maps. Elsewhere, without ipywidgets and in profile ci, a static
+        `Figure` with the answers upside down at its foot.
+
+    Raises:
+        TypeError, ValueError: what is no image, images of unequal size, a wrong number of methods, and a square that
+            does not fit.
+
+    Lab: 05.
     """
     target = picture(clean, "clean")
     data_range = check_number(data_range, "data_range", low=0, above=True)

@@ -61,17 +61,29 @@ def consistency_slider(
 
     `image` is measured where `mask` is True, with complex noise `sigma`; `guess`, which a network, another slice or a
     filter has made, goes through `kspace.DataConsistency(λ)` with that. Shown are the magnitudes of the zero-filled
-    image, the guess and the answer, the differences of all three from the magnitude of `image`, and the PSNR over λ,
-    of magnitudes clipped to [0, data_range]. λ runs over `STRENGTHS`: 0 is the guess, ∞ replaces. The pattern of the
-    noise follows from `seed` and stays while the sliders move.
+    image, the guess and the answer, the differences of all three from the magnitude of `image`, and the PSNR over λ, of
+    magnitudes clipped to [0, data_range]. λ runs over `STRENGTHS`: 0 is the guess, ∞ replaces. Leave it on the last
+    line of a cell.
 
-    image, guess: (H, W), (1, H, W) or (1, 1, H, W), real or complex, numpy or torch. mask: bool, the same shapes.
-    sigma: of each channel, from 0 to `largest_sigma`. strength: the λ to begin with, the nearest of `STRENGTHS`; None
-    is ∞.
+    Args:
+        image, guess: (H, W), (1, H, W) or (1, 1, H, W), real or complex, numpy or torch.
+        mask: bool, the same shapes.
+        sigma: of each channel, from 0 to `largest_sigma`.
+        largest_sigma: the end of the slider.
+        strength: the λ to begin with, the nearest of `STRENGTHS`; None is ∞.
+        seed: the pattern of the noise follows from it and stays while the sliders move.
+        data_range: grey runs from 0 to it.
+        title: of the figure.
+        live: overrides the choice between a box and a static figure.
 
-    Returns an ipywidgets box (sliders, picture) in a notebook, and elsewhere, without ipywidgets and in profile ci,
-    a static `Figure` at `sigma`; `live` overrides the choice. Leave it on the last line of a cell. Raises ValueError
-    or TypeError for what is no image or mask, unequal sizes, and values outside their range. Lab 09.
+    Returns:
+        An ipywidgets box (sliders, picture) in a notebook, and elsewhere, without ipywidgets and in profile ci, a
+        static `Figure` at `sigma`.
+
+    Raises:
+        TypeError, ValueError: what is no image or mask, unequal sizes, and values outside their range.
+
+    Lab: 09.
     """
     truth = complex_picture(image, "image").astype(np.complex64)
     start = complex_picture(guess, "guess").astype(np.complex64)

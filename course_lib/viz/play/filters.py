@@ -35,15 +35,31 @@ def filter_slider(
 ) -> Any:
     """Sliders for noise and filter over clean, noisy, denoised and difference image; on paper four strengths.
 
-    `filters` is {name: f(noisy, sigma) -> image}; with several, a menu chooses one. The filter is told `strength`
-    times the true sigma: 1 tells the truth, 0 does nothing in most filters, 2 smooths too much. `corrupt(image,
-    sigma, generator=...)` is one of `noise`. The pattern of the noise follows from `seed` and stays while the sliders
-    move; sigma runs from 0 to `largest_sigma` in units of the data range, the strength from 0 to `largest_strength`.
     Under the images stand PSNR (noisy as it is, denoised clipped to [0, data_range]) and the mean of the difference.
+    Leave it on the last line of a cell.
 
-    Returns an ipywidgets box (sliders, picture) in a notebook, and elsewhere, without ipywidgets and in profile ci,
-    a static `Figure` of the first filter at `sigma`; `live` overrides the choice. Leave it on the last line of a
-    cell. Raises ValueError or TypeError for what is no image, no filter, and values outside their range. Lab 04.
+    Args:
+        image: one image without noise, shapes see `viz`.
+        filters: {name: f(noisy, sigma) -> image}; with several, a menu chooses one.
+        corrupt: `corrupt(image, sigma, generator=...)`, one of `noise`.
+        sigma: the noise to begin with, in units of the data range, from 0 to `largest_sigma`.
+        largest_sigma: the end of the slider.
+        strength: the filter is told `strength` times the true sigma: 1 tells the truth, 0 does nothing in most filters,
+            2 smooths too much; from 0 to `largest_strength`.
+        largest_strength: the end of the slider.
+        seed: the pattern of the noise follows from it and stays while the sliders move.
+        data_range: grey runs from 0 to it.
+        title: of the figure.
+        live: overrides the choice between a box and a static figure.
+
+    Returns:
+        An ipywidgets box (sliders, picture) in a notebook, and elsewhere, without ipywidgets and in profile ci, a
+        static `Figure` of the first filter at `sigma`.
+
+    Raises:
+        TypeError, ValueError: what is no image, no filter, and values outside their range.
+
+    Lab: 04.
     """
     clean = picture(image, "image")
     image = image.reshape(image.shape[-2:])  # filters know (H, W), not (1, H, W)

@@ -37,16 +37,31 @@ def level_slider(
 ) -> Any:
     """A slider over noise levels: the noisy image and what each method makes of it, and PSNR over the whole range.
 
-    methods: {name: f(noisy, sigma) -> image}, at most six, as for `filter_slider`; a network need not look at sigma.
-    `corrupt(image, sigma, generator=...)` is one of `noise`. The pattern of the noise follows from `seed` and is the
-    same at all levels but for its size. levels: at least two, above 0, rising, in units of the data range. value: where
-    the slider starts, and the middle picture on paper; it is moved to the nearest level; default `trained`, or the
-    middle level. trained: the level, or the range (low, high), that the network was trained at, to be marked.
-
     All levels are computed once, when the slider is made; then it moves at once. PSNR: the noisy image as it is,
-    answers clipped to [0, data_range]. Returns an ipywidgets box (slider, picture) in a notebook, and elsewhere,
-    without ipywidgets and in profile ci, a static `Figure` of three levels: the lowest, `value`, the highest; `live`
-    overrides the choice. Leave it on the last line of a cell. Raises ValueError or TypeError on bad input. Lab 14.
+    answers clipped to [0, data_range]. Leave it on the last line of a cell.
+
+    Args:
+        image: one image without noise, shapes see `viz`.
+        methods: {name: f(noisy, sigma) -> image}, at most six, as for `filter_slider`; a network need not look at
+            sigma.
+        corrupt: `corrupt(image, sigma, generator=...)`, one of `noise`.
+        levels: at least two, above 0, rising, in units of the data range.
+        value: where the slider starts, and the middle picture on paper; it is moved to the nearest level; default
+            `trained`, or the middle level.
+        trained: the level, or the range (low, high), that the network was trained at, to be marked.
+        seed: the pattern of the noise follows from it and is the same at all levels but for its size.
+        data_range: grey runs from 0 to it.
+        title: of the figure.
+        live: overrides the choice between a box and a static figure.
+
+    Returns:
+        An ipywidgets box (slider, picture) in a notebook, and elsewhere, without ipywidgets and in profile ci, a static
+        `Figure` of three levels: the lowest, `value`, the highest.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 14.
     """
     clean = picture(image, "image")
     image = image.reshape(image.shape[-2:])  # methods know (H, W), not (1, H, W)

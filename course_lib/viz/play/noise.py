@@ -34,15 +34,29 @@ def noise_slider(
 ) -> Any:
     """A slider for the noise level over clean, noisy and difference image; on paper four levels side by side.
 
-    `corrupt(image, level, generator=...)` is one of `noise` (gaussian, rician, ...) or your own. Each call
-    gets a new generator with the same `seed`, so the pattern of the noise stays while its level moves. The
-    level runs from `minimum` to `maximum` in steps of `step` (default: a fiftieth of the way), in the units
-    of `corrupt`.
+    Leave it on the last line of a cell.
 
-    Returns an ipywidgets box (slider, picture) in a notebook, and a static `Figure` with four levels
-    elsewhere, without ipywidgets and in profile ci; `live` overrides the choice. Leave it on the last line of
-    a cell. Raises ValueError or TypeError for what is no image, and for a value outside [minimum, maximum].
-    Lab 00.
+    Args:
+        image: one image without noise, shapes see `viz`.
+        corrupt: `corrupt(image, level, generator=...)`, one of `noise` (gaussian, rician, ...) or your own.
+        label: what the level is called.
+        minimum, maximum: the ends of the slider, in the units of `corrupt`.
+        value: the level to begin with.
+        step: of the slider; default a fiftieth of the way.
+        seed: each call gets a new generator with the same seed, so the pattern of the noise stays while its level
+            moves.
+        data_range: grey runs from 0 to it.
+        title: of the figure.
+        live: overrides the choice between a box and a static figure.
+
+    Returns:
+        An ipywidgets box (slider, picture) in a notebook, and a static `Figure` with four levels elsewhere, without
+        ipywidgets and in profile ci.
+
+    Raises:
+        TypeError, ValueError: what is no image, and a value outside [minimum, maximum].
+
+    Lab: 00.
     """
     clean = picture(image, "image")
     data_range = check_number(data_range, "data_range", low=0, above=True)

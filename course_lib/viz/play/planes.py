@@ -33,14 +33,25 @@ def plane_slider(
 ) -> Any:
     """Three sliders that move a point through a head, over the sagittal, coronal and axial plane that meet there.
 
-    volume: (X, Y, Z) in canonical RAS axes, floating point or bool, numpy or torch, grey from 0 to `data_range`.
-    voxel_size: mm along x, y, z; a voxel is drawn as long as it is, never smoothed, and the axes count mm from the
-        first voxel's edge.   position: the first point, in voxels; default the middle.
-    The lines mark the other two planes.
+    The lines mark the other two planes. A voxel is drawn as long as it is, never smoothed, and the axes count mm from
+    the first voxel's edge. Leave it on the last line of a cell.
 
-    Returns an ipywidgets box (sliders, picture) in a notebook, and elsewhere, without ipywidgets and in profile ci, a
-    static `Figure` of the first position; `live` overrides the choice. Leave it on the last line of a cell. Raises
-    ValueError/TypeError for what is no volume, sizes that are not positive and a position outside. Lab 03.
+    Args:
+        volume: (X, Y, Z) in canonical RAS axes, floating point or bool, numpy or torch, grey from 0 to `data_range`.
+        voxel_size: mm along x, y, z.
+        position: the first point, in voxels; default the middle.
+        data_range: grey runs from 0 to it.
+        title: of the figure.
+        live: overrides the choice between a box and a static figure.
+
+    Returns:
+        An ipywidgets box (sliders, picture) in a notebook, and elsewhere, without ipywidgets and in profile ci, a
+        static `Figure` of the first position.
+
+    Raises:
+        TypeError, ValueError: what is no volume, sizes that are not positive and a position outside.
+
+    Lab: 03.
     """
     volume = _volume(volume)
     data_range = check_number(data_range, "data_range", low=0, above=True)

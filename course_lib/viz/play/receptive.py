@@ -38,12 +38,24 @@ def receptive_field_slider(
 
     The left picture is the middle of `image` through the chain: what is not seen is blue. The right one says how much
     each pixel weighs, as the number of paths to it (all weights of the filters equal), on a logarithmic scale. A chain
-    with gaps, as 2-2-2, is seen at once. chains: {name: a dilation for each layer}, default `CHAINS`.   layers: how
-    many of them at the start, default all.   kernel: side of each filter, odd.
+    with gaps, as 2-2-2, is seen at once. Leave it on the last line of a cell.
 
-    Returns an ipywidgets box (menu, slider, picture) in a notebook, and elsewhere, without ipywidgets and in profile
-    ci, a static `Figure` with all layers of every chain; `live` overrides the choice. Leave it on the last line of a
-    cell. Raises ValueError or TypeError for what is no image, no chain, or sees more than the image has. Lab 07.
+    Args:
+        image: one image, shapes see `viz`.
+        chains: {name: a dilation for each layer}, default `CHAINS`.
+        layers: how many of them at the start, default all.
+        kernel: side of each filter, odd.
+        title: of the figure.
+        live: overrides the choice between a box and a static figure.
+
+    Returns:
+        An ipywidgets box (menu, slider, picture) in a notebook, and elsewhere, without ipywidgets and in profile ci, a
+        static `Figure` with all layers of every chain.
+
+    Raises:
+        TypeError, ValueError: what is no image, no chain, or sees more than the image has.
+
+    Lab: 07.
     """
     whole = picture(image, "image")
     chains = dict(CHAINS if chains is None else chains)
@@ -79,9 +91,16 @@ def receptive_field_slider(
 
 
 def paths(dilations: Sequence[int], kernel: int = 3) -> np.ndarray:
-    """Along one axis: on how many paths each pixel reaches the middle one, float64 (side of the receptive field,).
+    """Along one axis: on how many paths each pixel reaches the middle one.
 
     With all weights equal a chain is separable: the picture is the outer product of this with itself.
+
+    Args:
+        dilations: one for each layer.
+        kernel: side of each filter, odd.
+
+    Returns:
+        float64 (side of the receptive field,).
     """
     total = np.ones(1)
     for rate in dilations:

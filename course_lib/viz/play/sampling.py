@@ -59,17 +59,33 @@ def sampling_slider(
 
     Shown are the mask, its point spread (the largest value of each column, in dB of the peak), the magnitude of the
     zero-filled image, and its difference from the magnitude of `image`; below them the acceleration that was reached,
-    the largest side lobe (`kspace.incoherence`) and the PSNR of the magnitude, clipped to [0, data_range]. Chance
-    follows from `seed`: it stays the same while the controls move.
+    the largest side lobe (`kspace.incoherence`) and the PSNR of the magnitude, clipped to [0, data_range].
+
     Patterns: lines along the columns, single points, and radial and spiral lines drawn on the grid, which have no
-    centre of their own (the second slider then does nothing). A centre beyond the budget takes all of the budget.
+    centre of their own (the second slider then does nothing). A centre beyond the budget takes all of the budget. Leave
+    it on the last line of a cell.
 
-    image: (H, W), (1, H, W) or (1, 1, H, W), real or complex, numpy or torch; `kspace.with_phase` makes a real one
-    complex.   acceleration: from 1 to `largest_acceleration`.   center_fraction: from 0 to `largest_center_fraction`.
+    Args:
+        image: (H, W), (1, H, W) or (1, 1, H, W), real or complex, numpy or torch; `kspace.with_phase` makes a real one
+            complex.
+        acceleration: from 1 to `largest_acceleration`.
+        largest_acceleration: the end of the slider.
+        center_fraction: from 0 to `largest_center_fraction`.
+        largest_center_fraction: the end of the slider.
+        pattern: the one to begin with.
+        seed: chance follows from it: it stays the same while the controls move.
+        data_range: grey runs from 0 to it.
+        title: of the figure.
+        live: overrides the choice between a box and a static figure.
 
-    Returns an ipywidgets box (menu, sliders, picture) in a notebook, and elsewhere, without ipywidgets and in profile
-    ci, a static `Figure`; `live` overrides the choice. Leave it on the last line of a cell. Raises ValueError or
-    TypeError for what is no image, an unknown pattern, and values outside their range. Lab 08.
+    Returns:
+        An ipywidgets box (menu, sliders, picture) in a notebook, and elsewhere, without ipywidgets and in profile ci, a
+        static `Figure`.
+
+    Raises:
+        TypeError, ValueError: what is no image, an unknown pattern, and values outside their range.
+
+    Lab: 08.
     """
     measured = complex_picture(image, "image")
     clean = np.abs(measured)

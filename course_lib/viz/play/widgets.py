@@ -18,7 +18,11 @@ WIDE = {"width": "480px", "max_width": "95%"}
 def widgets(live: bool | None) -> ModuleType | None:
     """ipywidgets, or None where a static picture is wanted: on paper, in profile ci, without ipywidgets.
 
-    live: overrides the choice between a notebook and elsewhere.
+    Args:
+        live: overrides the choice between a notebook and elsewhere.
+
+    Returns:
+        The module, or None.
     """
     if not (in_notebook() if live is None else live):
         return None
