@@ -199,7 +199,15 @@ def _part(path: Path) -> Path:
 
 @contextmanager
 def locked(path: Path, progress: bool) -> Iterator[None]:
-    """Hold the lock of one file; says so where another process holds it."""
+    """Hold the lock of one file; says so where another process holds it.
+
+    Args:
+        path: the file.
+        progress: say it.
+
+    Yields:
+        Nothing, while the lock is held.
+    """
     from filelock import FileLock, Timeout
 
     lock = FileLock(path.with_name(path.name + ".lock"))
@@ -215,11 +223,28 @@ def locked(path: Path, progress: bool) -> Iterator[None]:
 
 
 def say(text: str, aloud: bool) -> None:
+    """Print a line to standard error.
+
+    Args:
+        text: the line.
+        aloud: False prints nothing.
+    """
     if aloud:
         print(text, file=sys.stderr, flush=True)
 
 
 def unavailable(source: Source, path: Path, reason: str, *, command: str | None = None) -> DataUnavailable:
+    """The error for data that could not be had: what was wanted, why it failed and what to do.
+
+    Args:
+        source: what was wanted.
+        path: where its file should be.
+        reason: why it failed.
+        command: what to try again; default `course data fetch` with the source's name.
+
+    Returns:
+        The error, for the caller to raise.
+    """
     return DataUnavailable(
         f"{source.name} is not available.\n"
         f"  Wanted: {source.what}, as {path}\n"
