@@ -30,7 +30,14 @@ RESNET18 = "resnet18-f37072fd.pth"  # torchvision's name: it ends in the first d
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. level: "OK", "WARN" (labs run, with a limit) or "FAIL" (labs do not run)."""
+    """One line of the report.
+
+    Attributes:
+        name: the topic.
+        level: "OK", "WARN" (labs run, with a limit) or "FAIL" (labs do not run).
+        message: what was found.
+        remedy: what to do, where there is something.
+    """
 
     name: str
     level: str
@@ -39,9 +46,15 @@ class Finding:
 
 
 def checkup(more: Mapping[str, Callable[[], Finding]] | None = None) -> list[Finding]:
-    """Examine this machine; returns one finding a topic. Used by lab 00.
+    """Examine this machine. Used by lab 00.
 
-    more: further checks by topic, as the instructor's in `course_staff.health`.
+    Args:
+        more: further checks by topic, as the instructor's in `course_staff.health`.
+
+    Returns:
+        One finding a topic.
+
+    Lab: 00.
     """
     checks: dict[str, Callable[[], Finding]] = {
         "Python": python,
@@ -60,7 +73,11 @@ def checkup(more: Mapping[str, Callable[[], Finding]] | None = None) -> list[Fin
 
 
 def report(findings: list[Finding] | None = None) -> None:
-    """Print a line a finding, with the remedy below where there is one. findings: default a fresh checkup."""
+    """Print a line a finding, with the remedy below where there is one.
+
+    Args:
+        findings: default a fresh checkup.
+    """
     findings = checkup() if findings is None else findings
     for finding in findings:
         print(f"{finding.level:<5} {finding.name:<9} {finding.message}")
