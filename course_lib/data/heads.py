@@ -69,7 +69,11 @@ def _signed_distance(inside: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def canvas() -> Canvas:
-    """The ICBM152 template made ready; about a second, then kept."""
+    """The ICBM152 template made ready; about a second, then kept.
+
+    Returns:
+        Its maps.
+    """
     template = icbm152()
     gray, white, brain = template.gray_matter, template.white_matter, template.brain_mask
     csf = np.clip(1 - gray - white, 0, 1)

@@ -165,7 +165,7 @@ def read_card(path: str | Path) -> Card:
 def shipped() -> list[Path]:
     """Files for `load`: the trained models that come with the course.
 
-    What they reach is in `models/trained/README.md`. Lab 14 takes them as the end of the road for those who have no
+    What they reach is in `models/trained/README.md`. The lab takes them as the end of the road for those who have no
     GPU.
 
     Returns:
