@@ -30,7 +30,14 @@ RESNET18 = "resnet18-f37072fd.pth"  # torchvision's name: it ends in the first d
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. level: "OK", "WARN" (labs run, with a limit) or "FAIL" (labs do not run)."""
+    """One line of the report.
+
+    Attributes:
+        name: the topic.
+        level: "OK", "WARN" (labs run, with a limit) or "FAIL" (labs do not run).
+        message: what was found.
+        remedy: what to do, where there is something.
+    """
 
     name: str
     level: str
@@ -39,9 +46,15 @@ class Finding:
 
 
 def checkup(more: Mapping[str, Callable[[], Finding]] | None = None) -> list[Finding]:
-    """Examine this machine; returns one finding a topic. Used by lab 00.
+    """Examine this machine.
 
-    more: further checks by topic, as the instructor's in `course_staff.health`.
+    Args:
+        more: further checks by topic, as the instructor's in `course_staff.health`.
+
+    Returns:
+        One finding a topic.
+
+    Lab: 00.
     """
     checks: dict[str, Callable[[], Finding]] = {
         "Python": python,
@@ -60,7 +73,11 @@ def checkup(more: Mapping[str, Callable[[], Finding]] | None = None) -> list[Fin
 
 
 def report(findings: list[Finding] | None = None) -> None:
-    """Print a line a finding, with the remedy below where there is one. findings: default a fresh checkup."""
+    """Print a line a finding, with the remedy below where there is one.
+
+    Args:
+        findings: default a fresh checkup.
+    """
     findings = checkup() if findings is None else findings
     for finding in findings:
         print(f"{finding.level:<5} {finding.name:<9} {finding.message}")
@@ -76,7 +93,11 @@ def report(findings: list[Finding] | None = None) -> None:
 
 
 def python() -> Finding:
-    """Is Python new enough?"""
+    """Is Python new enough?
+
+    Returns:
+        One line of the report.
+    """
     message = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info < OLDEST_PYTHON:
         return Finding("Python", FAIL, message, "install Python 3.11 or newer and set the course up again")
@@ -84,7 +105,11 @@ def python() -> Finding:
 
 
 def torch_and_vision() -> Finding:
-    """Do torch and torchvision import together? A mismatched pair fails here."""
+    """Do torch and torchvision import together? A mismatched pair fails here.
+
+    Returns:
+        One line of the report.
+    """
     try:
         torch, vision = importlib.import_module("torch"), importlib.import_module("torchvision")
     except Exception as error:  # a mismatch raises RuntimeError or OSError from compiled code
@@ -94,7 +119,11 @@ def torch_and_vision() -> Finding:
 
 
 def gpu() -> Finding:
-    """Is there a GPU? All labs run without one."""
+    """Is there a GPU? All labs run without one.
+
+    Returns:
+        One line of the report.
+    """
     torch = importlib.import_module("torch")
     if not torch.cuda.is_available():
         remedy = "for larger experiments open the lab on Colab and choose Runtime > Change runtime type > GPU"
@@ -104,7 +133,11 @@ def gpu() -> Finding:
 
 
 def memory() -> Finding:
-    """Is there enough memory, in this machine and in the container that may surround us?"""
+    """Is there enough memory, in this machine and in the container that may surround us?
+
+    Returns:
+        One line of the report.
+    """
     import psutil
 
     size = psutil.virtual_memory()
@@ -119,7 +152,11 @@ def memory() -> Finding:
 
 
 def disk() -> Finding:
-    """Is there room for caches and downloads?"""
+    """Is there room for caches and downloads?
+
+    Returns:
+        One line of the report.
+    """
     folder = _existing(_data_folder())
     free = shutil.disk_usage(folder).free
     message = f"{free / GIB:.1f} GiB free for data in {folder}"
@@ -134,7 +171,11 @@ def disk() -> Finding:
 
 
 def kernel() -> Finding:
-    """Will notebooks run in this environment? The kernel "python3" must start this very Python."""
+    """Will notebooks run in this environment? The kernel "python3" must start this very Python.
+
+    Returns:
+        One line of the report.
+    """
     remedy = f"{sys.executable} -m ipykernel install --sys-prefix --name python3"
     try:
         from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
@@ -156,7 +197,11 @@ def kernel() -> Finding:
 
 
 def data() -> Finding:
-    """Are the embedded files there, with the right hash?"""
+    """Are the embedded files there, with the right hash?
+
+    Returns:
+        One line of the report.
+    """
     from course_lib.data import sources
 
     wrong = []
@@ -174,7 +219,11 @@ def data() -> Finding:
 
 
 def weights() -> Finding:
-    """Are torchvision's ImageNet weights whole, in the course's data folder or in torch's own cache?"""
+    """Are torchvision's ImageNet weights whole, in the course's data folder or in torch's own cache?
+
+    Returns:
+        One line of the report.
+    """
     torch = importlib.import_module("torch")
     folders = [_data_folder() / "weights", Path(torch.hub.get_dir(), "checkpoints")]
     found = [folder / RESNET18 for folder in folders if (folder / RESNET18).is_file()]
@@ -188,7 +237,11 @@ def weights() -> Finding:
 
 
 def network() -> Finding:
-    """Do the hosts of the course and of its online data answer? Labs run without them."""
+    """Do the hosts of the course and of its online data answer? Labs run without them.
+
+    Returns:
+        One line of the report.
+    """
     places = _places()
     with ThreadPoolExecutor(len(places)) as pool:
         answers = dict(zip(places, pool.map(_answers, places), strict=True))
@@ -203,7 +256,11 @@ def network() -> Finding:
 
 
 def address() -> Finding:
-    """Has the course been told where it is published?"""
+    """Has the course been told where it is published?
+
+    Returns:
+        One line of the report.
+    """
     root = project_root()
     if root is None:
         return Finding("address", OK, "installed as a library, without the course around it")

@@ -78,10 +78,18 @@ class AnswerFromLibrary(AssertionError):
 def without(*names: str) -> Iterator[None]:
     """Close functions or classes, given by dotted name, while the block runs; open them again after it.
 
-    names: such as "course_lib.metrics.psnr" or "skimage.metrics.structural_similarity". A closed function raises
-    AnswerFromLibrary however it was imported, because its code is exchanged, not its name. Its `PARTS` close with it.
-    Inside, Python warnings are silent, and an error of the answer becomes an AnswerFailed that says it in plain words.
-    Raises ImportError or AttributeError for a name that does not exist. Used by the checks of every lab.
+    A closed function raises AnswerFromLibrary however it was imported, because its code is exchanged, not its name. Its
+    `PARTS` close with it. Inside, Python warnings are silent, and an error of the answer becomes an AnswerFailed that
+    says it in plain words. Used by the checks of every lab.
+
+    Args:
+        names: such as "course_lib.metrics.psnr" or "skimage.metrics.structural_similarity".
+
+    Yields:
+        Nothing, while they are closed.
+
+    Raises:
+        ImportError, AttributeError: a name that does not exist.
     """
     # all names are looked up before any is closed, so that a mistyped one closes nothing
     closing = [(name, part) for name in names for part in (name, *PARTS.get(name, ()))]
@@ -139,18 +147,33 @@ def _refusal(name: str, function: types.FunctionType) -> types.CodeType:
 
 
 def random_tensor(rng: Any, *shape: int) -> Any:
-    """A float32 tensor of numbers in [0, 1), for the hidden values of a test. rng: numpy generator."""
+    """Random numbers for the hidden values of a test.
+
+    Args:
+        rng: numpy generator.
+        shape: of the tensor.
+
+    Returns:
+        A float32 tensor of numbers in [0, 1).
+    """
     import torch
 
     return torch.from_numpy(rng.random(shape, dtype="float32"))
 
 
 def random_weights(network: Any, rng: Any) -> Any:
-    """Fill a network's parameters, and its running means and variances, from `rng`; returns it in evaluation mode.
+    """Fill a network's parameters, and its running means and variances, for the hidden values of a test.
 
     A tensor's numbers depend on its shape only, and on whether a normalisation owns it. So two right networks give the
     same output, in whichever order their layers were made and whatever they are called. The sizes keep the signal alive
-    through many layers (He et al. 2015). For the hidden values of a test. rng: numpy generator.
+    through many layers (He et al. 2015).
+
+    Args:
+        network: filled in place.
+        rng: numpy generator.
+
+    Returns:
+        The network, in evaluation mode.
     """
     import numpy as np
     import torch

@@ -11,8 +11,12 @@ PLACEHOLDER = "OWNER/NAME"
 def project_root(start: Path | None = None) -> Path | None:
     """The folder of the course: the nearest one upwards whose pyproject.toml has `[tool.course]`.
 
-    start: a folder to start from; default the current one, then the one this library was imported from (an
-    editable install, or a clone on the path). None where there is no course around, as after `pip install`.
+    Args:
+        start: a folder to start from; default the current one, then the one this library was imported from (an
+            editable install, or a clone on the path).
+
+    Returns:
+        The folder; None where there is no course around, as after `pip install`.
     """
     starts = [start] if start else [Path.cwd(), Path(__file__).parent]
     for first in starts:
@@ -24,7 +28,14 @@ def project_root(start: Path | None = None) -> Path | None:
 
 
 def course_address(root: Path) -> tuple[str, str]:
-    """The repository ("OWNER/NAME", or a URL or path of git) and the branch that pyproject.toml names."""
+    """Where the course is published, as pyproject.toml names it.
+
+    Args:
+        root: the folder of the course.
+
+    Returns:
+        The repository ("OWNER/NAME", or a URL or path of git) and the branch.
+    """
     settings = _read(root / "pyproject.toml")["tool"]["course"]
     return settings["repository"], settings["branch"]
 

@@ -36,11 +36,20 @@ BUDGETS = {
 
 
 def start_lab(name: str, *, install: bool | None = None) -> Profile:
-    """Make a lab ready and say in words what it runs on; returns the profile (`course_lib.training.profile`).
+    """Make a lab ready and say in words what it runs on.
 
-    name: the notebook's name, printed. install: install the libraries that are missing (default: on Colab
-    only); torch, torchvision and numpy are never installed or changed. Raises RuntimeError, with what to do,
-    where something is missing and cannot be installed. Used by the first cell of every lab.
+    Used by the first cell of every lab.
+
+    Args:
+        name: the notebook's name, printed.
+        install: install the libraries that are missing (default: on Colab only); torch, torchvision and numpy are never
+            installed or changed.
+
+    Returns:
+        The profile (`course_lib.training.profile`).
+
+    Raises:
+        RuntimeError: something is missing and cannot be installed; the message says what to do.
     """
     place = where()
     missing = missing_requirements()
@@ -62,7 +71,11 @@ def start_lab(name: str, *, install: bool | None = None) -> Profile:
 
 
 def where() -> str:
-    """The place this Python runs: "Colab", "Binder" or "this computer"."""
+    """The place this Python runs.
+
+    Returns:
+        "Colab", "Binder" or "this computer".
+    """
     if os.environ.get("COLAB_RELEASE_TAG") or "google.colab" in sys.modules:
         return "Colab"
     if os.environ.get("BINDER_LAUNCH_HOST") or os.environ.get("BINDER_SERVICE_HOST"):
@@ -71,7 +84,11 @@ def where() -> str:
 
 
 def missing_requirements() -> list[str]:
-    """The requirements of course_lib (such as "nilearn>=0.11") whose module is not to be found here."""
+    """The requirements of course_lib whose module is not to be found here.
+
+    Returns:
+        Such as "nilearn>=0.11".
+    """
     importlib.invalidate_caches()
     found = [(requirement, _name(requirement)) for requirement in _requirements()]
     return [req for req, name in found if importlib.util.find_spec(MODULES.get(name, name)) is None]
@@ -80,7 +97,11 @@ def missing_requirements() -> list[str]:
 def install_missing(missing: list[str]) -> None:
     """pip-install requirements while torch, torchvision and numpy are held at the versions that are here.
 
-    Raises RuntimeError, with what to do, when one of the three is itself missing or pip fails.
+    Args:
+        missing: requirements, such as "nilearn>=0.11".
+
+    Raises:
+        RuntimeError: one of the three is itself missing or pip fails; the message says what to do.
     """
     absent = [name for name in NEVER_INSTALLED if name in map(_name, missing)]
     if absent:
@@ -105,7 +126,16 @@ def install_missing(missing: list[str]) -> None:
 
 
 def describe(name: str, place: str, profile: Profile) -> str:
-    """The lines that a lab prints first: place, device, profile and its budget, versions."""
+    """The lines that a lab prints first: place, device, profile and its budget, versions.
+
+    Args:
+        name: the notebook's.
+        place: as `where` gives it.
+        profile: `course_lib.training.profile`'s.
+
+    Returns:
+        The lines, as one text.
+    """
     import numpy
     import torch
 

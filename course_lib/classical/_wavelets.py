@@ -18,9 +18,8 @@ import torch
 class Frame:
     """The wavelet transform of real images (…, H, W), with `synthesis(analysis(x)) == x` and ‖analysis(x)‖ = ‖x‖.
 
-    Of a complex image, take the real and the imaginary part as two: it is faster, and exactly that.
-    shape: (H, W). levels: at most this many, as many as the image allows (`.levels`). The image is continued by zeros
-    to sides that are multiples of 2^levels (`.padded`), and periodically from there.
+    Of a complex image, take the real and the imaginary part as two: it is faster, and exactly that. The image is
+    continued by zeros to sides that are multiples of 2^levels (`.padded`), and periodically from there.
 
     The coefficients are a list of tensors (…, H', W'). Decimated: one of them, arranged as
     `pywt.coeffs_to_array(pywt.wavedec2(x, wavelet, "periodization", levels))`, the coarse band at the top left.
@@ -31,7 +30,15 @@ class Frame:
     of an undecimated one. So weighted, the sum of the magnitudes is that of the decimated transform averaged over all
     shifts of the image, and one threshold means the same for both.
 
-    Raises TypeError/ValueError for what is no orthogonal wavelet of PyWavelets.
+    Args:
+        shape: (H, W).
+        wavelet: an orthogonal one of PyWavelets.
+        levels: at most this many, as many as the image allows (`.levels`).
+        undecimated: as above.
+        like: a tensor whose dtype and device it takes; default float32 on the CPU.
+
+    Raises:
+        TypeError, ValueError: what is no orthogonal wavelet of PyWavelets.
     """
 
     def __init__(

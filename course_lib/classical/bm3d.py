@@ -45,13 +45,25 @@ def bm3d(
 ) -> Array:
     """Denoise by BM3D, for white Gaussian noise of standard deviation `sigma`.
 
-    image: (H, W) or (N, C, H, W), each channel on its own, at least 8×8 pixels; numpy or torch, on any device. Returns
-    the same kind, shape and dtype; computed in float32, without gradients, not clipped.
-    step: pixels between reference patches. search: side of the neighbourhood in which patches are matched, odd.
-    group: patches in a group, a power of two. threshold: of the hard threshold, in units of sigma; wiener: by which
-    sigma is multiplied in the Wiener stage (both tuned on the synthetic cohort).
-    Raises TypeError/ValueError on bad input.
-    Source: Dabov et al. 2007, section III; attention U-Net deck, tables 1 and 2; lab 04.
+    Computed in float32, without gradients, not clipped.
+
+    Args:
+        image: (H, W) or (N, C, H, W), each channel on its own, at least 8×8 pixels; numpy or torch, on any device.
+        sigma: standard deviation of the noise, in the units of the image.
+        step: pixels between reference patches.
+        search: side of the neighbourhood in which patches are matched, odd.
+        group: patches in a group, a power of two.
+        threshold: of the hard threshold, in units of sigma (tuned on the synthetic cohort).
+        wiener: by which sigma is multiplied in the Wiener stage (tuned on the synthetic cohort, too).
+
+    Returns:
+        The same kind, shape and dtype.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Dabov et al. 2007, section III; attention U-Net deck, tables 1 and 2.
+    Lab: 04.
     """
     check_image(image, shapes=True)
     sigma = check_number(sigma, "sigma", low=0)

@@ -41,8 +41,11 @@ NOISE_LEFT = 1.5  # root mean square, in units of sigma, that coding leaves of a
 class DictionaryReconstruction(NamedTuple, Generic[Array]):
     """What `reconstruct` returns.
 
-    image: complex, as the image of one coil.   dictionary: real, (atoms, *patch_size), of norm 1 each; for a batch
-    (N, atoms, *patch_size), since each image has its own.   change: ‖new - old‖ / ‖new‖ of each iteration.
+    Attributes:
+        image: complex, as the image of one coil.
+        dictionary: real, (atoms, *patch_size), of norm 1 each; for a batch (N, atoms, *patch_size), since each image
+            has its own.
+        change: ‖new - old‖ / ‖new‖ of each iteration.
     """
 
     image: Array
@@ -65,11 +68,23 @@ def learn(
     Alternates two steps: code all patches (`sparse_code`), then improve one atom after the other with the
     coefficients held. An atom that no patch uses, or that stands twice, becomes a patch that is badly approximated.
 
-    patches: (N, …), real or complex; numpy or torch, on any device.   atoms: how many.   sparsity, error: as in
-    `sparse_code`.   dictionary: (atoms, …), where to start; default: random patches.   seed: of that choice.
-    Returns the dictionary (atoms, …): real, of the patches' kind and precision (half precision gives float32).
-    Raises TypeError/ValueError on bad input.
-    Source: Mairal et al. 2010, algorithms 1 and 2, on all patches at once; Ravishankar and Bresler 2011; lab 08.
+    Args:
+        patches: (N, …), real or complex; numpy or torch, on any device.
+        atoms: how many.
+        sparsity: as in `sparse_code`.
+        error: as in `sparse_code`.
+        iterations: how often the two steps are done.
+        dictionary: (atoms, …), where to start; default: random patches.
+        seed: of that choice.
+
+    Returns:
+        The dictionary (atoms, …): real, of the patches' kind and precision (half precision gives float32).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Mairal et al. 2010, algorithms 1 and 2, on all patches at once; Ravishankar and Bresler 2011.
+    Lab: 08.
     """
     flat = _flat(patches)  # (N, 1 or 2, d)
     atoms, iterations = check_count(atoms, "atoms"), check_count(iterations, "iterations")
@@ -91,13 +106,23 @@ def learn(
 def sparse_code(patches: Array, dictionary: Array, *, sparsity: int, error: float = 0.0) -> Array:
     """Coefficients of at most `sparsity` atoms for each patch, by orthogonal matching pursuit.
 
-    Again and again: take the atom that looks most like what is left of the patch, and fit all atoms taken so far anew;
-    until `sparsity` atoms are taken, or the root mean square of what is left is at most `error`.
+    Again and again: take the atom that looks most like what is left of the patch, and fit all atoms taken so far anew.
 
-    patches: (N, …), real or complex; numpy or torch, on any device.   dictionary: (atoms, …), real, of norm 1 each.
-    Returns (N, atoms), real or complex as the patches (half precision gives float32), without gradients:
-    `coefficients @ dictionary.reshape(atoms, -1)` approximates `patches.reshape(N, -1)`.
-    Raises TypeError/ValueError on bad input. Source: Pati, Rezaiifar and Krishnaprasad 1993; lab 08.
+    Args:
+        patches: (N, …), real or complex; numpy or torch, on any device.
+        dictionary: (atoms, …), real, of norm 1 each.
+        sparsity: until so many atoms are taken.
+        error: or until the root mean square of what is left is at most this.
+
+    Returns:
+        (N, atoms), real or complex as the patches (half precision gives float32), without gradients:
+        `coefficients @ dictionary.reshape(atoms, -1)` approximates `patches.reshape(N, -1)`.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Pati, Rezaiifar and Krishnaprasad 1993.
+    Lab: 08.
     """
     flat = _flat(patches)
     matrix = _check_dictionary(dictionary, patches, flat)
@@ -133,26 +158,39 @@ def reconstruct(
     with them, codes the patches on a grid of `stride` pixels and averages them, and puts the measured samples back.
     The grid is shifted at random each time. Patches wrap around the borders, as the FFT does.
 
-    measured: complex k-space, (H, W) or (N, 1, H, W), coils (coils, H, W) or (N, coils, H, W); with a `patch_size` of
-        three numbers a sequence, (T, H, W) or (N, T, H, W). Each image or sequence learns a dictionary of its own.
-    mask: bool, True = measured; (H, W), or anything that broadcasts to `measured`.
-    patch_size: (rows, columns) or (frames, rows, columns).   atoms: in the dictionary.   sparsity: most atoms a patch.
-    error: of the first and the last iteration, falling geometrically in between: a patch is coded when the root mean
-        square of what is left is at most this times the largest magnitude of the zero-filled image. At first it is
-        large, since much of a patch is aliasing.
-    momentum: each iteration starts ahead of the last image by this times the last step; from 0 to below 1.
-    stride: pixels between patches; default 0.4 of the patch's shortest side, rounded: 3 for 8, 2 for 4.
-    training_patches: drawn in each iteration.   seed: of patches and shifts.
-    sigma: the noise in each channel of `measured`. With 0, measured samples are put back as they are. Else the coded
-        image's samples count, too, with a weight that follows from sigma and from how far the two are apart;
-        and no patch is coded better than to 1.5 sigma.
-    sensitivities: (coils, H, W) or (N, coils, H, W), then the measured samples pull by one gradient step.
-    progress: a bar, where it takes longer than two seconds.
+    Defaults: for R 4 and 8 without noise on the synthetic cohort.
 
-    Returns a `DictionaryReconstruction`; numpy in, numpy out; torch in, torch out, on the same device, without
-    gradients. Not clipped. Defaults: for R 4 and 8 without noise on the synthetic cohort.
-    Raises TypeError/ValueError on bad input.
-    Source: Ravishankar and Bresler 2011; Caballero et al. 2014 (sequences); DLMI lecture; lab 08.
+    Args:
+        measured: complex k-space, (H, W) or (N, 1, H, W), coils (coils, H, W) or (N, coils, H, W); with a `patch_size`
+            of three numbers a sequence, (T, H, W) or (N, T, H, W). Each image or sequence learns a dictionary of its
+            own.
+        mask: bool, True = measured; (H, W), or anything that broadcasts to `measured`.
+        patch_size: (rows, columns) or (frames, rows, columns).
+        atoms: in the dictionary.
+        sparsity: most atoms a patch.
+        error: of the first and the last iteration, falling geometrically in between: a patch is coded when the root
+            mean square of what is left is at most this times the largest magnitude of the zero-filled image. At first
+            it is large, since much of a patch is aliasing.
+        iterations: how many.
+        momentum: each iteration starts ahead of the last image by this times the last step; from 0 to below 1.
+        stride: pixels between patches; default 0.4 of the patch's shortest side, rounded: 3 for 8, 2 for 4.
+        training_patches: drawn in each iteration.
+        sigma: the noise in each channel of `measured`. With 0, measured samples are put back as they are. Else the
+            coded image's samples count, too, with a weight that follows from sigma and from how far the two are apart;
+            and no patch is coded better than to 1.5 sigma.
+        sensitivities: (coils, H, W) or (N, coils, H, W), then the measured samples pull by one gradient step.
+        seed: of patches and shifts.
+        progress: a bar, where it takes longer than two seconds.
+
+    Returns:
+        A `DictionaryReconstruction`; numpy in, numpy out; torch in, torch out, on the same device, without gradients.
+        Not clipped.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Ravishankar and Bresler 2011; Caballero et al. 2014 (sequences); DLMI lecture.
+    Lab: 08.
     """
     size = _check_patch_size(patch_size)
     atoms = check_count(atoms, "atoms")

@@ -32,8 +32,19 @@ __all__ = [
 def gaussian(image: Array, sigma: float, *, width: float | None = None) -> Array:
     """Average the neighbours with Gaussian weights: the simplest filter, it blurs edges and noise alike.
 
-    width: standard deviation of the weights in pixels; default 3.3 √sigma. Mirrored borders. Shapes, dtype, errors:
-    see the module. Source: scipy.ndimage.gaussian_filter; attention U-Net deck, Table 1; lab 04.
+    Args:
+        image: (H, W) or (N, C, H, W), float32 in [0, 1] plus noise; numpy or torch.
+        sigma: standard deviation of the noise, in units of the data range.
+        width: standard deviation of the weights in pixels; default 3.3 √sigma. Mirrored borders.
+
+    Returns:
+        The same kind, shape and dtype, not clipped; see the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: scipy.ndimage.gaussian_filter; attention U-Net deck, Table 1.
+    Lab: 04.
     """
     sigma = _check(image, sigma)
     width = 3.3 * math.sqrt(sigma) if width is None else check_number(width, "width", low=0)
@@ -45,8 +56,19 @@ def gaussian(image: Array, sigma: float, *, width: float | None = None) -> Array
 def median(image: Array, sigma: float, *, size: int | None = None) -> Array:
     """Take the middle one of the size × size nearest values: made for outliers such as salt and pepper.
 
-    size: odd, in pixels; default 3, and 5 from sigma 0.075 on. Mirrored borders. Shapes, dtype, errors: see the
-    module. Source: scipy.ndimage.median_filter; Tukey 1977; lab 04.
+    Args:
+        image: (H, W) or (N, C, H, W), float32 in [0, 1] plus noise; numpy or torch.
+        sigma: standard deviation of the noise, in units of the data range.
+        size: odd, in pixels; default 3, and 5 from sigma 0.075 on. Mirrored borders.
+
+    Returns:
+        The same kind, shape and dtype, not clipped; see the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: scipy.ndimage.median_filter; Tukey 1977.
+    Lab: 04.
     """
     sigma = _check(image, sigma)
     size = (3 if sigma < 0.075 else 5) if size is None and sigma > 0 else size
@@ -65,9 +87,23 @@ def bilateral(
     the second factor tends to 1, and the filter to a Gaussian one (the law that its tests check: the one in
     scikit-image 0.26.0 breaks it for every odd window).
 
-    sigma_spatial: in pixels, above 0; default 1 + 2 sigma. size: side of the square window, odd; default covers
-    3 sigma_spatial on each side. Mirrored borders. Runs on the image's device and is differentiable. Shapes, dtype,
-    errors: see the module. Source: Tomasi and Manduchi 1998, section 2; lab 04.
+    Runs on the image's device and is differentiable. Mirrored borders.
+
+    Args:
+        image: (H, W) or (N, C, H, W), float32 in [0, 1] plus noise; numpy or torch.
+        sigma: standard deviation of the noise, in units of the data range.
+        strength: sigma_color in units of sigma.
+        sigma_spatial: in pixels, above 0; default 1 + 2 sigma.
+        size: side of the square window, odd; default covers 3 sigma_spatial on each side.
+
+    Returns:
+        The same kind, shape and dtype, not clipped; see the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Tomasi and Manduchi 1998, section 2.
+    Lab: 04.
     """
     sigma = _check(image, sigma)
     sigma_color = check_number(strength, "strength", low=0) * sigma
@@ -103,9 +139,23 @@ def total_variation(
 ) -> Array:
     """Find the image near the noisy one whose gradients add up to the least: flat regions, sharp edges.
 
-    Minimises ||u - image||² / 2 + strength · sigma · TV(u) by Chambolle's projection, until a step changes the energy
-    by less than `tolerance` of its first value, at most `iterations` times. Shapes, dtype, errors: see the module.
-    Source: Rudin, Osher and Fatemi 1992; Chambolle 2004; skimage.restoration.denoise_tv_chambolle; lab 04.
+    Minimises ||u - image||² / 2 + strength · sigma · TV(u) by Chambolle's projection.
+
+    Args:
+        image: (H, W) or (N, C, H, W), float32 in [0, 1] plus noise; numpy or torch.
+        sigma: standard deviation of the noise, in units of the data range.
+        strength: of the penalty, in units of sigma.
+        tolerance: it stops when a step changes the energy by less than this times its first value.
+        iterations: at most so many.
+
+    Returns:
+        The same kind, shape and dtype, not clipped; see the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Rudin, Osher and Fatemi 1992; Chambolle 2004; skimage.restoration.denoise_tv_chambolle.
+    Lab: 04.
     """
     sigma = _check(image, sigma)
     weight = check_number(strength, "strength", low=0) * sigma
@@ -130,10 +180,23 @@ def wavelet(
 ) -> Array:
     """Shrink the small coefficients of an orthogonal wavelet transform: noise is spread over all, edges over a few.
 
-    strength: the threshold in units of sigma, the same in every band; None: BayesShrink, sigma² / s in each band, where
-    s² = max(mean square - sigma², 0) estimates its signal. basis: a wavelet of PyWavelets. levels: as many as the image
-    allows, at most this. shrinkage: "soft" (shrink all by the threshold) or "hard" (keep or kill). Shapes, dtype,
-    errors: see the module. Source: Donoho and Johnstone 1994; Chang, Yu and Vetterli 2000; lab 04.
+    Args:
+        image: (H, W) or (N, C, H, W), float32 in [0, 1] plus noise; numpy or torch.
+        sigma: standard deviation of the noise, in units of the data range.
+        strength: the threshold in units of sigma, the same in every band; None: BayesShrink, sigma² / s in each band,
+            where s² = max(mean square - sigma², 0) estimates its signal.
+        basis: a wavelet of PyWavelets.
+        levels: as many as the image allows, at most this.
+        shrinkage: "soft" (shrink all by the threshold) or "hard" (keep or kill).
+
+    Returns:
+        The same kind, shape and dtype, not clipped; see the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Donoho and Johnstone 1994; Chang, Yu and Vetterli 2000.
+    Lab: 04.
     """
     sigma = _check(image, sigma)
     strength = None if strength is None else check_number(strength, "strength", low=0)
@@ -169,8 +232,24 @@ def shift_invariant_wavelet(
 
     A decimated transform leaves artefacts that depend on where an edge lies on its grid; averaging over the
     2^levels × 2^levels shifts removes them. The stationary transform does all of them at once. The image is mirrored at
-    its borders. Options as for `wavelet`. Shapes, dtype, errors: see the module.
-    Source: Coifman and Donoho 1995; pywt.swt2; lab 04.
+    its borders.
+
+    Args:
+        image: (H, W) or (N, C, H, W), float32 in [0, 1] plus noise; numpy or torch.
+        sigma: standard deviation of the noise, in units of the data range.
+        strength: as for `wavelet`.
+        basis: as for `wavelet`.
+        levels: as for `wavelet`.
+        shrinkage: as for `wavelet`.
+
+    Returns:
+        The same kind, shape and dtype, not clipped; see the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Coifman and Donoho 1995; pywt.swt2.
+    Lab: 04.
     """
     sigma = _check(image, sigma)
     strength = None if strength is None else check_number(strength, "strength", low=0)
@@ -197,12 +276,25 @@ def non_local_means(
 ) -> Array:
     """Average the pixels whose surroundings look alike, wherever they lie: repeated structure denoises itself.
 
-    Weights exp(-max(d² - 2 sigma², 0) / h²), where d² is the mean squared difference of two patches and
-    h = strength · sigma. patch_size: odd, in pixels; default 5, and 7 from sigma 0.075 on. distance: how far, in
-    pixels, patches are looked for, in each direction. This is scikit-image's fast mode with integral images. Its sums
-    lack the first row and column of a patch (but are divided by patch_size²), and it takes weights below exp(-5)
-    for 0. Shapes, dtype, errors: see the module.
-    Source: Buades, Coll and Morel 2005; Darbon 2008; skimage.restoration.denoise_nl_means; lab 04.
+    Weights exp(-max(d² - 2 sigma², 0) / h²), where d² is the mean squared difference of two patches and h = strength ·
+    sigma. This is scikit-image's fast mode with integral images. Its sums lack the first row and column of a patch (but
+    are divided by patch_size²), and it takes weights below exp(-5) for 0.
+
+    Args:
+        image: (H, W) or (N, C, H, W), float32 in [0, 1] plus noise; numpy or torch.
+        sigma: standard deviation of the noise, in units of the data range.
+        strength: h in units of sigma.
+        patch_size: odd, in pixels; default 5, and 7 from sigma 0.075 on.
+        distance: how far, in pixels, patches are looked for, in each direction.
+
+    Returns:
+        The same kind, shape and dtype, not clipped; see the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Buades, Coll and Morel 2005; Darbon 2008; skimage.restoration.denoise_nl_means.
+    Lab: 04.
     """
     sigma = _check(image, sigma)
     h = check_number(strength, "strength", low=0) * sigma

@@ -35,7 +35,12 @@ __all__ = ["Reconstruction", "fista", "ista", "soft_threshold", "total_variation
 
 
 class Reconstruction(NamedTuple, Generic[Array]):
-    """What a solver found. image: complex. objective: what it minimised, after each iteration, summed over a batch."""
+    """What a solver found.
+
+    Attributes:
+        image: complex.
+        objective: what it minimised, after each iteration, summed over a batch.
+    """
 
     image: Array
     objective: list[float]
@@ -44,9 +49,20 @@ class Reconstruction(NamedTuple, Generic[Array]):
 def soft_threshold(values: Array, threshold: float) -> Array:
     """Shrink magnitudes by `threshold`, to 0 where they are smaller; the sign stays, and the phase of complex values.
 
-    `values / |values| · max(|values| - threshold, 0)`: the proximal operator of threshold · ‖values‖₁. values: any
-    shape, real or complex. threshold >= 0. Same type, dtype, device; differentiable.
-    Raises TypeError/ValueError on bad input. Source: Donoho 1995; Lustig 2007, appendix; lab 08.
+    `values / |values| · max(|values| - threshold, 0)`: the proximal operator of threshold · ‖values‖₁.
+
+    Args:
+        values: any shape, real or complex.
+        threshold: >= 0.
+
+    Returns:
+        Same type, dtype, device; differentiable.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Donoho 1995; Lustig 2007, appendix.
+    Lab: 08.
     """
     parts = (values.real, values.imag) if "complex" in str(getattr(values, "dtype", "")) else (values,)
     for part in parts:
@@ -73,13 +89,29 @@ def ista(
     `x ← Wᴴ soft(W (x - t · Aᴴ(A x - measured)), t · strength)` with t = 1 / ‖A‖², from the zero-filled image. The
     objective never rises. The coarse band is not shrunk: it is not sparse.
 
-    wavelet: an orthogonal one of PyWavelets; by default "db4", and "haar" if undecimated. levels: at most this many, as
-    many as the image allows. undecimated: use all shifts of the image at once (a tight frame, its coefficients weighted
-    by 2^-level). With "haar" that takes about twice as long and is better by far: a decimated transform's grid shows.
     A frame has more coefficients than the image pixels; what they hold beyond those of any image is penalised too, by
     its energy / (2 t), so that the objective is one that these steps do minimise (the "balanced" one).
-    Shapes, dtype, errors: see the module.
-    Source: Daubechies, Defrise and De Mol 2004; for frames Liu et al. 2016 (pFISTA); lab 08.
+
+    Args:
+        measured: complex k-space (…, H, W); with sensitivities (N, coils, H, W) or (coils, H, W).
+        mask: bool, True where measured, (H, W) or what broadcasts to `measured`.
+        strength: of the penalty, in units of the image.
+        iterations: how many.
+        wavelet: an orthogonal one of PyWavelets; by default "db4", and "haar" if undecimated.
+        levels: at most this many, as many as the image allows.
+        undecimated: use all shifts of the image at once (a tight frame, its coefficients weighted by 2^-level). With
+            "haar" that takes about twice as long and is better by far: a decimated transform's grid shows.
+        sensitivities: complex, (coils, H, W) or (N, coils, H, W).
+
+    Returns:
+        The image, complex, of the shape of `measured`, with one channel for all coils; and the objective after each
+        iteration. See the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Daubechies, Defrise and De Mol 2004; for frames Liu et al. 2016 (pFISTA).
+    Lab: 08.
     """
     return _shrinkage(measured, mask, strength, iterations, wavelet, levels, undecimated, sensitivities, momentum=False)
 
@@ -99,7 +131,26 @@ def fista(
 
     The step starts at `x_k + (t_k - 1) / t_(k+1) · (x_k - x_(k-1))`, t_1 = 1, t_(k+1) = (1 + √(1 + 4 t_k²)) / 2. The
     objective falls as 1 / k² instead of 1 / k, but may rise now and then. All else is as for `ista`.
-    Source: Beck and Teboulle 2009, equations 4.1 to 4.3; lab 08.
+
+    Args:
+        measured: complex k-space (…, H, W); with sensitivities (N, coils, H, W) or (coils, H, W).
+        mask: bool, True where measured, (H, W) or what broadcasts to `measured`.
+        strength: as for `ista`.
+        iterations: as for `ista`.
+        wavelet: as for `ista`.
+        levels: as for `ista`.
+        undecimated: as for `ista`.
+        sensitivities: complex, (coils, H, W) or (N, coils, H, W).
+
+    Returns:
+        The image, complex, of the shape of `measured`, with one channel for all coils; and the objective after each
+        iteration. See the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Beck and Teboulle 2009, equations 4.1 to 4.3.
+    Lab: 08.
     """
     return _shrinkage(measured, mask, strength, iterations, wavelet, levels, undecimated, sensitivities, momentum=True)
 
@@ -116,8 +167,24 @@ def total_variation(
 
     The penalty is Σ √(|x_down|² + |x_right|²), isotropic, of the complex image's differences to the next row and column
     (none at the last). Data and edges both have a dual variable, so that no step needs more than one FFT each way, with
-    one coil or many. The objective need not fall in every iteration. Shapes, dtype, errors: see the module.
-    Source: Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011, algorithm 1; lab 08.
+    one coil or many. The objective need not fall in every iteration.
+
+    Args:
+        measured: complex k-space (…, H, W); with sensitivities (N, coils, H, W) or (coils, H, W).
+        mask: bool, True where measured, (H, W) or what broadcasts to `measured`.
+        strength: of the penalty, in units of the image.
+        iterations: how many.
+        sensitivities: complex, (coils, H, W) or (N, coils, H, W).
+
+    Returns:
+        The image, complex, of the shape of `measured`, with one channel for all coils; and the objective after each
+        iteration. See the module.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Rudin, Osher and Fatemi 1992; Chambolle and Pock 2011, algorithm 1.
+    Lab: 08.
     """
     strength = check_number(strength, "strength", low=0)
     iterations = check_count(iterations, "iterations")

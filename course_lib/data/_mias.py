@@ -27,9 +27,17 @@ _NAME = re.compile(r"mdb(\d{3})\.pgm")
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of mini-MIAS's list. picture: 1 to 322.   tissue: F fatty, G glandular, D dense.   kind: CALC, CIRC,
-    SPIC, MISC, ARCH, ASYM or NORM.   severity: B benign, M malignant, "" for NORM.   row, column, radius: pixels of
-    the 1024 x 1024 picture; None where the list has none (calcifications spread over the breast)."""
+    """One line of mini-MIAS's list.
+
+    Attributes:
+        picture: 1 to 322.
+        tissue: F fatty, G glandular, D dense.
+        kind: CALC, CIRC, SPIC, MISC, ARCH, ASYM or NORM.
+        severity: B benign, M malignant, "" for NORM.
+        row: pixels of the 1024 x 1024 picture; None where the list has none (calcifications spread over the breast).
+        column: as for `row`.
+        radius: as for `row`.
+    """
 
     picture: int
     tissue: str
@@ -43,13 +51,27 @@ class Finding:
 def mini_mias(
     split: str = "train", *, count: int = 256, size: int = 128, seed: int = 0, folder: str | Path | None = None
 ) -> torch.Tensor:
-    """Square patches of real mammograms, float32 (count, 1, size, size) in [0, 1].
+    """Square patches of real mammograms.
 
-    Random patches of the pictures in turn, at least half of each above a brightness of 0.1. split: "train",
-    "validation" or "test", by woman.   size: 8 to 256.   seed: which patches. The file is downloaded once into
-    `folder` (default: the course's data folder), 322 pictures; its terms: for research, not to be passed on.
-    Raises ValueError or TypeError for bad arguments, or a file of another kind; DataUnavailable if there is none.
-    Source: Suckling et al., Excerpta Medica International Congress Series 1069, 375-378, 1994. Lab 07.
+    Random patches of the pictures in turn, at least half of each above a brightness of 0.1. The file is downloaded
+    once, 322 pictures; its terms: for research, not to be passed on.
+
+    Args:
+        split: "train", "validation" or "test", by woman.
+        count: how many patches.
+        size: pixels a side, 8 to 256.
+        seed: which patches.
+        folder: where the file is kept; default the course's data folder.
+
+    Returns:
+        float32 (count, 1, size, size) in [0, 1].
+
+    Raises:
+        TypeError, ValueError: bad arguments, or a file of another kind.
+        DataUnavailable: there is no file.
+
+    Source: Suckling et al., Excerpta Medica International Congress Series 1069, 375-378, 1994.
+    Lab: 07.
     """
     if split not in MINI_MIAS_SPLITS:
         raise ValueError(f"split: expected one of {', '.join(MINI_MIAS_SPLITS)}, got {split!r}")
@@ -76,10 +98,21 @@ def mini_mias(
 
 
 def mini_mias_findings(*, folder: str | Path | None = None) -> list[Finding]:
-    """What radiologists found, in the order of the list `Info.txt`; downloads mini-MIAS if it is not there.
+    """What radiologists found; downloads mini-MIAS if it is not there.
 
-    The list counts rows from below; here they count from above, as in arrays. Raises ValueError where there is no
-    list, DataUnavailable if the file cannot be downloaded. Lab 07.
+    The list counts rows from below; here they count from above, as in arrays.
+
+    Args:
+        folder: where the file is kept; default the course's data folder.
+
+    Returns:
+        The findings, in the order of the list `Info.txt`.
+
+    Raises:
+        ValueError: there is no list.
+        DataUnavailable: the file cannot be downloaded.
+
+    Lab: 07.
     """
     from course_lib.data.fetch import fetch
 

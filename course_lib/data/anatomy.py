@@ -24,7 +24,11 @@ MINIMUM_BRAIN_SHARE = 0.045
 class Volume:
     """A head in canonical RAS axes: x runs to the right, y to the front, z to the top.
 
-    data: float32 (X, Y, Z) in [0, 1].   brain_mask: bool (X, Y, Z).   voxel_size: mm along x, y, z.
+    Attributes:
+        data: float32 (X, Y, Z) in [0, 1].
+        brain_mask: bool (X, Y, Z).
+        voxel_size: mm along x, y, z.
+        name: of the head.
     """
 
     data: np.ndarray
@@ -37,8 +41,12 @@ class Volume:
 class Template:
     """The ICBM152 maps, all float32 (X, Y, Z) in [0, 1], canonical RAS, 1 mm.
 
-    t1: skull-stripped T1 intensity.   gray_matter, white_matter: tissue probabilities.
-    brain_mask: bool (X, Y, Z).   origin: position in mm (MNI space) of voxel (0, 0, 0).
+    Attributes:
+        t1: skull-stripped T1 intensity.
+        gray_matter: tissue probability.
+        white_matter: tissue probability.
+        brain_mask: bool (X, Y, Z).
+        origin: position in mm (MNI space) of voxel (0, 0, 0).
     """
 
     t1: np.ndarray
@@ -58,9 +66,13 @@ def _load_canonical(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=1)
 def colin27() -> Volume:
-    """The Colin27 T1 head: float32 (181, 217, 181), 1 mm, scaled by its maximum; brain mask included.
+    """The Colin27 T1 head, scaled by its maximum; brain mask included.
 
-    The course's test head: no training data hold it. The arrays are shared between calls and read-only.
+    The course's test head: no training data hold it.
+
+    Returns:
+        float32 (181, 217, 181), 1 mm. The arrays are shared between calls and read-only.
+
     Source: Holmes et al. 1998, J Comput Assist Tomogr 22(2), 324-333; file and licence in samples/README.md.
     """
     samples = resources.files("course_lib.data") / "samples"
@@ -98,8 +110,13 @@ def _nilearn_file(kind: str) -> Path:
 def icbm152() -> Template:
     """The ICBM152 2009a nonlinear symmetric template, 1 mm, from nilearn's wheel (nilearn is not imported).
 
-    Returns maps of shape (197, 233, 189); the arrays are shared between calls and read-only.
-    Raises ModuleNotFoundError without nilearn. Source: Fonov et al. 2011, NeuroImage 54(1), 313-327.
+    Returns:
+        Maps of shape (197, 233, 189); the arrays are shared between calls and read-only.
+
+    Raises:
+        ModuleNotFoundError: without nilearn.
+
+    Source: Fonov et al. 2011, NeuroImage 54(1), 313-327.
     """
     maps, affine = [], np.eye(4)
     for kind in ("t1", "gm", "wm"):
@@ -113,15 +130,32 @@ def icbm152() -> Template:
 
 
 def upright(planes: np.ndarray) -> np.ndarray:
-    """Axial planes (X, Y, N) in RAS as pictures (N, Y, X): front up, subject's left on the left."""
+    """Axial planes in RAS as pictures: front up, subject's left on the left.
+
+    Args:
+        planes: (X, Y, N).
+
+    Returns:
+        Pictures (N, Y, X).
+    """
     return np.ascontiguousarray(planes.transpose(2, 1, 0)[:, ::-1])
 
 
 def plane_numbers(brain_area: np.ndarray, pixels: int, slices: int) -> np.ndarray:
-    """Numbers of `slices` evenly spaced axial planes over the range that holds the brain; int64 (slices,).
+    """Numbers of `slices` evenly spaced axial planes over the range that holds the brain.
 
-    brain_area: brain pixels of each plane, (Z,).   pixels: pixels of a plane. The range runs from the first
-    to the last plane with at least 4.5 % brain. Raises ValueError if it has fewer planes than asked for.
+    The range runs from the first to the last plane with at least 4.5 % brain.
+
+    Args:
+        brain_area: brain pixels of each plane, (Z,).
+        pixels: pixels of a plane.
+        slices: how many planes.
+
+    Returns:
+        int64 (slices,).
+
+    Raises:
+        ValueError: the range has fewer planes than asked for.
     """
     inside = np.flatnonzero(brain_area >= MINIMUM_BRAIN_SHARE * pixels)
     first, last = inside[0], inside[-1]

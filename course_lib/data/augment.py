@@ -34,9 +34,20 @@ def thesis_corruption(image: torch.Tensor, *, generator: torch.Generator | None 
     """All corruptions of the healthy-brain thesis, one after the other, each at a level drawn for each image.
 
     Dropped pixels (0 to 5 %), Gaussian noise (sigma 0 to 0.04), a blank square (p 0.1), blur (p 0.1): see THESIS.
-    `fit(..., corrupt=augment.thesis_corruption)`. image: float, in [0, 1]. The thesis then rescales the result to
-    [0, 1] by its extremes, which moves all grey values by the noise of two pixels: we leave it as it is.
-    Raises TypeError/ValueError on bad input. Labs 03, 06.
+    `fit(..., corrupt=augment.thesis_corruption)`. The thesis then rescales the result to [0, 1] by its extremes, which
+    moves all grey values by the noise of two pixels: we leave it as it is.
+
+    Args:
+        image: float, in [0, 1]; (C, H, W) or (N, C, H, W).
+        generator: of the draws; default a fresh one.
+
+    Returns:
+        A new tensor of the same kind on the same device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 03, 06.
     """
     generator = _generator(generator)
     image = drop_pixels(image, THESIS["dropped"], generator=generator)
@@ -50,8 +61,22 @@ def drop_pixels(
 ) -> torch.Tensor:
     """Set pixels to zero, each image with a probability of its own, drawn from [0, most]. Others stay as they are.
 
-    A pixel is dropped in all channels. Raises TypeError/ValueError on bad input. Source: thesis (it drops with
-    Keras's dropout, which also brightens what is kept by 1 / (1 - p), undone in its rescaling); lab 03.
+    A pixel is dropped in all channels.
+
+    Args:
+        image: float, (C, H, W) or (N, C, H, W).
+        most: largest probability.
+        generator: of the draws; default a fresh one.
+
+    Returns:
+        A new tensor of the same kind on the same device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: thesis (it drops with Keras's dropout, which also brightens what is kept by 1 / (1 - p), undone in its
+    rescaling).
+    Lab: 03.
     """
     batch, most = _batch(image), check_number(most, "most", low=0, high=1)
     generator = _generator(generator)
@@ -65,7 +90,21 @@ def add_noise(
 ) -> torch.Tensor:
     """Add Gaussian noise, each image with a sigma of its own, drawn from [0, most].
 
-    Raises TypeError/ValueError on bad input. Source: thesis; lab 03. One sigma for all is `noise.gaussian`.
+    One sigma for all is `noise.gaussian`.
+
+    Args:
+        image: float, (C, H, W) or (N, C, H, W).
+        most: largest sigma, in the image's units.
+        generator: of the draws; default a fresh one.
+
+    Returns:
+        A new tensor of the same kind on the same device; nothing is clipped.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: thesis.
+    Lab: 03.
     """
     batch, most = _batch(image), check_number(most, "most", low=0)
     generator = _generator(generator)
@@ -83,8 +122,21 @@ def blank_square(
 ) -> torch.Tensor:
     """Set a square of random size and place to zero, in each image with `probability`; it lies inside the image.
 
-    sides: smallest and largest side, as shares of the image's shorter side, in [0, 1]; every whole number of pixels
-    between is equally likely. Raises TypeError/ValueError on bad input. Source: thesis; lab 03.
+    Args:
+        image: float, (C, H, W) or (N, C, H, W).
+        sides: smallest and largest side, as shares of the image's shorter side, in [0, 1]; every whole number of pixels
+            between is equally likely.
+        probability: of a square, for each image.
+        generator: of the draws; default a fresh one.
+
+    Returns:
+        A new tensor of the same kind on the same device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: thesis.
+    Lab: 03.
     """
     batch, probability = _batch(image), check_number(probability, "probability", low=0, high=1)
     smallest, largest = (check_number(side, "sides", low=0, high=1) for side in sides)
@@ -113,8 +165,21 @@ def blur(
 ) -> torch.Tensor:
     """Blur with a Gaussian of 3×3 weights, each image with `probability`; at the border the image is mirrored.
 
-    sigma: in pixels, above 0. Three weights hold a Gaussian of 0.6 pixels (98.8 % of it along each axis), not one of 2.
-    Raises TypeError/ValueError on bad input, as images under 2×2. Source: thesis; lab 03.
+    Args:
+        image: float, (C, H, W) or (N, C, H, W).
+        sigma: in pixels, above 0. Three weights hold a Gaussian of 0.6 pixels (98.8 % of it along each axis), not one
+            of 2.
+        probability: of blur, for each image.
+        generator: of the draws; default a fresh one.
+
+    Returns:
+        A new tensor of the same kind on the same device.
+
+    Raises:
+        TypeError, ValueError: bad input, as images under 2×2.
+
+    Source: thesis.
+    Lab: 03.
     """
     batch, probability = _batch(image), check_number(probability, "probability", low=0, high=1)
     sigma = check_number(sigma, "sigma", low=0, above=True)
@@ -136,7 +201,18 @@ def blur(
 def flip(image: torch.Tensor, probability: float = 0.5, *, generator: torch.Generator | None = None) -> torch.Tensor:
     """Mirror left and right, each image with `probability`. A brain is nearly symmetric; up and down it is not.
 
-    Raises TypeError/ValueError on bad input. Lab 03.
+    Args:
+        image: float, (C, H, W) or (N, C, H, W).
+        probability: of mirroring, for each image.
+        generator: of the draws; default a fresh one.
+
+    Returns:
+        A new tensor of the same kind on the same device.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 03.
     """
     batch, probability = _batch(image), check_number(probability, "probability", low=0, high=1)
     chosen = _uniform(_generator(generator), batch, (len(batch), 1, 1, 1)) < probability
@@ -155,12 +231,26 @@ def deform(
 ) -> torch.Tensor:
     """Turn, scale, shift and bend, all drawn for each image and done in one bilinear interpolation; zero outside.
 
-    rotation: up to so many degrees. scale: up to this share larger or smaller. shift: up to this share of the sides.
-    bend: standard deviation in pixels of an elastic deformation on cubic B-splines that are `spacing` pixels apart.
     0 switches any of them off; with all off the image comes back as it was. Interpolation smooths a little: deform the
-    clean image (`transform=`), before noise. Raises ValueError/TypeError on bad input, and for a bend so strong that
-    the image could fold (above 0.117 of the spacing). Source: Rueckert et al. 1999 (B-splines); Choi and Lee 2000 (the
-    bound); lab 03.
+    clean image (`transform=`), before noise.
+
+    Args:
+        image: float, (C, H, W) or (N, C, H, W).
+        rotation: up to so many degrees.
+        scale: up to this share larger or smaller.
+        shift: up to this share of the sides.
+        bend: standard deviation in pixels of an elastic deformation on cubic B-splines.
+        spacing: pixels between the B-splines.
+        generator: of the draws; default a fresh one.
+
+    Returns:
+        A new tensor of the same kind on the same device.
+
+    Raises:
+        TypeError, ValueError: bad input, and a bend so strong that the image could fold (above 0.117 of the spacing).
+
+    Source: Rueckert et al. 1999 (B-splines); Choi and Lee 2000 (the bound).
+    Lab: 03.
     """
     batch = _batch(image)
     check_number(rotation, "rotation", low=0, high=180)

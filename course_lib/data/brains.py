@@ -34,11 +34,14 @@ __all__ = [
 class BrainSlices:
     """N slices as tensors, or, of scans, as :class:`~course_lib.data.stored.StoredSlices` that wait on the disk.
 
-    images: float32 (N, 1, H, W) in [0, 1].   brain_masks: bool (N, 1, H, W).   subjects: int64 (N,), the
-    subject that each slice comes from: split by it, never by slice (lab 03 shows why).   names: of the subjects, by
-    number.   report: which files were read and which were refused; None where there are no files.
-
     `images[:]` is a tensor in every case; `training.fit` takes `images` as it is.
+
+    Attributes:
+        images: float32 (N, 1, H, W) in [0, 1].
+        brain_masks: bool (N, 1, H, W).
+        subjects: int64 (N,), the subject that each slice comes from: split by it, never by slice (lab 03 shows why).
+        names: of the subjects, by number.
+        report: which files were read and which were refused; None where there are no files.
     """
 
     images: torch.Tensor | StoredSlices
@@ -53,7 +56,16 @@ class BrainSlices:
     def of_subjects(self, numbers: Iterable[int]) -> BrainSlices:
         """The slices of these subjects only, in their old order; numbers and names stay the same.
 
-        What waits on the disk stays there. Raises ValueError for a subject that has no slice.
+        What waits on the disk stays there.
+
+        Args:
+            numbers: of the subjects.
+
+        Returns:
+            Their slices.
+
+        Raises:
+            ValueError: a subject has no slice.
         """
         wanted = torch.tensor(sorted({check_count(number, "numbers", low=0) for number in numbers}))
         missing = [number for number in wanted.tolist() if number not in set(self.subjects.tolist())]
@@ -83,24 +95,33 @@ def brain_slices(
 
     Axial slices: the front of the head is up, the subject's left is on the left of the picture, for all sources.
 
-    source: "cohort", `subjects` *synthetic* heads (default 20) of `seed` (:func:`brain_cohort`), for training and
-        validation; "colin27", one real head for testing (no other number but `slices` plays a part); "ixi", the
-        scans that `course data fetch ixi` brought; or a folder of NIfTI files, one such file, or a list of paths.
-        Of scans, `subjects` takes the first so many files; default all.
-    slices: of each subject. None, for scans: every plane with enough brain, as in the thesis.
-    size: crops or zero-pads about the centre to a number or (height, width); nothing is stretched. None keeps
-        217 × 181, and makes scans 256 × 256.
-    profile, pixel_size: for scans alone; "axial", "coronal" or "sagittal" (`planes.slice_profiles` tells which is
-        finest), and mm. For `pixel_size` they are resampled.
-    cache: keep heads and prepared slices in the data folder. Without it, those of scans go to a temporary folder.
-
     Scans are read one by one, scaled to [0, 1] by percentiles of the volume, searched for the brain
     (:func:`course_lib.data.extraction.brain_mask`), and stay on the disk until a slice is asked for. A file that
     cannot be used is left out; a warning at the end names it, and so does `.report`.
 
-    Raises ValueError/TypeError for an unknown source, for counts below 1, and where no file could be used;
-    FileNotFoundError for a folder that is not there; DataUnavailable for "ixi" before it was fetched.
-    Labs 00, 02 and later; scans from lab 03.
+    Args:
+        source: "cohort", `subjects` *synthetic* heads (default 20) of `seed` (:func:`brain_cohort`), for training and
+            validation; "colin27", one real head for testing (no other number but `slices` plays a part); "ixi", the
+            scans that `course data fetch ixi` brought; or a folder of NIfTI files, one such file, or a list of paths.
+        subjects: how many. Of scans, it takes the first so many files; default all.
+        slices: of each subject. None, for scans: every plane with enough brain, as in the thesis.
+        seed: of the synthetic heads.
+        size: crops or zero-pads about the centre to a number or (height, width); nothing is stretched. None keeps
+            217 × 181, and makes scans 256 × 256.
+        profile: for scans alone; "axial", "coronal" or "sagittal" (`planes.slice_profiles` tells which is finest).
+        pixel_size: for scans alone, mm; they are resampled to it.
+        cache: keep heads and prepared slices in the data folder. Without it, those of scans go to a temporary folder.
+        progress: show a progress bar.
+
+    Returns:
+        The slices, their brain masks and subjects.
+
+    Raises:
+        TypeError, ValueError: an unknown source, counts below 1, and where no file could be used.
+        FileNotFoundError: a folder is not there.
+        DataUnavailable: "ixi" before it was fetched.
+
+    Lab: 00, 02 and later; scans from 03.
     """
     if source not in ("cohort", "colin27"):
         slices = None if slices is None else check_count(slices, "slices")

@@ -30,8 +30,13 @@ CACHE_VERSION = 1
 class SyntheticSubject:
     """Axial slices of one synthetic head, from low to high; S slices of H × W pixels of 1 mm.
 
-    images: float32 (S, H, W) in [0, 1], noise-free, front of the head up.   brain_masks: bool (S, H, W).
-    tissues: uint8 (S, H, W), values as in `heads.TISSUES`.   planes: int64 (S,), plane numbers of the volume.
+    Attributes:
+        images: float32 (S, H, W) in [0, 1], noise-free, front of the head up.
+        brain_masks: bool (S, H, W).
+        tissues: uint8 (S, H, W), values as in `heads.TISSUES`.
+        planes: int64 (S,), plane numbers of the volume.
+        seed: of the cohort.
+        number: of the subject within it.
     """
 
     images: np.ndarray
@@ -43,7 +48,11 @@ class SyntheticSubject:
 
 
 def cache_folder() -> Path:
-    """Where made heads are kept: below $COURSE_DATA, else below the user's cache folder."""
+    """Where made heads are kept.
+
+    Returns:
+        The folder: below $COURSE_DATA, else below the user's cache folder.
+    """
     return data_folder() / "synthetic_heads"
 
 
@@ -99,9 +108,21 @@ def brain_cohort(
     the same whatever `slices`. Slices span the planes with at least 4.5 % brain. The global random state
     is untouched.
 
-    cache: keep each subject as a compressed file in :func:`cache_folder`; a damaged file is made again.
-    progress: show a progress bar. Raises TypeError/ValueError for n < 1, slices < 1 or more slices than
-    planes, and a negative seed; ModuleNotFoundError without nilearn, which carries the template. Lab 02.
+    Args:
+        n: how many subjects.
+        seed: of the cohort, at least 0.
+        slices: of each subject.
+        cache: keep each subject as a compressed file in :func:`cache_folder`; a damaged file is made again.
+        progress: show a progress bar.
+
+    Returns:
+        The subjects, 0 to n - 1.
+
+    Raises:
+        TypeError, ValueError: n < 1, slices < 1 or more slices than planes, and a negative seed.
+        ModuleNotFoundError: without nilearn, which carries the template.
+
+    Lab: 02.
     """
     from tqdm.auto import tqdm
 

@@ -17,7 +17,14 @@ IXI = "ixi"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0: done, 1: the data is not available, 2: a wrong name (argparse exits with 2)."""
+    """Run one command.
+
+    Args:
+        argv: the words of the command line; default those of this process.
+
+    Returns:
+        0: done, 1: the data is not available, 2: a wrong name (argparse exits with 2).
+    """
     options = _parser().parse_args(argv)
     try:
         return options.run(options)

@@ -35,7 +35,16 @@ AGE_GROUPS = {"young (under 25)": 0, "adult (25 to 64)": 25, "elderly (65 and ov
 
 @dataclass(frozen=True)
 class Person:
-    """One person; None is unknown. age: years at the scan. height: cm. weight: kg."""
+    """One person; None is unknown.
+
+    Attributes:
+        number: IXI's.
+        sex: "male" or "female".
+        age: years at the scan.
+        ethnicity: in the spreadsheet's words.
+        height: cm.
+        weight: kg.
+    """
 
     number: int
     sex: str | None = None
@@ -45,7 +54,11 @@ class Person:
     weight: float | None = None
 
     def strata(self) -> dict[str, str]:
-        """Age group, sex and ethnicity in words, for a stratified split."""
+        """Age group, sex and ethnicity in words, for a stratified split.
+
+        Returns:
+            {trait: its value}; "unknown" for what is None.
+        """
         return {
             "age group": age_group(self.age),
             "sex": self.sex or "unknown",
@@ -55,7 +68,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Correction:
-    """One kind of problem: what it is, in how many rows or people, what is done, and to whom (IXI numbers)."""
+    """One kind of problem.
+
+    Attributes:
+        problem: what it is.
+        count: in how many rows or people.
+        done: what is done.
+        numbers: to whom (IXI numbers).
+    """
 
     problem: str
     count: int
@@ -65,7 +85,13 @@ class Correction:
 
 @dataclass(frozen=True)
 class Demographics:
-    """People by their IXI number, and what was done to the spreadsheet to get them."""
+    """People by their IXI number, and what was done to the spreadsheet to get them.
+
+    Attributes:
+        people: {IXI number: person}.
+        rows: of the spreadsheet.
+        corrections: what was done, one for each kind of problem.
+    """
 
     people: dict[int, Person]
     rows: int
@@ -82,7 +108,16 @@ class Demographics:
 
 
 def age_group(age: float | None) -> str:
-    """The group of an age in years, one of AGE_GROUPS or "unknown". Source: the healthy-brain thesis."""
+    """The group of an age.
+
+    Args:
+        age: in years; None: unknown.
+
+    Returns:
+        One of AGE_GROUPS or "unknown".
+
+    Source: the healthy-brain thesis.
+    """
     if age is None:
         return "unknown"
     return max((start, name) for name, start in AGE_GROUPS.items() if start <= age)[1]
@@ -91,8 +126,20 @@ def age_group(age: float | None) -> str:
 def read_demographics(path: str | Path, *, report: bool = True) -> Demographics:
     """Read and clean IXI.xls; prints what was done unless `report` is False.
 
-    Needs python-calamine. Raises ValueError, which names the file, for what is no such spreadsheet;
-    FileNotFoundError where there is none (`course data fetch ixi_demographics` gets it). Lab 03.
+    Needs python-calamine.
+
+    Args:
+        path: of the spreadsheet.
+        report: print what was done.
+
+    Returns:
+        The people, and what was done.
+
+    Raises:
+        ValueError: what is no such spreadsheet; the message names the file.
+        FileNotFoundError: there is none (`course data fetch ixi_demographics` gets it).
+
+    Lab: 03.
     """
     path = Path(path)
     rows, names = _read(path)
@@ -103,7 +150,15 @@ def read_demographics(path: str | Path, *, report: bool = True) -> Demographics:
 
 
 def clean(rows: Sequence[dict[str, Any]], ethnicities: dict[int, str]) -> Demographics:
-    """Turn raw rows (keys of COLUMNS, cells as in the spreadsheet) into people; see the module for the rules."""
+    """Turn raw rows into people; see the module for the rules.
+
+    Args:
+        rows: keys of COLUMNS, cells as in the spreadsheet.
+        ethnicities: their names, by code.
+
+    Returns:
+        The people, and what was done.
+    """
     corrections: list[Correction] = []
 
     def note(problem: str, numbers: Sequence[int], done: str) -> None:

@@ -24,17 +24,29 @@ def digits(
     seed: int = 0,
     folder: str | Path | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images, float32 (N, 1, 28, 28) in [0, 1], and their labels, int64 (N,).
+    """Handwritten digits and their labels.
 
     They come in rounds of ten, one of each class, 0 to 9; the seed decides which. So the first `count` are
     balanced (to within one), and the first 50 are the beginning of the first 100.
 
-    split: "train" or "test" (written by other people).   count: how many; default all.   seed: at least 0.
-    full: False for the embedded subset (6000 and 1000 digits, classes equally many); True for MNIST itself
-    (60000 and 10000, classes not quite equally many: the last rounds are incomplete), downloaded once into
-    `folder` (default: the course's data folder).
-    Raises ValueError or TypeError for bad arguments, DataUnavailable if MNIST cannot be downloaded.
-    Source: LeCun et al. 1998, Proceedings of the IEEE 86(11), 2278-2324; CC BY-SA 3.0. Lab 01.
+    Args:
+        split: "train" or "test" (written by other people).
+        count: how many; default all.
+        full: False for the embedded subset (6000 and 1000 digits, classes equally many); True for MNIST itself
+            (60000 and 10000, classes not quite equally many: the last rounds are incomplete), downloaded once into
+            `folder`.
+        seed: at least 0.
+        folder: default the course's data folder.
+
+    Returns:
+        Images, float32 (N, 1, 28, 28) in [0, 1], and their labels, int64 (N,).
+
+    Raises:
+        TypeError, ValueError: bad arguments.
+        DataUnavailable: MNIST cannot be downloaded.
+
+    Source: LeCun et al. 1998, Proceedings of the IEEE 86(11), 2278-2324; CC BY-SA 3.0.
+    Lab: 01.
     """
     import torch
 

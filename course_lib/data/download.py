@@ -34,8 +34,15 @@ class DiskFailed(DownloadFailed):
 class ResumingDownloader:
     """Downloads one file; called by pooch as `downloader(url, output_file, pooch)`.
 
-    part: where the bytes are kept until the file is whole.   size: bytes, where known.
-    Raises DownloadFailed with the reason. `resumed` is True once bytes of an earlier attempt were built upon.
+    `resumed` is True once bytes of an earlier attempt were built upon.
+
+    Args:
+        part: where the bytes are kept until the file is whole.
+        size: bytes, where known.
+        progress: show a bar.
+
+    Raises:
+        DownloadFailed: with the reason.
     """
 
     def __init__(self, part: Path, *, size: int | None = None, progress: bool = True) -> None:
@@ -143,7 +150,14 @@ def _is_final(error: Exception) -> bool:
 
 
 def explain(error: BaseException) -> str:
-    """Why a download failed, in words for a person: from the exception and those that led to it."""
+    """Why a download failed, in words for a person.
+
+    Args:
+        error: the exception; those that led to it are read, too.
+
+    Returns:
+        The reason.
+    """
     response = getattr(error, "response", None)
     if response is not None:
         return f"the server answered {response.status_code} {response.reason}"

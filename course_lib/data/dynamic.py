@@ -31,8 +31,10 @@ _SYSTOLE = 0.35
 class BeatingHearts:
     """N sequences of T frames of one heartbeat each: the frame after the last is the first.
 
-    images: (N, T, H, W) in [0, 1], float32; complex64 with these magnitudes where a phase was asked for.
-    hearts: bool (N, 1, H, W), the heart at its largest: what moves most lies in it. Score inside it too.
+    Attributes:
+        images: (N, T, H, W) in [0, 1], float32; complex64 with these magnitudes where a phase was asked for.
+        hearts: bool (N, 1, H, W), the heart at its largest: what moves most lies in it. Score inside it too.
+        seed: of the subjects.
     """
 
     images: torch.Tensor
@@ -47,9 +49,23 @@ def beating_hearts(n: int, seed: int, *, frames: int = 16, size: int = 128, phas
     """`n` synthetic subjects, each with a chest, a heart and a heartbeat of its own.
 
     Subject k of a seed is the same whatever `n`; a size of 64 shows the same chest as one of 256, and frame t of T the
-    same moment t / T of the beat. Noise-free. phase: largest size in radians of a smooth phase, as coils and the field
-    give it, the same in all frames; 0 gives real images. frames >= 2, size >= 32.
-    The global random state is untouched. Raises TypeError/ValueError on bad input. Lab 09.
+    same moment t / T of the beat. Noise-free. The global random state is untouched.
+
+    Args:
+        n: how many subjects.
+        seed: of the subjects.
+        frames: of one beat, >= 2.
+        size: pixels a side, >= 32.
+        phase: largest size in radians of a smooth phase, as coils and the field give it, the same in all frames; 0
+            gives real images.
+
+    Returns:
+        The sequences, and where the hearts are.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 09.
     """
     n, frames, size = check_count(n, "n"), check_count(frames, "frames", low=2), check_count(size, "size", low=32)
     seed, phase = check_count(seed, "seed", low=0), check_number(phase, "phase", low=0)
@@ -59,7 +75,14 @@ def beating_hearts(n: int, seed: int, *, frames: int = 16, size: int = 128, phas
 
 
 def contraction(moment: np.ndarray) -> np.ndarray:
-    """How far the heart has contracted at a moment of the beat (period 1), 0 to 1: fast first, slowly back."""
+    """How far the heart has contracted at a moment of the beat: fast first, slowly back.
+
+    Args:
+        moment: of the beat, period 1.
+
+    Returns:
+        0 to 1.
+    """
     moment = np.asarray(moment, dtype=np.float64) % 1
     return np.sin(math.pi * moment ** (math.log(0.5) / math.log(_SYSTOLE))) ** 2
 

@@ -29,10 +29,9 @@ _NONE = "data: found no brain; expected a T1-weighted head in RAS axes"
 
 
 def brain_mask(data: np.ndarray, voxel_size: Sequence[float]) -> np.ndarray:
-    """Brain of a T1-weighted head with cerebellum, brain stem and the CSF in folds: bool, the shape of `data`.
+    """Brain of a T1-weighted head with cerebellum, brain stem and the CSF in folds.
 
-    data: floating point (X, Y, Z) in RAS axes, any scale, with or without skull, neck and noise.   voxel_size: mm
-    along x, y, z. Steps, on about 2 mm voxels: the middle of the head from an Otsu threshold; tissue between 0.6 and
+    Steps, on about 2 mm voxels: the middle of the head from an Otsu threshold; tissue between 0.6 and
     1.6 of the median brightness there; peel it by 4.5 mm (more, if what is left is too large for a brain) and keep
     the piece nearest to the middle; grow it back inside the tissue; close folds by 6 mm; fill holes.
 
@@ -40,8 +39,20 @@ def brain_mask(data: np.ndarray, voxel_size: Sequence[float]) -> np.ndarray:
     which has no skull, .99; Colin27 with Rician noise of sigma 0.1 .95, under a bias field from 0.5 to 2 .95, in
     slices of 5 mm .96. The tests hold lower bounds only: .94 under the bias field, at least .95 for the other heads
     named here. A rough mask: enough to choose slices, too rough to measure brains. About half a second a head.
-    Raises TypeError/ValueError on bad input, and ValueError where no brain is found.
-    Source: the idea is that of Otsu 1979 and of morphological extractors since Brummer 1993, IEEE TMI 12(2). Lab 03.
+
+    Args:
+        data: floating point (X, Y, Z) in RAS axes, any scale, with or without skull, neck and noise.
+        voxel_size: mm along x, y, z.
+
+    Returns:
+        bool, the shape of `data`.
+
+    Raises:
+        TypeError, ValueError: bad input.
+        ValueError: no brain is found.
+
+    Source: the idea is that of Otsu 1979 and of morphological extractors since Brummer 1993, IEEE TMI 12(2).
+    Lab: 03.
     """
     from scipy import ndimage
 
@@ -81,7 +92,18 @@ def brain_mask(data: np.ndarray, voxel_size: Sequence[float]) -> np.ndarray:
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:
-    """Overlap of two masks, 2 |A ∩ B| / (|A| + |B|): 1 equal, 0 apart. Raises ValueError for two empty ones."""
+    """Overlap of two masks, 2 |A ∩ B| / (|A| + |B|).
+
+    Args:
+        first: bool, A.
+        second: bool, B.
+
+    Returns:
+        1 equal, 0 apart.
+
+    Raises:
+        ValueError: two empty masks.
+    """
     if first.shape != second.shape or first.dtype != bool or second.dtype != bool:
         raise ValueError(f"expected two boolean masks of one shape, got {first.dtype} {first.shape}, {second.dtype}")
     total = int(first.sum()) + int(second.sum())

@@ -22,7 +22,14 @@ class DataUnavailable(RuntimeError):
 
 
 def data_folder(folder: str | Path | None = None) -> Path:
-    """Where data is kept: `folder`, else $COURSE_DATA, else the system's cache folder for `course_lib`."""
+    """Where data is kept.
+
+    Args:
+        folder: another place; default as below.
+
+    Returns:
+        `folder`, else $COURSE_DATA, else the system's cache folder for `course_lib`.
+    """
     chosen = folder or os.environ.get("COURSE_DATA")
     if not chosen:
         import pooch
@@ -32,13 +39,31 @@ def data_folder(folder: str | Path | None = None) -> Path:
 
 
 def where(name: str, *, folder: str | Path | None = None) -> Path:
-    """The path that the file of source `name` has, or would have. Raises ValueError for an unknown name."""
+    """The path that the file of source `name` has, or would have.
+
+    Args:
+        name: see `listing`.
+        folder: default `data_folder()`.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: an unknown name.
+    """
     return data_folder(folder) / find(name).filename
 
 
 def listing(*, folder: str | Path | None = None) -> list[dict[str, Any]]:
-    """A row for every source: name, what, lab, licence, size (bytes or None), verified (is a hash known?),
-    path, here (is the file there?; its hash is compared by `fetch`), partial (bytes of a download begun)."""
+    """A row for every source.
+
+    Args:
+        folder: default `data_folder()`.
+
+    Returns:
+        Rows with name, what, lab, licence, size (bytes or None), verified (is a hash known?), path, here (is the file
+        there?; its hash is compared by `fetch`), partial (bytes of a download begun).
+    """
     rows = []
     for source in SOURCES:
         path = where(source.name, folder=folder)
@@ -65,8 +90,17 @@ def fetch(name: str, *, folder: str | Path | None = None, progress: bool = True)
     An interrupted download goes on where it stopped. A file with the wrong hash is refused and not kept. Of
     several processes at once, one downloads and the others wait for it.
 
-    name: see `listing`.   folder: default `data_folder()`.   progress: show a bar and say what is going on.
-    Raises ValueError for an unknown name; DataUnavailable for everything that keeps the file from coming.
+    Args:
+        name: see `listing`.
+        folder: default `data_folder()`.
+        progress: show a bar and say what is going on.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: an unknown name.
+        DataUnavailable: everything that keeps the file from coming.
     """
     source = find(name)
     path = where(name, folder=folder)
@@ -165,7 +199,15 @@ def _part(path: Path) -> Path:
 
 @contextmanager
 def locked(path: Path, progress: bool) -> Iterator[None]:
-    """Hold the lock of one file; says so where another process holds it."""
+    """Hold the lock of one file; says so where another process holds it.
+
+    Args:
+        path: the file.
+        progress: say it.
+
+    Yields:
+        Nothing, while the lock is held.
+    """
     from filelock import FileLock, Timeout
 
     lock = FileLock(path.with_name(path.name + ".lock"))
@@ -181,11 +223,28 @@ def locked(path: Path, progress: bool) -> Iterator[None]:
 
 
 def say(text: str, aloud: bool) -> None:
+    """Print a line to standard error.
+
+    Args:
+        text: the line.
+        aloud: False prints nothing.
+    """
     if aloud:
         print(text, file=sys.stderr, flush=True)
 
 
 def unavailable(source: Source, path: Path, reason: str, *, command: str | None = None) -> DataUnavailable:
+    """The error for data that could not be had: what was wanted, why it failed and what to do.
+
+    Args:
+        source: what was wanted.
+        path: where its file should be.
+        reason: why it failed.
+        command: what to try again; default `course data fetch` with the source's name.
+
+    Returns:
+        The error, for the caller to raise.
+    """
     return DataUnavailable(
         f"{source.name} is not available.\n"
         f"  Wanted: {source.what}, as {path}\n"

@@ -42,8 +42,14 @@ _COARSE = 2
 class Canvas:
     """What every synthetic head starts from; computed once. Maps in template voxels, float32.
 
-    detail: T1 minus its piecewise constant tissue model.   cavity: signed distance in mm to the cranial
-    cavity, < 0 inside (every second voxel).   shadow: the same for the cavity and everything below it.
+    Attributes:
+        gray: of the ICBM152 template, as `Template.gray_matter`.
+        white: as `Template.white_matter`.
+        brain: its brain mask.
+        detail: T1 minus its piecewise constant tissue model.
+        cavity: signed distance in mm to the cranial cavity, < 0 inside (every second voxel).
+        shadow: the same for the cavity and everything below it.
+        origin: as `Template.origin`.
     """
 
     gray: np.ndarray
@@ -63,7 +69,11 @@ def _signed_distance(inside: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def canvas() -> Canvas:
-    """The ICBM152 template made ready; about a second, then kept."""
+    """The ICBM152 template made ready; about a second, then kept.
+
+    Returns:
+        Its maps.
+    """
     template = icbm152()
     gray, white, brain = template.gray_matter, template.white_matter, template.brain_mask
     csf = np.clip(1 - gray - white, 0, 1)
@@ -93,8 +103,11 @@ def _sample(volume: np.ndarray, points: np.ndarray, step: int = 1) -> np.ndarray
 class SyntheticHead:
     """One synthetic head, before any plane of it is painted.
 
-    deformation: head mm → template mm, both measured from the head's first voxel.
-    level: mean intensity of each tissue and layer.   thickness: fields that vary each layer's thickness.
+    Attributes:
+        key: seed and number of the subject.
+        deformation: head mm → template mm, both measured from the head's first voxel.
+        level: mean intensity of each tissue and layer.
+        fields: they vary each layer's thickness.
     """
 
     key: tuple[int, int]
@@ -103,7 +116,14 @@ class SyntheticHead:
     fields: dict
 
     def planes(self, slices: int) -> np.ndarray:
-        """Numbers of evenly spaced axial planes that hold the brain; see :func:`plane_numbers`."""
+        """Numbers of evenly spaced axial planes that hold the brain; see :func:`plane_numbers`.
+
+        Args:
+            slices: how many planes.
+
+        Returns:
+            int64 (slices,).
+        """
         step = 4
         lattice = [np.arange(0, SHAPE[0], step), np.arange(0, SHAPE[1], step), np.arange(SHAPE[2])]
         area = (_sample(canvas().brain, self._template_points(*lattice)) > 0.5).sum(axis=(0, 1)) * step**2
@@ -114,9 +134,15 @@ class SyntheticHead:
         return self.deformation(x, y, z) + offset[:, None, None, None]
 
     def paint(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pictures of planes: float32 (N, H, W) in [0, 1]; brain masks, bool; tissue maps, uint8 (TISSUES).
+        """Pictures of planes.
 
         A plane at a time: memory stays small, and a plane is the same whichever others are asked for.
+
+        Args:
+            planes: their numbers, (N,).
+
+        Returns:
+            Pictures, float32 (N, H, W) in [0, 1]; brain masks, bool; tissue maps, uint8 (TISSUES).
         """
         painted = [self._paint_plane(int(plane)) for plane in planes]
         pictures, masks, tissues = (upright(np.concatenate(parts, axis=-1)) for parts in zip(*painted, strict=True))
@@ -208,7 +234,15 @@ class SyntheticHead:
 
 
 def synthetic_head(seed: int, subject: int) -> SyntheticHead:
-    """Subject number `subject` of seed `seed`: shape, pose, contrast and layers; nothing painted yet."""
+    """One subject of a seed: shape, pose, contrast and layers; nothing painted yet.
+
+    Args:
+        seed: of the cohort.
+        subject: number of the subject of that seed.
+
+    Returns:
+        The head.
+    """
     rng = np.random.default_rng([seed, subject, 0])
     extent = (SHAPE[0] - 1.0, SHAPE[1] - 1.0, SHAPE[2] - 1.0)
     deformation = random_deformation(rng, extent)

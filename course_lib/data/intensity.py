@@ -20,10 +20,22 @@ _SAMPLE = 2**20
 def unit_range(image: Array, *, low: float = 0.5, high: float = 99.9) -> Array:
     """Scale to [0, 1] so that the percentiles `low` and `high` become 0 and 1; what lies beyond is clipped.
 
-    A few shining voxels (vessels, spikes) would press everything else towards 0 if the maximum became 1.
-    image: any shape, floating point; numpy or torch, the same comes back. Where the two percentiles fall together
-    (nearly empty images), minimum and maximum take their place. Raises TypeError/ValueError on bad input and for a
-    constant image. Lab 03; for images that are clean already there is `images.rescale`.
+    A few shining voxels (vessels, spikes) would press everything else towards 0 if the maximum became 1. Where the two
+    percentiles fall together (nearly empty images), minimum and maximum take their place. For images that are clean
+    already there is `images.rescale`.
+
+    Args:
+        image: any shape, floating point; numpy or torch.
+        low: percentile that becomes 0.
+        high: percentile that becomes 1.
+
+    Returns:
+        The same kind and shape, in [0, 1].
+
+    Raises:
+        TypeError, ValueError: bad input, and a constant image.
+
+    Lab: 03.
     """
     check_image(image)
     low = check_number(low, "low", low=0, high=100)
@@ -46,9 +58,18 @@ def unit_range(image: Array, *, low: float = 0.5, high: float = 99.9) -> Array:
 def standardise(image: Array, mask: Array | None = None) -> Array:
     """Shift and scale to mean 0 and standard deviation 1 (that of a population: divided by the count).
 
-    mask: booleans of the image's shape; mean and deviation are taken where it is True (the brain, say), and the
-    whole image is scaled by them. Numpy or torch, the same comes back. Raises TypeError/ValueError on bad input
-    and where the values are constant. Lab 03.
+    Args:
+        image: numpy or torch.
+        mask: booleans of the image's shape; mean and deviation are taken where it is True (the brain, say), and the
+            whole image is scaled by them. None: everywhere.
+
+    Returns:
+        The same kind and shape.
+
+    Raises:
+        TypeError, ValueError: bad input, and constant values.
+
+    Lab: 03.
     """
     check_image(image)
     if mask is not None and (mask.shape != image.shape or mask.dtype not in (bool, torch.bool)):

@@ -27,19 +27,40 @@ _NAME = re.compile(r"IXI(\d+)-.*\.nii\.gz")
 
 
 def volumes_folder(*, folder: str | Path | None = None) -> Path:
-    """Where the volumes lie, or would lie: `IXI-T1` in the data folder."""
+    """Where the volumes lie, or would lie.
+
+    Args:
+        folder: the data folder, default `data_folder()`.
+
+    Returns:
+        `IXI-T1` in the data folder.
+    """
     return where("ixi_t1", folder=folder).with_suffix("")
 
 
 def volumes(*, folder: str | Path | None = None) -> list[Path]:
-    """The volumes that are on this machine, by subject; also those that were put there by hand. Downloads nothing."""
+    """The volumes that are on this machine; also those that were put there by hand. Downloads nothing.
+
+    Args:
+        folder: the data folder, default `data_folder()`.
+
+    Returns:
+        Their paths, by subject.
+    """
     return sorted(path for path in volumes_folder(folder=folder).glob("IXI*.nii.gz") if _NAME.fullmatch(path.name))
 
 
 def subject_number(path: str | Path) -> int:
     """The number of the subject, by which the demographics know it: `IXI002-Guys-0828-T1.nii.gz` -> 2.
 
-    Raises ValueError for a file that is not named so.
+    Args:
+        path: of a volume.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: a file that is not named so.
     """
     found = _NAME.fullmatch(Path(path).name)
     if found is None:
@@ -50,7 +71,18 @@ def subject_number(path: str | Path) -> int:
 def demographics(*, folder: str | Path | None = None, report: bool = True, progress: bool = True) -> Demographics:
     """Age, sex, ethnicity of every person; downloads the spreadsheet (210 kB) if needed and prints what was cleaned.
 
-    Raises DataUnavailable without the spreadsheet and the network. See :mod:`course_lib.data.demographics`.
+    See :mod:`course_lib.data.demographics`.
+
+    Args:
+        folder: the data folder, default `data_folder()`.
+        report: print what was cleaned.
+        progress: show a bar and say what is going on.
+
+    Returns:
+        The people, and what was done to the spreadsheet.
+
+    Raises:
+        DataUnavailable: without the spreadsheet and the network.
     """
     return read_demographics(fetch("ixi_demographics", folder=folder, progress=progress), report=report)
 
@@ -58,13 +90,22 @@ def demographics(*, folder: str | Path | None = None, report: bool = True, progr
 def fetch_volumes(
     subjects: int | None = None, *, folder: str | Path | None = None, progress: bool = True
 ) -> list[Path]:
-    """The T1 volumes of the first `subjects` people of the tar, in its order; None is all of them.
+    """The T1 volumes of the first `subjects` people of the tar, in its order.
 
     Downloads what is missing and no more. Each volume is checked by the checksum that gzip keeps inside it; the
     published hash of the tar is compared once it is whole. Of several processes at once, one downloads.
 
-    folder: the data folder, default `data_folder()`; the volumes go to its `IXI-T1`.
-    Raises ValueError/TypeError for a count below 1, DataUnavailable for everything that keeps volumes from coming.
+    Args:
+        subjects: how many; None is all of them.
+        folder: the data folder, default `data_folder()`; the volumes go to its `IXI-T1`.
+        progress: show a bar and say what is going on.
+
+    Returns:
+        Their paths.
+
+    Raises:
+        TypeError, ValueError: a count below 1.
+        DataUnavailable: everything that keeps volumes from coming.
     """
     if subjects is not None:
         subjects = check_count(subjects, "subjects")

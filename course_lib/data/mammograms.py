@@ -39,9 +39,14 @@ _MARGIN = 8  # pixels between a spot and the border
 class SyntheticMammograms:
     """N synthetic pictures and where everything is. All but the lists are tensors (N, 1, H, W).
 
-    images: float32 in [0, 1], noise-free.   backgrounds: the same without calcifications.
-    masses: bool, inside a mass.   calcifications: bool, where a spot has a tenth of its height or more: 9 pixels.
-    positions: for each picture int64 (K, 2), row and column of its spots.   contrasts: float32 (K,), their heights.
+    Attributes:
+        images: float32 in [0, 1], noise-free.
+        backgrounds: the same without calcifications.
+        masses: bool, inside a mass.
+        calcifications: bool, where a spot has a tenth of its height or more: 9 pixels.
+        positions: for each picture int64 (K, 2), row and column of its spots.
+        contrasts: for each picture float32 (K,), the heights of its spots.
+        seed: of the pictures.
     """
 
     images: torch.Tensor
@@ -68,15 +73,29 @@ def synthetic_mammograms(
 ) -> SyntheticMammograms:
     """`n` synthetic mammograms of size x size pixels of 0.2 mm; picture k of a seed is the same whatever `n`.
 
-    Texture: Gaussian noise with a power spectrum of 1 / f^beta (mammograms: about 3), mean 0.45, standard deviation
-    0.10, clipped to [0, 1] at the very end.   masses: how many, each A (1 - (r/R)^2)^1.5 within an ellipse of
-    radius 2 to 4.5 mm.   clusters: how many, each of 5 to 10 calcifications within 4 mm, all Gaussian spots of 0.8
-    pixels around the centre of a pixel, at least 6 pixels apart.   contrast: height of the brightest possible spot;
-    each has 60 to 100 % of it. What is clipped (bright texture under a spot) is missing from its height.
-    size: at least 64.   beta: 0 (white) to 4.   clusters: at most size // 32, for which there is room.
-    The global random state is untouched. Raises TypeError/ValueError on bad input.
+    Texture: Gaussian noise with a power spectrum of 1 / f^beta, mean 0.45, standard deviation 0.10, clipped to [0, 1]
+    at the very end. What is clipped (bright texture under a spot) is missing from its height. The global random state
+    is untouched.
+
+    Args:
+        n: how many pictures.
+        seed: of the pictures.
+        size: pixels a side, at least 64.
+        beta: 0 (white) to 4 (mammograms: about 3).
+        contrast: height of the brightest possible spot; each has 60 to 100 % of it.
+        masses: how many, each A (1 - (r/R)^2)^1.5 within an ellipse of radius 2 to 4.5 mm.
+        clusters: how many, each of 5 to 10 calcifications within 4 mm, all Gaussian spots of 0.8 pixels around the
+            centre of a pixel, at least 6 pixels apart; at most size // 32, for which there is room.
+
+    Returns:
+        The pictures, and where everything is.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
     Source: Burgess, Jacobson, Judy: Human observer detection experiments with mammograms and power-law noise. Medical
-    Physics 28(4), 419-437, 2001 (texture and profile of the masses). Lab 07.
+    Physics 28(4), 419-437, 2001 (texture and profile of the masses).
+    Lab: 07.
     """
     n, seed, size = check_count(n, "n"), check_count(seed, "seed", low=0), check_count(size, "size", low=64)
     masses, clusters = check_count(masses, "masses", low=0), check_count(clusters, "clusters", low=0)

@@ -27,20 +27,30 @@ Images = torch.Tensor | Sequence[torch.Tensor]
 class Mixture(Dataset):
     """`count` patches an epoch, float32 (C, size, size) in [0, 1]: each from a source drawn by its share.
 
-    sources: by name, images in [0, 1]: a tensor (N, C, H, W), or tensors (C, H, W), each of its own size; none smaller
-        than `size`, all with as many channels. float16 saves memory; what comes out is float32.
-    shares: by name, any numbers above 0, of which only the ratios count; None: all alike. The source is drawn by its
-        share, then one of its images: 16 photographs at a share of 0.3 each come more often than 900 slices at 0.7.
-    count: what an epoch is. (Images drawn anew have no natural end.)   size: side of the patches.
-    smallest: by name, or one number for all: half of the patches are cut larger and averaged down, by a factor drawn
-        from [smallest, 1]. For photographs; a brain has its size, so the default is 1: never.
-    gamma, brightness: exponents and factors, uniform in (low, high), each applied to half of the patches; what becomes
-        brighter than 1 is cut off. (1, 1) switches one off.   turned: mirrored up and down, left and right, transposed,
-        each in half of the patches.
     `training.fit` asks for `draw(index, generator=g)`: a patch depends on its (seed, epoch, index) alone, however it is
     batched, resumed, or shared among processes, and validation gets the same patches each time. `mixture[index]` is an
     example to look at, always the same. The global random state is left alone.
-    Raises TypeError/ValueError on bad input. Source: attention U-Net deck (augmentation); labs 07 and 14.
+
+    Args:
+        sources: by name, images in [0, 1]: a tensor (N, C, H, W), or tensors (C, H, W), each of its own size; none
+            smaller than `size`, all with as many channels. float16 saves memory; what comes out is float32.
+        shares: by name, any numbers above 0, of which only the ratios count; None: all alike. The source is drawn by
+            its share, then one of its images: 16 photographs at a share of 0.3 each come more often than 900 slices at
+            0.7.
+        count: what an epoch is. (Images drawn anew have no natural end.)
+        size: side of the patches.
+        smallest: by name, or one number for all: half of the patches are cut larger and averaged down, by a factor
+            drawn from [smallest, 1]. For photographs; a brain has its size, so the default is 1: never.
+        gamma: exponents, uniform in (low, high), applied to half of the patches; (1, 1) switches it off.
+        brightness: factors, likewise, applied to half of the patches, each on its own; what becomes brighter than 1 is
+            cut off.
+        turned: mirrored up and down, left and right, transposed, each in half of the patches.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: attention U-Net deck (augmentation).
+    Lab: 07, 14.
     """
 
     def __init__(
@@ -85,7 +95,15 @@ class Mixture(Dataset):
         return self.draw(index, generator=torch.Generator().manual_seed(seeded(0, "example", index % self.count)))
 
     def draw(self, index: int, *, generator: torch.Generator) -> torch.Tensor:
-        """A patch; which one, the generator says. (The index plays no part: it has gone into the generator's seed.)"""
+        """A patch; which one, the generator says.
+
+        Args:
+            index: plays no part: it has gone into the generator's seed.
+            generator: of all draws.
+
+        Returns:
+            float32 (C, size, size) in [0, 1].
+        """
         shares = torch.tensor(list(self.shares.values()), dtype=torch.float64, device=generator.device)
         name = list(self.sources)[int(torch.multinomial(shares, 1, generator=generator))]
         images = self.sources[name]

@@ -41,11 +41,22 @@ PHOTOGRAPHS: dict[str, tuple[str, str]] = {
 
 
 def photographs(names: Sequence[str] | None = None) -> list[torch.Tensor]:
-    """Grey photographs, float32 (1, H, W) in [0, 1], each of its own size, in the order of `names` (default: all).
+    """Grey photographs, each of its own size.
 
     Colours are weighted as in CCIR 601 (the sum 0.299 R + 0.587 G + 0.114 B). scikit-image may change its files between
-    versions. Raises ValueError for a name that is not in PHOTOGRAPHS, FileNotFoundError where the installed
-    scikit-image lacks one: nothing is ever downloaded. Labs 07 and 14.
+    versions.
+
+    Args:
+        names: some of PHOTOGRAPHS; default all.
+
+    Returns:
+        float32 (1, H, W) in [0, 1], in the order of `names`.
+
+    Raises:
+        ValueError: a name that is not in PHOTOGRAPHS.
+        FileNotFoundError: the installed scikit-image lacks one: nothing is ever downloaded.
+
+    Lab: 07, 14.
     """
     import skimage
     from PIL import Image
@@ -71,12 +82,25 @@ def photographs(names: Sequence[str] | None = None) -> list[torch.Tensor]:
 def patches(
     count: int, size: int, *, seed: int = 0, smallest: float = 0.35, names: Sequence[str] | None = None
 ) -> torch.Tensor:
-    """Random squares of random photographs, float32 (count, 1, size, size) in [0, 1].
+    """Random squares of random photographs.
 
-    seed: at least 0; patch i depends on (seed, i) alone.   smallest: half of the squares are cut larger and averaged
-    down, by a factor drawn from [smallest, 1]; 1 for none.   names: some of PHOTOGRAPHS.
     For a training that draws anew each epoch, give `photographs()` to `mixture.Mixture`.
-    Raises TypeError/ValueError on bad input, also for a size larger than a photograph. Labs 07 and 14.
+
+    Args:
+        count: how many squares.
+        size: pixels a side.
+        seed: at least 0; patch i depends on (seed, i) alone.
+        smallest: half of the squares are cut larger and averaged down, by a factor drawn from [smallest, 1]; 1 for
+            none.
+        names: some of PHOTOGRAPHS; default all.
+
+    Returns:
+        float32 (count, 1, size, size) in [0, 1].
+
+    Raises:
+        TypeError, ValueError: bad input, also for a size larger than a photograph.
+
+    Lab: 07, 14.
     """
     count, size = check_count(count, "count"), check_count(size, "size")
     seed, smallest = check_count(seed, "seed", low=0), check_smallest(smallest)

@@ -23,7 +23,13 @@ _SQUARE = 0.02
 
 @dataclass(frozen=True)
 class SliceProfile:
-    """What slices of one profile look like. pixel: (height, width) of a pixel in mm.   thickness: mm between slices."""
+    """What slices of one profile look like.
+
+    Attributes:
+        name: "axial", "coronal" or "sagittal".
+        pixel: (height, width) of a pixel in mm.
+        thickness: mm between slices.
+    """
 
     name: str
     pixel: tuple[float, float]
@@ -36,17 +42,35 @@ class SliceProfile:
 
 
 def anisotropy(voxel_size: Sequence[float]) -> float:
-    """Longest over shortest side of a voxel; 1 is isotropic."""
+    """Longest over shortest side of a voxel.
+
+    Args:
+        voxel_size: its sides, in mm.
+
+    Returns:
+        1 is isotropic.
+    """
     sides = [check_number(side, "voxel_size", low=0, above=True) for side in voxel_size]
     return max(sides) / min(sides)
 
 
 def slice_profiles(voxel_size: Sequence[float]) -> list[SliceProfile]:
-    """The three profiles of a volume with voxels of `voxel_size` mm along x, y, z; the best one first.
+    """The three profiles of a volume; the best one first.
 
     Best: square pixels before others, then the finest; where they are alike, axial before coronal before sagittal.
-    IXI's heads (1.2 × 0.94 × 0.94 mm) are best cut sagittally. Raises ValueError on sizes that are not positive.
-    Source: "Select profile", healthy-brain thesis. Lab 03.
+    IXI's heads (1.2 × 0.94 × 0.94 mm) are best cut sagittally.
+
+    Args:
+        voxel_size: mm along x, y, z.
+
+    Returns:
+        The profiles.
+
+    Raises:
+        ValueError: sizes that are not positive.
+
+    Source: "Select profile", healthy-brain thesis.
+    Lab: 03.
     """
     if len(voxel_size) != 3:
         raise ValueError(f"voxel_size: expected mm along x, y and z, got {voxel_size!r}")
@@ -65,11 +89,21 @@ def slice_profiles(voxel_size: Sequence[float]) -> list[SliceProfile]:
 def cut(
     volume: np.ndarray, planes: Sequence[int] | np.ndarray | slice = slice(None), profile: str = "axial"
 ) -> np.ndarray:
-    """Pictures (N, H, W) of the planes of a RAS volume (X, Y, Z), upright.
+    """Pictures of the planes of a RAS volume, upright.
 
-    axial: front up, subject's left on the left.   coronal: top up, subject's left on the left.   sagittal: top up,
-    front on the right.   planes: their numbers along the axis that the profile cuts across; default all.
-    Raises ValueError for an unknown profile. Lab 03.
+    Args:
+        volume: (X, Y, Z) in RAS axes.
+        planes: their numbers along the axis that the profile cuts across; default all.
+        profile: "axial": front up, subject's left on the left; "coronal": top up, subject's left on the left;
+            "sagittal": top up, front on the right.
+
+    Returns:
+        Pictures (N, H, W).
+
+    Raises:
+        ValueError: an unknown profile.
+
+    Lab: 03.
     """
     axis = _axis(profile)
     if volume.ndim != 3:
@@ -85,11 +119,23 @@ def _axis(profile: str) -> int:
 
 
 def resample(array: np.ndarray, spacing: Sequence[float], wanted: float | Sequence[float]) -> np.ndarray:
-    """The last axes of an array with `spacing` mm between samples, resampled to `wanted` mm; float32.
+    """The last axes of an array, resampled.
 
     Linear, and averaged over the new samples' width where they are wider: fine detail does not alias. The first
-    sample's outer edge stays where it is. As many last axes as `spacing` has numbers. Lengths round down.
-    Raises ValueError on spacings that are not positive. Lab 03.
+    sample's outer edge stays where it is. Lengths round down.
+
+    Args:
+        array: its last axes are resampled, as many as `spacing` has numbers.
+        spacing: mm between samples.
+        wanted: mm between the new samples; one number for all axes, or one each.
+
+    Returns:
+        float32.
+
+    Raises:
+        ValueError: spacings that are not positive.
+
+    Lab: 03.
     """
     import torch
     from torch.nn.functional import interpolate
@@ -117,7 +163,17 @@ def resample(array: np.ndarray, spacing: Sequence[float], wanted: float | Sequen
 
 
 def isotropic(scan: Scan, size: float = 1.0) -> Scan:
-    """The scan with cubic voxels of `size` mm, its affine moved along; see :func:`resample`. Lab 03."""
+    """The scan with cubic voxels, its affine moved along; see :func:`resample`.
+
+    Args:
+        scan: in canonical RAS.
+        size: side of the voxels in mm.
+
+    Returns:
+        A new scan.
+
+    Lab: 03.
+    """
     size = check_number(size, "size", low=0, above=True)
     scale = np.array([size / side for side in scan.voxel_size])
     step = np.diag([*scale, 1.0])
@@ -127,9 +183,16 @@ def isotropic(scan: Scan, size: float = 1.0) -> Scan:
 
 
 def crop_or_pad(array: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
-    """Cut or zero-pad the last two axes about their centre to `size` (H, W), or a square; no resampling.
+    """Cut or zero-pad the last two axes about their centre; no resampling.
 
     Where the difference is odd, the bottom and right sides get (or lose) the extra pixel.
+
+    Args:
+        array: its last two axes are H and W.
+        size: (H, W), or a number for a square.
+
+    Returns:
+        The array with those last two axes.
     """
     sides: Any = (size, size) if np.ndim(size) == 0 else size
     try:

@@ -19,12 +19,26 @@ RULES = ("3 sigma", "iqr", "q1")
 
 
 def nonzero_count(images: Array) -> Array:
-    """Pixels of each slice that are not 0: (N, H, W) or (N, C, H, W) -> integers (N,). Numpy or torch, as given."""
+    """Pixels of each slice that are not 0.
+
+    Args:
+        images: (N, H, W) or (N, C, H, W); numpy or torch.
+
+    Returns:
+        Integers (N,). Numpy or torch, as given.
+    """
     return (_stack(images) != 0).sum(_pixels(images))
 
 
 def nonzero_mean(images: Array) -> Array:
-    """Mean of the pixels that are not 0, and 0 for a slice without any: (N, H, W) or (N, C, H, W) -> (N,)."""
+    """Mean of the pixels that are not 0, and 0 for a slice without any.
+
+    Args:
+        images: (N, H, W) or (N, C, H, W); numpy or torch.
+
+    Returns:
+        (N,). Numpy or torch, as given.
+    """
     _stack(images)
     count = (images != 0).sum(_pixels(images))
     if isinstance(images, torch.Tensor):
@@ -33,9 +47,16 @@ def nonzero_mean(images: Array) -> Array:
 
 
 def brain_share(masks: Array) -> Array:
-    """Share of each slice's pixels that are brain: bool (N, H, W) or (N, C, H, W) -> float (N,) in [0, 1].
+    """Share of each slice's pixels that are brain.
 
-    Raises TypeError for masks that are not boolean.
+    Args:
+        masks: bool (N, H, W) or (N, C, H, W); numpy or torch.
+
+    Returns:
+        float (N,) in [0, 1].
+
+    Raises:
+        TypeError: masks that are not boolean.
     """
     if masks.dtype not in (bool, torch.bool):
         raise TypeError(f"masks: expected booleans, got {masks.dtype}")
@@ -47,12 +68,21 @@ def brain_share(masks: Array) -> Array:
 
 
 def low_limit(scores: Array, rule: str = "iqr") -> float:
-    """The score below which a slice is a low outlier among `scores` (N,).
+    """The score below which a slice is a low outlier.
 
-    rule: "3 sigma", mean − 3 standard deviations (that of a population);   "iqr", Q1 − 1.5 (Q3 − Q1);   "q1", the
-    lower quartile, which discards a quarter of the slices whatever they show. The first two may lie below every
-    score, and then nothing is discarded. Take the limit from training scores. Raises ValueError for no finite
-    scores (N,) and for an unknown rule.
+    Take the limit from training scores.
+
+    Args:
+        scores: (N,).
+        rule: "3 sigma", mean − 3 standard deviations (that of a population); "iqr", Q1 − 1.5 (Q3 − Q1); "q1", the
+            lower quartile, which discards a quarter of the slices whatever they show. The first two may lie below every
+            score, and then nothing is discarded.
+
+    Returns:
+        The limit.
+
+    Raises:
+        ValueError: no finite scores (N,), and an unknown rule.
     """
     values = np.asarray(scores.detach().cpu() if isinstance(scores, torch.Tensor) else scores, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
@@ -68,12 +98,28 @@ def low_limit(scores: Array, rule: str = "iqr") -> float:
 
 
 def relevant(scores: Array, rule: str = "iqr") -> Array:
-    """True for slices whose score is no low outlier among `scores`: bool (N,). See :func:`low_limit`."""
+    """True for slices whose score is no low outlier among `scores`. See :func:`low_limit`.
+
+    Args:
+        scores: (N,).
+        rule: as in :func:`low_limit`.
+
+    Returns:
+        bool (N,).
+    """
     return scores >= low_limit(scores, rule)
 
 
 def has_brain(masks: Array, share: float = MINIMUM_BRAIN_SHARE) -> Array:
-    """True for slices with at least `share` brain, 4.5 % by default: the thesis's rule. bool (N,)."""
+    """True for slices with at least `share` brain: the thesis's rule.
+
+    Args:
+        masks: bool (N, H, W) or (N, C, H, W).
+        share: of the pixels, 4.5 % by default.
+
+    Returns:
+        bool (N,).
+    """
     return brain_share(masks) >= check_number(share, "share", low=0, high=1)
 
 

@@ -19,8 +19,17 @@ SAMPLES = Path(__file__).parent / "samples"
 class Source:
     """One file that can be downloaded.
 
-    name: what `fetch` calls it.   urls: addresses of the same file, tried in this order.   filename: place in
-    the data folder.   hash, size: see above.   lab: the first lab that uses it.   offline: its stand-in.
+    Attributes:
+        name: what `fetch` calls it.
+        what: it is, in words.
+        urls: addresses of the same file, tried in this order.
+        filename: place in the data folder.
+        hash: see the module.
+        size: bytes; see the module.
+        licence: of the file.
+        citation: what to cite.
+        lab: the first lab that uses it.
+        offline: its stand-in.
     """
 
     name: str
@@ -42,7 +51,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Embedded:
-    """One file in the folder `samples`, whose README has the notices. size: bytes."""
+    """One file in the folder `samples`, whose README has the notices.
+
+    Attributes:
+        file: its name.
+        what: it is, in words.
+        sha256: of the file.
+        size: bytes.
+        licence: of the file.
+    """
 
     file: str
     what: str
@@ -252,7 +269,17 @@ SOURCES = (
 
 
 def find(name: str) -> Source:
-    """The source called `name`. Raises ValueError that suggests near names."""
+    """The source of a name.
+
+    Args:
+        name: what it is called.
+
+    Returns:
+        The source.
+
+    Raises:
+        ValueError: no source is called so; the message suggests near names.
+    """
     table = {source.name: source for source in SOURCES}
     if name in table:
         return table[name]

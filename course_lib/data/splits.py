@@ -30,8 +30,10 @@ ANY = "any"
 class Split:
     """Which subject is in which part.
 
-    parts: {name: subjects, in the order given}.   strata: {subject: its traits}, or empty.
-    pooled: {subject: the stratum it was drawn in}, where rare ones are pooled.
+    Attributes:
+        parts: {name: subjects, in the order given}.
+        strata: {subject: its traits}, or empty.
+        pooled: {subject: the stratum it was drawn in}, where rare ones are pooled.
     """
 
     parts: dict[str, tuple[Hashable, ...]]
@@ -39,17 +41,36 @@ class Split:
     pooled: dict[Hashable, tuple[str, ...]]
 
     def part_of(self, subject: Hashable) -> str:
-        """The name of the part that holds a subject. Raises ValueError for one that is in none."""
+        """The part that holds a subject.
+
+        Args:
+            subject: one of those that were split.
+
+        Returns:
+            The part's name.
+
+        Raises:
+            ValueError: a subject that is in none.
+        """
         for name, subjects in self.parts.items():
             if subject in subjects:
                 return name
         raise ValueError(f"subject: expected one of the split's subjects, got {subject!r}")
 
     def indices(self, part: str, subjects: Iterable[Any]) -> np.ndarray:
-        """Where in `subjects`, one for each slice, those of a part stand: int64, ready to index images.
+        """Where in `subjects` those of a part stand, ready to index images.
 
-        `images[split.indices("train", slices.subjects)]`. A tensor of subjects will do. Raises ValueError for an
-        unknown part, or a subject that is in no part.
+        `images[split.indices("train", slices.subjects)]`.
+
+        Args:
+            part: its name.
+            subjects: one for each slice; a tensor of subjects will do.
+
+        Returns:
+            int64, the places.
+
+        Raises:
+            ValueError: an unknown part, or a subject that is in no part.
         """
         if part not in self.parts:
             raise ValueError(f"part: expected one of {', '.join(self.parts)}, got {part!r}")
@@ -61,9 +82,10 @@ class Split:
         return np.array([place for place, subject in enumerate(each) if owner[subject] == part], dtype=np.int64)
 
     def balance(self) -> Table:
-        """How many subjects, and of each trait which share, every part has; the caption has the largest difference.
+        """How many subjects, and of each trait which share, every part has.
 
-        `.markdown()`, `.latex()` and `.html()` show it.
+        Returns:
+            A table; the caption has the largest difference. `.markdown()`, `.latex()` and `.html()` show it.
         """
         sizes = {name: len(members) for name, members in self.parts.items()}
         everyone = [subject for members in self.parts.values() for subject in members]
@@ -95,16 +117,26 @@ def split_volumes(
 ) -> Split:
     """Share out whole subjects over the parts, such that traits are spread evenly.
 
-    subjects: who they are, one for each volume or for each slice (a tensor will do): repeats are one subject.
-    strata: {subject: {"age group": ..., "sex": ...}}, as `Person.strata()` gives it, the most important trait first;
-        None: at random. Unknown is a value like others: people without metadata are shared out, too.
-    shares: {part: its share}, above 0, together 1. Every part gets at least one subject.
-
     A stratum is one combination of traits. Where a part of the smallest share can expect less than one of its members,
     it is rare: rare strata that differ in the last trait only are pooled, then those that differ in the last two, and
     so on; what is still too small for a draw joins the next smaller. Neither the order of the subjects nor the global
-    random state plays a part. Raises ValueError/TypeError on bad input. Source: healthy-brain thesis, section "data
-    split" (which pools all ethnicities but white); lab 03.
+    random state plays a part.
+
+    Args:
+        subjects: who they are, one for each volume or for each slice (a tensor will do): repeats are one subject.
+        strata: {subject: {"age group": ..., "sex": ...}}, as `Person.strata()` gives it, the most important trait
+            first; None: at random. Unknown is a value like others: people without metadata are shared out, too.
+        shares: {part: its share}, above 0, together 1. Every part gets at least one subject.
+        seed: of the draw.
+
+    Returns:
+        Which subject is in which part.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: healthy-brain thesis, section "data split" (which pools all ethnicities but white).
+    Lab: 03.
     """
     members = list(dict.fromkeys(_plain(subjects)))
     shares = _check_shares(shares)
@@ -130,7 +162,15 @@ def split_volumes(
 
 
 def pool_rare(strata: Mapping[Hashable, Mapping[str, str]], *, least: int) -> dict[Hashable, tuple[str, ...]]:
-    """The stratum of each subject, where those with fewer than `least` members are pooled, the last trait first."""
+    """Pool rare strata, the last trait first.
+
+    Args:
+        strata: {subject: {trait: its value}}, the most important trait first.
+        least: strata with fewer members than this are pooled.
+
+    Returns:
+        {subject: its stratum}.
+    """
     pooled = {subject: tuple(traits.values()) for subject, traits in strata.items()}
     depth = len(next(iter(pooled.values()), ()))
     for level in range(depth - 1, -1, -1):
@@ -142,11 +182,20 @@ def pool_rare(strata: Mapping[Hashable, Mapping[str, str]], *, least: int) -> di
 
 
 def check_no_leak(parts: Mapping[str, Iterable[Any]], images: Mapping[str, Any] | None = None) -> str:
-    """Prove that no subject is in two parts, and no picture either; returns the proof in words.
+    """Prove that no subject is in two parts, and no picture either.
 
-    parts: {name: subjects}.   images: {name: array or tensor (N, ...)}; slices that are equal bit for bit are found,
-    whatever they are called (IXI has had the same scan under two names); slices of one value only do not count.
-    Raises ValueError that names what leaks. Lab 03.
+    Args:
+        parts: {name: subjects}.
+        images: {name: array or tensor (N, ...)}; slices that are equal bit for bit are found, whatever they are called
+            (IXI has had the same scan under two names); slices of one value only do not count.
+
+    Returns:
+        The proof in words.
+
+    Raises:
+        ValueError: something leaks; the message names it.
+
+    Lab: 03.
     """
     sets = {name: set(_plain(subjects)) for name, subjects in parts.items()}
     _refuse_common(sets, "subjects")

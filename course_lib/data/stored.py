@@ -30,8 +30,14 @@ CACHE_VERSION = 1
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to a scan. profile: as in `planes`.   slices: how many, evenly spaced; None: all with brain.
-    pixel_size: mm.   size: (H, W) of the pictures."""
+    """What is done to a scan.
+
+    Attributes:
+        profile: as in `planes`.
+        slices: how many, evenly spaced; None: all with brain.
+        pixel_size: mm.
+        size: (H, W) of the pictures.
+    """
 
     profile: str
     slices: int | None
@@ -45,10 +51,19 @@ class Preparation:
 
 
 def prepare(scan: Scan, preparation: Preparation) -> np.ndarray:
-    """Records (S,) of the scan's slices with at least 4.5 % brain: found, scaled to [0, 1], resampled, made to fit.
+    """The scan's slices with at least 4.5 % brain: found, scaled to [0, 1], resampled, made to fit.
 
-    Intensities are scaled by the percentiles of the whole volume, so that slices keep their relation. Raises
-    ValueError where there is no brain, or too little for so many slices.
+    Intensities are scaled by the percentiles of the whole volume, so that slices keep their relation.
+
+    Args:
+        scan: in canonical RAS.
+        preparation: what is done to it.
+
+    Returns:
+        Records (S,).
+
+    Raises:
+        ValueError: there is no brain, or too little for so many slices.
     """
     brain = brain_mask(scan.data, scan.voxel_size)
     axis = PROFILES.index(preparation.profile)
@@ -74,10 +89,22 @@ def prepare(scan: Scan, preparation: Preparation) -> np.ndarray:
 def store(
     paths: Iterable[Path], preparation: Preparation, *, folder: Path | None = None, progress: bool = True
 ) -> tuple[list[Path], list[int], Report]:
-    """Files of records, how many each holds, and the report; what is kept from before is not read again.
+    """Prepare scans and keep their records in files; what is kept from before is not read again.
 
-    folder: default `slices` in the data folder. A file is known by its path, size and time of change. A volume that
-    cannot be read or holds no brain is left out and reported. Raises OSError where nothing can be written.
+    A file is known by its path, size and time of change. A volume that cannot be read or holds no brain is left out and
+    reported.
+
+    Args:
+        paths: of the volumes.
+        preparation: what is done to each.
+        folder: default `slices` in the data folder.
+        progress: show a progress bar.
+
+    Returns:
+        Files of records, how many each holds, and the report.
+
+    Raises:
+        OSError: nothing can be written.
     """
     from tqdm.auto import tqdm
 
@@ -126,7 +153,14 @@ class StoredSlices(torch.utils.data.Dataset):
 
     `stack[i]` is (1, H, W); `stack[2:5]`, `stack[[0, 7]]`, `stack[mask]` are tensors (n, 1, H, W), read now;
     `stack.subset(rows)` is another stack, not read yet. `training.fit` takes it as a Dataset. It can be pickled
-    for the workers of a DataLoader. part: "image", float32 in [0, 1], or "mask", bool.
+    for the workers of a DataLoader.
+
+    Args:
+        files: of records, as `store` gives them.
+        counts: how many records each file holds.
+        preparation: what was done to the scans.
+        part: "image", float32 in [0, 1], or "mask", bool.
+        keep: lives as long as this stack, as a temporary folder that is read from.
     """
 
     def __init__(
@@ -164,7 +198,14 @@ class StoredSlices(torch.utils.data.Dataset):
         return batch
 
     def subset(self, index: Any) -> StoredSlices:
-        """The rows of a slice, a list of numbers or a boolean mask, as a stack that is read when asked."""
+        """Some rows, as a stack that is read when asked.
+
+        Args:
+            index: a slice, a list of numbers or a boolean mask.
+
+        Returns:
+            Another stack.
+        """
         other = object.__new__(type(self))
         other.__dict__ |= self.__dict__ | {"_places": self._places[self._rows(index)]}
         return other

@@ -34,8 +34,10 @@ class Damaged(Exception):
 class TarFolder:
     """The files of one tar, collected in a folder one after the other.
 
-    folder: where the files go, by their names without folders.   skeleton: the file for all other bytes.
-    open_at: `open_at(offset)` gives a readable stream of the tar from that byte on; called when bytes are missing.
+    Args:
+        folder: where the files go, by their names without folders.
+        skeleton: the file for all other bytes.
+        open_at: `open_at(offset)` gives a readable stream of the tar from that byte on; called when bytes are missing.
     """
 
     def __init__(self, folder: Path, skeleton: Path, open_at: Callable[[int], Any] | None = None) -> None:
@@ -44,11 +46,18 @@ class TarFolder:
         self._stream: Any = None
 
     def files(self) -> Generator[Path]:
-        """Yield each file in the order of the tar: those that are here at once, the others as they become whole.
+        """Each file in the order of the tar: those that are here at once, the others as they become whole.
 
         Stop iterating when there is enough: the stream is closed, and nothing more is asked for. Without `open_at`
-        it ends where something is missing. Raises Damaged, DownloadFailed (no tar, or another one; DiskFailed for
-        the disk), and what reading the stream raises.
+        it ends where something is missing.
+
+        Yields:
+            The paths of the files.
+
+        Raises:
+            Damaged: a file's own checksum says that it is not what was sent.
+            DownloadFailed: no tar, or another one; DiskFailed for the disk. What reading the stream raises comes
+                through.
         """
         self.offset = 0
         if self.open_at is None and not self.skeleton.is_file():
@@ -73,7 +82,14 @@ class TarFolder:
             self._close()
 
     def digest(self, algorithm: str) -> str:
-        """The hash that the tar has, from the files and the skeleton; call it after `files` came to its end."""
+        """The hash that the tar has, from the files and the skeleton; call it after `files` came to its end.
+
+        Args:
+            algorithm: its name, as hashlib has it.
+
+        Returns:
+            The hash.
+        """
         whole = hashlib.new(algorithm)
         with open(self.skeleton, "rb") as kept:
             while header := kept.read(BLOCK):
@@ -159,9 +175,18 @@ class TarFolder:
 
 
 def first_files(tar: TarFolder, enough: Callable[[Path], bool], tell: Callable[[str], Any]) -> bool:
-    """Collect files until `enough(path)`, trying again after a broken connection; True where the tar came to its end.
+    """Collect files until there are enough, trying again after a broken connection.
 
-    tell: gets a line about every new attempt. Raises DownloadFailed with the reason.
+    Args:
+        tar: where they are collected.
+        enough: `enough(path)` is asked after each file.
+        tell: gets a line about every new attempt.
+
+    Returns:
+        True where the tar came to its end.
+
+    Raises:
+        DownloadFailed: with the reason.
     """
     import requests
     import urllib3
@@ -185,7 +210,15 @@ def first_files(tar: TarFolder, enough: Callable[[Path], bool], tell: Callable[[
 
 
 def open_url(url: str, offset: int) -> Any:
-    """A stream of the file at `url` from byte `offset` on (HTTP Range; without it, what comes before is read over)."""
+    """A stream of a file (HTTP Range; without it, what comes before is read over).
+
+    Args:
+        url: the file's address.
+        offset: the byte from which on it is read.
+
+    Returns:
+        The stream.
+    """
     import requests
 
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={offset}-"} if offset else {})
@@ -205,7 +238,15 @@ def open_url(url: str, offset: int) -> Any:
 
 
 def open_file(path: Path, offset: int) -> Any:
-    """The same for a file on this machine."""
+    """The same for a file on this machine.
+
+    Args:
+        path: of the file.
+        offset: the byte from which on it is read.
+
+    Returns:
+        The stream.
+    """
     stream = open(path, "rb")
     stream.seek(offset)
     return stream

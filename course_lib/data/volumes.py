@@ -32,8 +32,11 @@ _MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
 class Scan:
     """A volume as its file gives it, axes turned to canonical RAS: x runs to the right, y to the front, z to the top.
 
-    data: float32 (X, Y, Z), the scanner's units.   voxel_size: mm along x, y, z.   affine: float64 (4, 4), voxel
-    to mm.   path: its file.
+    Attributes:
+        data: float32 (X, Y, Z), the scanner's units.
+        voxel_size: mm along x, y, z.
+        affine: float64 (4, 4), voxel to mm.
+        path: its file.
     """
 
     data: np.ndarray
@@ -51,9 +54,20 @@ def read_volume(path: str | Path) -> Scan:
     """One volume of a .nii or .nii.gz file (NIfTI-1 or 2, any orientation and number type), in canonical RAS.
 
     Oblique axes are turned to the nearest of x, y and z; nothing is resampled. Values are scaled as the header says.
-    Raises FileNotFoundError where there is no such file, and ValueError that names the file and what is wrong with
-    it: empty, truncated or damaged, not NIfTI, not one 3D image of numbers, too large to be true, a singular or
-    non-finite affine, values that are NaN or infinite, or all the same. Lab 03.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The volume, float32, with voxel size and affine.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: names the file and what is wrong with it: empty, truncated or damaged, not NIfTI, not one 3D image
+            of numbers, too large to be true, a singular or non-finite affine, values that are NaN or infinite, or all
+            the same.
+
+    Lab: 03.
     """
     path = Path(path)
     if not path.is_file():
@@ -177,7 +191,12 @@ def _check_values(data: np.ndarray) -> None:
 
 @dataclass
 class Report:
-    """What became of many files. read: the good ones.   refused: the others, with the reason."""
+    """What became of many files.
+
+    Attributes:
+        read: the good ones.
+        refused: the others, with the reason.
+    """
 
     read: list[Path] = field(default_factory=list)
     refused: dict[Path, str] = field(default_factory=dict)
@@ -188,12 +207,21 @@ class Report:
         return "\n".join(lines + [f"  {reason}" for reason in self.refused.values()])
 
     def refuse(self, path: Path, error: Exception) -> None:
-        """Note a file and why it was refused; the reason names the file."""
+        """Note a file and why it was refused.
+
+        Args:
+            path: the file.
+            error: the reason; it names the file.
+        """
         reason = str(error)
         self.refused[path] = reason if str(path) in reason else f"{path}: {reason}"
 
     def warn(self, stacklevel: int = 3) -> None:
-        """One warning for all refused files, if there are any."""
+        """One warning for all refused files, if there are any.
+
+        Args:
+            stacklevel: as in `warnings.warn`.
+        """
         if self.refused:
             warnings.warn(str(self), stacklevel=stacklevel)
 
@@ -201,7 +229,10 @@ class Report:
 class Volumes:
     """Many files, read one at a time as a loop asks for them; made by :func:`read_volumes`.
 
-    paths: the files in order.   report: of the latest loop, complete at its end. `len` counts files, good or not.
+    `len` counts files, good or not. `report`: of the latest loop, complete at its end.
+
+    Args:
+        paths: the files in order.
     """
 
     def __init__(self, paths: list[Path]):
@@ -224,10 +255,20 @@ class Volumes:
 
 
 def find_volumes(source: str | Path | Iterable[str | Path], *, first: int | None = None) -> list[Path]:
-    """The NIfTI files of a folder and of those below it, sorted by path; or the paths of a list, as they are.
+    """The NIfTI files of a folder and of those below it; or the paths of a list.
 
-    Hidden files are passed over. first: only so many. Raises FileNotFoundError for a folder or file that is not
-    there, ValueError where no file is left.
+    Hidden files are passed over.
+
+    Args:
+        source: a folder, a file, or a list of paths.
+        first: only so many.
+
+    Returns:
+        Those of a folder sorted by path; those of a list as they are.
+
+    Raises:
+        FileNotFoundError: a folder or file that is not there.
+        ValueError: no file is left.
     """
     if isinstance(source, (str, Path)):
         folder = Path(source)
@@ -247,6 +288,18 @@ def read_volumes(source: str | Path | Iterable[str | Path], *, first: int | None
     """Go through a folder of NIfTI files or a list of paths lazily: `for scan in read_volumes("folder"): ...`.
 
     A file that :func:`read_volume` refuses does not stop the loop. At its end a warning names every refused file
-    and why; `.report` holds the same. One volume is in memory at a time. Raises as :func:`find_volumes`. Lab 03.
+    and why; `.report` holds the same. One volume is in memory at a time.
+
+    Args:
+        source: a folder, a file, or a list of paths.
+        first: only so many files.
+
+    Returns:
+        The volumes, to loop over.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`find_volumes`.
+
+    Lab: 03.
     """
     return Volumes(find_volumes(source, first=first))

@@ -21,9 +21,15 @@ DISPLACEMENT = ((70.0, 4.5), (20.0, 1.2))
 
 
 def basis(positions: np.ndarray, spacing: float, *, derivative: bool = False) -> sparse.csr_matrix:
-    """Cubic B-spline weights of `positions` (mm >= 0) on coefficients `spacing` mm apart; one row a position.
+    """Cubic B-spline weights of positions on evenly spaced coefficients; one row a position.
 
-    derivative=True: the weights of the first derivative, in 1/mm.
+    Args:
+        positions: mm, >= 0.
+        spacing: of the coefficients, in mm.
+        derivative: True: the weights of the first derivative, in 1/mm.
+
+    Returns:
+        A sparse matrix, (positions, coefficients).
     """
     cell, fraction = np.divmod(np.asarray(positions, dtype=np.float64) / spacing, 1)
     t = fraction[:, None]
@@ -38,7 +44,15 @@ def basis(positions: np.ndarray, spacing: float, *, derivative: bool = False) ->
 
 
 def coefficient_count(length: float, spacing: float) -> int:
-    """How many coefficients cover [0, length] mm."""
+    """How many coefficients cover [0, length].
+
+    Args:
+        length: mm.
+        spacing: of the coefficients, in mm.
+
+    Returns:
+        Their number along one axis.
+    """
     return int(length // spacing) + 4
 
 
@@ -53,13 +67,28 @@ def _along(axis: int, matrix: sparse.csr_matrix, array: np.ndarray) -> np.ndarra
 
 @dataclass(frozen=True)
 class SplineField:
-    """A smooth field: coefficients (..., gx, gy, gz), `spacing` mm apart along each axis."""
+    """A smooth field.
+
+    Attributes:
+        coefficients: (..., gx, gy, gz).
+        spacing: mm between coefficients along each axis.
+    """
 
     coefficients: np.ndarray
     spacing: float
 
     def on(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, *, derivative: int | None = None) -> np.ndarray:
-        """Values on the lattice x × y × z (mm), or their derivative along axis 0, 1 or 2; (..., X, Y, Z)."""
+        """Values on the lattice x × y × z, or their derivative.
+
+        Args:
+            x: positions along axis 0, in mm.
+            y: positions along axis 1, in mm.
+            z: positions along axis 2, in mm.
+            derivative: along axis 0, 1 or 2; None: the values.
+
+        Returns:
+            (..., X, Y, Z).
+        """
         values = self.coefficients
         # the planes come first: they are few, which keeps the larger products small
         for axis, positions in ((2, z), (1, y), (0, x)):
@@ -74,14 +103,34 @@ def random_field(
     spacing: float,
     channels: tuple[int, ...] = (),
 ) -> SplineField:
-    """A field with mean 0 and standard deviation 1 over [0, extent] mm, correlated over `spacing` mm."""
+    """A field with mean 0 and standard deviation 1 over [0, extent], correlated over `spacing`.
+
+    Args:
+        rng: of the coefficients.
+        extent: mm along each axis.
+        spacing: mm.
+        channels: the axes before x, y, z.
+
+    Returns:
+        The field.
+    """
     counts = [coefficient_count(length, spacing) for length in extent]
     coefficients = rng.standard_normal((*channels, *counts)) / _VARIANCE_KEPT**1.5
     return SplineField(coefficients, spacing)
 
 
 def random_texture(rng: np.random.Generator, width: int, height: int, spacing: float) -> np.ndarray:
-    """One plane (width, height) of texture with mean 0, deviation 1, correlated over `spacing` px."""
+    """One plane of texture with mean 0, deviation 1, correlated over `spacing`.
+
+    Args:
+        rng: of the coefficients.
+        width: pixels.
+        height: pixels.
+        spacing: px.
+
+    Returns:
+        (width, height).
+    """
     counts = coefficient_count(width - 1, spacing), coefficient_count(height - 1, spacing)
     coefficients = rng.standard_normal(counts) / _VARIANCE_KEPT
     plane = _along(1, basis(np.arange(height), spacing), coefficients)
@@ -89,7 +138,14 @@ def random_texture(rng: np.random.Generator, width: int, height: int, spacing: f
 
 
 def rotation(angles: np.ndarray) -> np.ndarray:
-    """Rotation matrix (3, 3) for angles (radian) about x, then y, then z."""
+    """Rotation about x, then y, then z.
+
+    Args:
+        angles: radian, (3,).
+
+    Returns:
+        Rotation matrix (3, 3).
+    """
     (ca, cb, cc), (sa, sb, sc) = np.cos(angles), np.sin(angles)
     about_x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
     about_y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
@@ -101,8 +157,14 @@ def rotation(angles: np.ndarray) -> np.ndarray:
 class Deformation:
     """Template position of point p (mm) of a synthetic head: matrix (p + u(p) - centre) + centre + shift.
 
-    u is the sum of `fields`, each with 3 channels in mm. The Jacobian determinant is
+    u is the sum of `fields`. The Jacobian determinant is
     det(matrix) det(I + ∇u): positive everywhere means smooth and invertible, no fold.
+
+    Attributes:
+        matrix: (3, 3), rotation and size.
+        centre: mm, (3,).
+        shift: mm, (3,).
+        fields: each with 3 channels in mm.
     """
 
     matrix: np.ndarray
@@ -111,7 +173,16 @@ class Deformation:
     fields: tuple[SplineField, ...]
 
     def displacement(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """u in mm on the lattice x × y × z; (3, X, Y, Z)."""
+        """u on the lattice x × y × z.
+
+        Args:
+            x: positions in mm.
+            y: positions in mm.
+            z: positions in mm.
+
+        Returns:
+            (3, X, Y, Z), mm.
+        """
         first, *others = (field.on(x, y, z) for field in self.fields)
         return sum(others, start=first)
 
@@ -123,7 +194,16 @@ class Deformation:
         return moved + (self.centre + self.shift)[:, None, None, None]
 
     def jacobian_determinant(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Analytic determinant of the Jacobian on the lattice x × y × z; (X, Y, Z)."""
+        """Analytic determinant of the Jacobian on the lattice x × y × z.
+
+        Args:
+            x: positions in mm.
+            y: positions in mm.
+            z: positions in mm.
+
+        Returns:
+            (X, Y, Z).
+        """
         slopes = [sum(f.on(x, y, z, derivative=axis) for f in self.fields) for axis in range(3)]
         gradient = np.stack(slopes, axis=1)  # (3 components, 3 axes, X, Y, Z)
         gradient = np.moveaxis(gradient, (0, 1), (-2, -1)) + np.eye(3)
@@ -131,10 +211,17 @@ class Deformation:
 
 
 def random_deformation(rng: np.random.Generator, extent: tuple[float, float, float]) -> Deformation:
-    """A random head shape and pose over [0, extent] mm: rotation to ±5°, size, smooth displacement.
+    """A random head shape and pose: rotation to ±5°, size, smooth displacement.
 
     The displacement shrinks until its Jacobian determinant is at least 0.25 on a 4 mm lattice, which is five
     times finer than its finest detail: no fold fits between the points.
+
+    Args:
+        rng: of all draws.
+        extent: mm along each axis; the deformation covers [0, extent].
+
+    Returns:
+        The deformation.
     """
     matrix = rotation(np.radians(rng.uniform(-5, 5, 3)))
     # > 1: the template is larger than most heads, and this map runs from the head to the template

@@ -29,10 +29,19 @@ _DEFAULT_COUNT = {"train": 512, "validation": 64, "test": 64}
 
 
 def radiograph(name: str = "chest") -> torch.Tensor:
-    """One embedded radiograph in full, float32 (1, 1, H, W) in [0, 1], bone bright.
+    """One embedded radiograph in full, bone bright.
 
-    name: "chest" (953 x 904) or "limb" (880 x 364), a lower leg. Raises ValueError for another name.
-    Source: PyPI package pydicom-data 1.0.0, MIT; what was done to it: samples/README.md. Lab 07.
+    Args:
+        name: "chest" (953 x 904) or "limb" (880 x 364), a lower leg.
+
+    Returns:
+        float32 (1, 1, H, W) in [0, 1].
+
+    Raises:
+        ValueError: another name.
+
+    Source: PyPI package pydicom-data 1.0.0, MIT; what was done to it: samples/README.md.
+    Lab: 07.
     """
     return torch.from_numpy(_embedded(name)).to(torch.float32)[None, None] / 255  # (H, W) -> (1, 1, H, W)
 
@@ -46,18 +55,29 @@ def xrays(
     seed: int = 0,
     folder: str | Path | None = None,
 ) -> torch.Tensor:
-    """Square patches of radiographs, float32 (count, 1, size, size) in [0, 1].
+    """Square patches of radiographs.
 
-    split: "train", "validation" or "test". Embedded: random patches, that may overlap, of the left four fifths of one
-    chest; of its right fifth, which no training patch touches but which is the same person; and patches of one
-    lower leg that lie side by side, from top to bottom. At least half of each patch is body and not air.
-    MedMNIST+: its own splits, a random crop of each picture where `size` is below 128.
-    count: default 512, 64, 64, or all where there are fewer.   size: 8 to 184 embedded, to 128 else.
-    source: "embedded"; "chestmnist" (frontal chest radiographs) or "pneumoniamnist" (chests of children), which are
-    downloaded once into `folder` (default: the course's data folder).
-    seed: which patches, pictures and crops. Embedded, the first patches to train with are those of a smaller count.
-    Raises ValueError or TypeError for bad arguments, DataUnavailable if MedMNIST+ cannot be downloaded.
-    Source: samples/README.md; Yang et al., Scientific Data 10, 41, 2023 (CC BY 4.0). Lab 07.
+    Args:
+        split: "train", "validation" or "test". Embedded: random patches, that may overlap, of the left four fifths of
+            one chest; of its right fifth, which no training patch touches but which is the same person; and patches of
+            one lower leg that lie side by side, from top to bottom. At least half of each patch is body and not air.
+            MedMNIST+: its own splits, a random crop of each picture where `size` is below 128.
+        count: default 512, 64, 64, or all where there are fewer.
+        size: 8 to 184 embedded, to 128 else.
+        source: "embedded"; "chestmnist" (frontal chest radiographs) or "pneumoniamnist" (chests of children), which are
+            downloaded once into `folder`.
+        seed: which patches, pictures and crops. Embedded, the first patches to train with are those of a smaller count.
+        folder: default the course's data folder.
+
+    Returns:
+        float32 (count, 1, size, size) in [0, 1].
+
+    Raises:
+        TypeError, ValueError: bad arguments.
+        DataUnavailable: MedMNIST+ cannot be downloaded.
+
+    Source: samples/README.md; Yang et al., Scientific Data 10, 41, 2023 (CC BY 4.0).
+    Lab: 07.
     """
     if split not in SPLITS:
         raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")

@@ -22,12 +22,19 @@ LARGEST_CARD = 100_000  # bytes
 class Card:
     """What stands beside the weights. What its maker wrote is the maker's word: reading it proves nothing.
 
-    architecture: module and class in `course_lib.models`, as "unet.UNet".   arguments: that it was made with.
-    data, noise: what it was trained on, in words.   seed: of the training, or None.
-    metrics: {name: number} that its maker measured.   note: anything else, or None.
-    init: "random" or "imagenet", what the training started from.   parameters: trainable ones.
-    stored_as: "float32" or "float16".   commit: of the course, "…+changes" where files differed; None if unknown.
-    library: version of course_lib.
+    Attributes:
+        architecture: module and class in `course_lib.models`, as "unet.UNet".
+        arguments: that it was made with.
+        data: what it was trained on, in words.
+        noise: what it was trained with, in words.
+        seed: of the training, or None.
+        metrics: {name: number} that its maker measured.
+        init: "random" or "imagenet", what the training started from.
+        parameters: trainable ones.
+        stored_as: "float32" or "float16".
+        commit: of the course, "…+changes" where files differed; None if unknown.
+        library: version of course_lib.
+        note: anything else, or None.
     """
 
     architecture: str

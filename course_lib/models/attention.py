@@ -24,8 +24,14 @@ COMBINATIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = 
 class ChannelSE(nn.Module):
     """cSE: `x · sigmoid(W2 · ReLU(W1 · mean(x)))`; the mean is over H and W, so each channel gets one number an image.
 
-    reduction: W1 has channels // reduction outputs, but at least 1. Shapes and errors: see the module.
-    Source: Hu et al. 2018 (equations 2 to 4); Roy et al. 2018 ("cSE"); lab 14.
+    Shapes and errors: see the module.
+
+    Args:
+        channels: of the features.
+        reduction: W1 has channels // reduction outputs, but at least 1.
+
+    Source: Hu et al. 2018 (equations 2 to 4); Roy et al. 2018 ("cSE").
+    Lab: 14.
     """
 
     def __init__(self, channels: int, reduction: int = 16):
@@ -35,7 +41,14 @@ class ChannelSE(nn.Module):
         self.squeeze, self.excite = nn.Conv2d(channels, hidden, 1), nn.Conv2d(hidden, channels, 1)
 
     def gate(self, x: torch.Tensor) -> torch.Tensor:
-        """The numbers from 0 to 1: (N, channels, 1, 1)."""
+        """The numbers from 0 to 1.
+
+        Args:
+            x: features (N, channels, H, W).
+
+        Returns:
+            (N, channels, 1, 1).
+        """
         _check_features(x, self.channels)
         mean = x.mean((2, 3), keepdim=True)  # (N, C, H, W) -> (N, C, 1, 1)
         return torch.sigmoid(self.excite(torch.relu(self.squeeze(mean))))
@@ -47,7 +60,13 @@ class ChannelSE(nn.Module):
 class SpatialSE(nn.Module):
     """sSE: `x · sigmoid(w · x)`; w is a 1×1 convolution to one channel, so each place gets one number an image.
 
-    Shapes and errors: see the module. Source: Roy et al. 2018 ("sSE"); lab 14.
+    Shapes and errors: see the module.
+
+    Args:
+        channels: of the features.
+
+    Source: Roy et al. 2018 ("sSE").
+    Lab: 14.
     """
 
     def __init__(self, channels: int):
@@ -56,7 +75,14 @@ class SpatialSE(nn.Module):
         self.project = nn.Conv2d(channels, 1, 1)
 
     def gate(self, x: torch.Tensor) -> torch.Tensor:
-        """The numbers from 0 to 1: (N, 1, H, W)."""
+        """The numbers from 0 to 1.
+
+        Args:
+            x: features (N, channels, H, W).
+
+        Returns:
+            (N, 1, H, W).
+        """
         _check_features(x, self.channels)
         return torch.sigmoid(self.project(x))
 
@@ -67,10 +93,17 @@ class SpatialSE(nn.Module):
 class ConcurrentSE(nn.Module):
     """scSE: both at once, side by side, never one after the other: `x · (c + s)` with the gates c of cSE and s of sSE.
 
-    combine: "sum", "max" or "multiply", which is done to the two gates. The sum is the same as cSE(x) + sSE(x), and one
-    product cheaper. At the start c and s are near ½: the sum passes x nearly as it is, the product a quarter of it.
-    Roy et al. combine x·c and x·s: for x ≥ 0 (after a ReLU) their maximum is ours; their product also squares x.
-    Shapes and errors: see the module. Source: Roy et al. 2018 and 2019; lab 14.
+    The sum is the same as cSE(x) + sSE(x), and one product cheaper. At the start c and s are near ½: the sum passes x
+    nearly as it is, the product a quarter of it. Roy et al. combine x·c and x·s: for x ≥ 0 (after a ReLU) their maximum
+    is ours; their product also squares x. Shapes and errors: see the module.
+
+    Args:
+        channels: of the features.
+        reduction: as in `ChannelSE`.
+        combine: "sum", "max" or "multiply", which is done to the two gates.
+
+    Source: Roy et al. 2018 and 2019.
+    Lab: 14.
     """
 
     def __init__(self, channels: int, reduction: int = 16, combine: str = "sum"):
@@ -93,9 +126,18 @@ class AttentionGate(nn.Module):
 
     x: (N, channels, H, W), the fine features. g, the gating signal: (N, gating, H/2, W/2), H and W even, what the
     decoder knows one level below. α is computed at the size of g and interpolated: (N, 1, H, W), one number a place.
-    hidden: features of the sum; default half of `channels`, at least 1.
-    ValueError also where g is not half as large. Source: Oktay et al. 2018, equations 1 and 2, figure 2 (W_x a 2×2
-    convolution of stride 2; without the convolution and BN that their code puts behind); lab 14, for comparison.
+
+    Args:
+        channels: of the fine features x.
+        gating: channels of the gating signal g.
+        hidden: features of the sum; default half of `channels`, at least 1.
+
+    Raises:
+        TypeError, ValueError: bad input; ValueError also where g is not half as large.
+
+    Source: Oktay et al. 2018, equations 1 and 2, figure 2 (W_x a 2×2 convolution of stride 2; without the convolution
+    and BN that their code puts behind).
+    Lab: 14, for comparison.
     """
 
     def __init__(self, channels: int, gating: int, hidden: int | None = None):
@@ -107,7 +149,15 @@ class AttentionGate(nn.Module):
         self.project = nn.Conv2d(hidden, 1, 1)
 
     def gate(self, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-        """The numbers from 0 to 1: (N, 1, H, W)."""
+        """The numbers from 0 to 1.
+
+        Args:
+            x: the fine features, (N, channels, H, W).
+            g: the gating signal, (N, gating, H/2, W/2).
+
+        Returns:
+            (N, 1, H, W).
+        """
         _check_features(x, self.channels)
         _check_features(g, self.gating, "g")
         if (2 * g.shape[-2], 2 * g.shape[-1]) != tuple(x.shape[-2:]):

@@ -33,21 +33,32 @@ class AttentionUNet(nn.Module):
     Input and output: (N, channels, H, W), floating point, any H and W (padded inside to multiples of 32, small: 8, and
     cropped again). The output is linear: clip it to [0, 1] before scoring. The head starts at 0, so that with
     `residual` the network starts as the identity.
-    encoder: "resnet18": torchvision's, features 64, 64, 128, 256, 512 at 1/2 to 1/32 of the image;
-        17,067,464 parameters.
-        "small": residual blocks without normalisation, `width` times 1, 2, 3 at 1/2, 1/4, 1/8; trains on a CPU in
-        minutes; 1,939,656 parameters.
-    pretrained: of ResNet-18. True: ImageNet weights, from torchvision's file in the cache of torch.hub
-        (resnet18-f37072fd.pth, 45 MB; downloaded if it is not there, and its hash compared then); FileNotFoundError
-        says what to do without file and network. "if available": then a warning and random weights. `model.init` is
-        "imagenet" or "random": print it beside every result. One channel gives the features that its RGB copy,
-        normalised as ImageNet was, gives torchvision's network (see `grey_weights`).
-    dilations: a residual block for each in the bottleneck; (1, 1, 1) has as many parameters and sees less, () none.
-    attention: "scse" (after each block of the decoder), "gate" (on what comes across) or None; `reduction`: of cSE.
-    residual: False: what is learned is the output, not what is added to the input.
+
     In training ResNet-18's BN needs more than one value a channel: more than one image, or more than 32 pixels a side.
-    Raises TypeError/ValueError on bad input.
-    Source: attention U-Net deck (UNet-DCTD-A); He et al. 2016; Roy et al. 2018; Oktay et al. 2018; lab 14.
+
+    Args:
+        channels: of the image.
+        encoder: "resnet18": torchvision's, features 64, 64, 128, 256, 512 at 1/2 to 1/32 of the image;
+            17,067,464 parameters.
+            "small": residual blocks without normalisation, `width` times 1, 2, 3 at 1/2, 1/4, 1/8; trains on a CPU in
+            minutes; 1,939,656 parameters.
+        pretrained: of ResNet-18. True: ImageNet weights, from torchvision's file in the cache of torch.hub
+            (resnet18-f37072fd.pth, 45 MB; downloaded if it is not there, and its hash compared then).
+            "if available": then, without file and network, a warning and random weights. `model.init` is "imagenet" or
+            "random": print it beside every result. One channel gives the features that its RGB copy, normalised as
+            ImageNet was, gives torchvision's network (see `grey_weights`).
+        width: of the small encoder.
+        dilations: a residual block for each in the bottleneck; (1, 1, 1) has as many parameters and sees less, () none.
+        attention: "scse" (after each block of the decoder), "gate" (on what comes across) or None.
+        reduction: of cSE.
+        residual: False: what is learned is the output, not what is added to the input.
+
+    Raises:
+        TypeError, ValueError: bad input.
+        FileNotFoundError: says what to do without file and network, where `pretrained` is True.
+
+    Source: attention U-Net deck (UNet-DCTD-A); He et al. 2016; Roy et al. 2018; Oktay et al. 2018.
+    Lab: 14.
     """
 
     def __init__(
@@ -102,14 +113,25 @@ class AttentionUNet(nn.Module):
         return image + x if self.residual else x
 
     def stages(self) -> dict[str, tuple[nn.Module, ...]]:
-        """The parts that `freeze` knows, by name, from the image on; "encoder" stands for all of the encoder."""
+        """The parts that `freeze` knows, from the image on; "encoder" stands for all of the encoder.
+
+        Returns:
+            {name: its parts}.
+        """
         parts = dict(self.encoder.stages)
         encoder = tuple(module for modules in parts.values() for module in modules)
         rest = {"bottleneck": (self.bottleneck,), "decoder": (self.decoder,), "head": (self.head,)}
         return {"stem": (self.stem,)} | parts | {"encoder": encoder} | rest
 
     def train(self, mode: bool = True) -> AttentionUNet:
-        """As every module's, but BN that is frozen keeps its averages: it stays in eval mode."""
+        """As every module's, but BN that is frozen keeps its averages: it stays in eval mode.
+
+        Args:
+            mode: False is eval mode.
+
+        Returns:
+            The model itself.
+        """
         super().train(mode)
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
@@ -118,17 +140,37 @@ class AttentionUNet(nn.Module):
 
 
 def freeze(model: AttentionUNet, *stages: str) -> None:
-    """Let these stages learn no more; default "encoder". What BN has averaged in them stays too.
+    """Let these stages learn no more. What BN has averaged in them stays too.
 
-    stages: names out of `model.stages()`, as "conv1", "layer1" (ResNet-18), "encoder", "decoder". The usual way of
-    transfer: freeze the encoder, train the rest, unfreeze, train all at a smaller rate. ValueError for an unknown name.
-    An optimiser passes over what is frozen. Source: attention U-Net deck ("transfer learning"); lab 14.
+    The usual way of transfer: freeze the encoder, train the rest, unfreeze, train all at a smaller rate. An optimiser
+    passes over what is frozen.
+
+    Args:
+        model: changed in place.
+        stages: names out of `model.stages()`, as "conv1", "layer1" (ResNet-18), "encoder", "decoder"; default
+            "encoder".
+
+    Raises:
+        ValueError: an unknown name.
+
+    Source: attention U-Net deck ("transfer learning").
+    Lab: 14.
     """
     _set(model, stages, learns=False)
 
 
 def unfreeze(model: AttentionUNet, *stages: str) -> None:
-    """Let these stages learn (again); default "encoder". See `freeze`."""
+    """Let these stages learn (again). See `freeze`.
+
+    Args:
+        model: changed in place.
+        stages: as for `freeze`; default "encoder".
+
+    Raises:
+        ValueError: an unknown name.
+
+    Lab: 14.
+    """
     _set(model, stages, learns=True)
 
 
@@ -147,7 +189,15 @@ class ResidualBlock(nn.Module):
     """`x + conv(ReLU(conv(x)))`, 3×3, both dilated, no normalisation: (N, features, H, W), the same shape.
 
     The second convolution starts at 0, so that the block starts as the identity: that is what makes it train without
-    BN. hidden: features between the two; default `features`. Source: He et al. 2016; Zhang et al. 2019; lab 14.
+    BN.
+
+    Args:
+        features: of input and output.
+        dilation: of both convolutions.
+        hidden: features between the two; default `features`.
+
+    Source: He et al. 2016; Zhang et al. 2019.
+    Lab: 14.
     """
 
     def __init__(self, features: int, dilation: int = 1, hidden: int | None = None):
@@ -164,7 +214,16 @@ class ResidualBlock(nn.Module):
 class DecoderBlock(nn.Module):
     """One level up: double, add what comes across, residual blocks, attention.
 
-    (N, below, H, W) and (N, here, 2·H, 2·W) -> (N, here, 2·H, 2·W). attention: as in `AttentionUNet`. Lab 14.
+    (N, below, H, W) and (N, here, 2·H, 2·W) -> (N, here, 2·H, 2·W).
+
+    Args:
+        below: features of the level below.
+        here: features of this level.
+        attention: as in `AttentionUNet`.
+        reduction: as in `AttentionUNet`.
+        blocks: how many residual blocks.
+
+    Lab: 14.
     """
 
     def __init__(self, below: int, here: int, attention: str | None = "scse", reduction: int = 8, *, blocks: int = 1):

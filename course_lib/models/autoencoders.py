@@ -22,7 +22,14 @@ BLOCKS = {"preactivation": PreActivationBlock, "original": OriginalBlock}
 class ShallowResidualAE(nn.Module):
     """Shallow residual autoencoder: a short encoder of residual blocks, one kind or the other, no skips to the decoder.
 
-    block: "preactivation" (459,553 parameters) or "original" (459,745). Shapes and errors: see the module. Lab 06.
+    Shapes and errors: see the module.
+
+    Args:
+        block: "preactivation" (459,553 parameters) or "original" (459,745).
+        channels: of the image.
+        width: features of the first level.
+
+    Lab: 06.
     """
 
     def __init__(self, block: str = "preactivation", *, channels: int = 1, width: int = 32):
@@ -48,7 +55,13 @@ class SkipCAE(nn.Module):
     """Convolutional autoencoder with skips that are added: each decoder level gets what the encoder had at its size.
 
     Both terms of a sum are taken after BN and *before* their ReLU; the sum is rectified once.
-    190,369 parameters. Shapes and errors: see the module. Lab 06.
+    190,369 parameters. Shapes and errors: see the module.
+
+    Args:
+        channels: of the image.
+        width: features of the first level.
+
+    Lab: 06.
     """
 
     def __init__(self, *, channels: int = 1, width: int = 32):
@@ -81,7 +94,14 @@ class MyronenkoCAE(nn.Module):
 
     The first convolution keeps the size and is followed by spatial dropout (whole feature maps, probability 0.1).
     989,345 parameters. Shapes and errors: see the module.
-    Source: Myronenko 2018 (3D, GroupNorm), as the healthy-brain thesis carries it to 2D with BN; lab 06.
+
+    Args:
+        channels: of the image.
+        width: features of the first level.
+        dropout: its probability.
+
+    Source: Myronenko 2018 (3D, GroupNorm), as the healthy-brain thesis carries it to 2D with BN.
+    Lab: 06.
     """
 
     def __init__(self, *, channels: int = 1, width: int = 32, dropout: float = 0.1):
@@ -110,7 +130,13 @@ class MyronenkoCAE(nn.Module):
 class ResidualUNet(nn.Module):
     """Residual U-Net, the thesis's own: the full pre-activation shallow autoencoder with skips that are concatenated.
 
-    482,593 parameters, 5 % more than without the skips. Shapes and errors: see the module. Lab 06.
+    482,593 parameters, 5 % more than without the skips. Shapes and errors: see the module.
+
+    Args:
+        channels: of the image.
+        width: features of the first level.
+
+    Lab: 06.
     """
 
     def __init__(self, *, channels: int = 1, width: int = 32):
@@ -146,12 +172,27 @@ def _plain_decoder(w: int, channels: int) -> nn.Sequential:
 
 
 def check_width(width: int) -> int:
-    """Refuse a width whose half has no channel."""
+    """Refuse a width whose half has no channel.
+
+    Args:
+        width: features of the first level.
+
+    Returns:
+        The width.
+    """
     return check_count(width, "width", low=2)
 
 
 def check_batch(images: torch.Tensor, channels: int) -> tuple[int, int]:
-    """Refuse what is no batch of images with so many channels; returns height and width."""
+    """Refuse what is no batch of images with so many channels.
+
+    Args:
+        images: (N, channels, H, W).
+        channels: of the model.
+
+    Returns:
+        Height and width.
+    """
     if images.ndim != 4 or images.shape[1] != channels:
         raise ValueError(f"expected a batch of images (N, {channels}, H, W), got {tuple(images.shape)}")
     height, width = images.shape[-2:]

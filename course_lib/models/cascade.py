@@ -27,7 +27,16 @@ class ReconstructionCNN(nn.Module):
     """Idea 1, no physics: the zero-filled image in, residual blocks, the image out; nothing is held to the data.
 
     The blocks are those of `DeepCascade` with the same arguments, so that the two differ in data consistency alone.
-    565,770 parameters. Shapes and errors: see the module. Lab 09.
+    565,770 parameters. Shapes and errors: see the module.
+
+    Args:
+        cascades: as in `DeepCascade`.
+        convolutions: as in `DeepCascade`.
+        width: as in `DeepCascade`.
+        block: as in `DeepCascade`.
+        depth: as in `DeepCascade`.
+
+    Lab: 09.
     """
 
     def __init__(
@@ -48,10 +57,19 @@ class ReconstructionCNN(nn.Module):
 class DeepCascade(nn.Module):
     """Idea 2, physics inside: a residual block, data consistency, and again; each of the cascades has its own weights.
 
-    block: "cnn" (`convolutions` 3×3 convolutions of `width` features, ReLU between them) or "unet" (`unet.UNet` of this
-    width and `depth`: take a small width). strength, learned: the λ of every `kspace.DataConsistency`, see there,
-    also for several coils; learned, each cascade has its own. 565,770 parameters (D5C5), 5 more with λ learned. With
-    U-Nets of width 16: 2,416,570. Shapes and errors: see the module. Lab 09.
+    565,770 parameters (D5C5), 5 more with λ learned. With U-Nets of width 16: 2,416,570.
+    Shapes and errors: see the module.
+
+    Args:
+        cascades: how many.
+        convolutions: 3×3, of each "cnn" block, ReLU between them.
+        width: features of each convolution, or of the U-Net (take a small width).
+        strength: the λ of every `kspace.DataConsistency`, see there, also for several coils.
+        learned: each cascade has its own λ, and learns it.
+        block: "cnn" or "unet" (`unet.UNet` of this width and `depth`).
+        depth: of the U-Net.
+
+    Lab: 09.
     """
 
     def __init__(
@@ -83,11 +101,21 @@ class DeepCascade(nn.Module):
 class DynamicCascade(nn.Module):
     """The cascade over time: 3D convolutions over (T, H, W), and frames that lend each other what they measured.
 
-    sharing: each block also sees the frames filled by `share_frames` with reach 1, …, `sharing`, 2 more channels each,
-    and what no frame in reach measured as it is by then; 0: none. periodic: the last frame comes before the first, as
-    in a heartbeat. Single coil; any number of frames, periodic at least 2·sharing + 1. strength, learned: as in
-    `DeepCascade`. 449,930 parameters. Shapes and errors: see the module.
-    Source: Schlemper et al. 2018, "data sharing layer"; lab 09.
+    Single coil; any number of frames, periodic at least 2·sharing + 1.
+    449,930 parameters. Shapes and errors: see the module.
+
+    Args:
+        cascades: how many.
+        convolutions: of each block.
+        width: features of each convolution.
+        sharing: each block also sees the frames filled by `share_frames` with reach 1, …, `sharing`, 2 more channels
+            each, and what no frame in reach measured as it is by then; 0: none.
+        periodic: the last frame comes before the first, as in a heartbeat.
+        strength: as in `DeepCascade`.
+        learned: as in `DeepCascade`.
+
+    Source: Schlemper et al. 2018, "data sharing layer".
+    Lab: 09.
     """
 
     def __init__(
@@ -132,11 +160,22 @@ def share_frames(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fill what a frame did not measure with what its neighbours did: the mean over frames at most `reach` away.
 
-    measured: (N, T, H, W), complex k-space. mask: bool, (T, H, W) or (N, T, H, W), or (H, W), which leaves nothing to
-    lend. periodic: frames T - 1 and 0 are neighbours. A frame's own samples stay as they are. Returns the filled
-    k-space (0 where no frame in reach measured) and a mask (N, T, H, W) of what is filled now.
-    Raises TypeError/ValueError on bad input, as too few frames.
-    Source: Schlemper et al. 2018, "data sharing layer"; lab 09.
+    A frame's own samples stay as they are.
+
+    Args:
+        measured: (N, T, H, W), complex k-space.
+        mask: bool, (T, H, W) or (N, T, H, W), or (H, W), which leaves nothing to lend.
+        reach: in frames.
+        periodic: frames T - 1 and 0 are neighbours.
+
+    Returns:
+        The filled k-space (0 where no frame in reach measured) and a mask (N, T, H, W) of what is filled now.
+
+    Raises:
+        TypeError, ValueError: bad input, as too few frames.
+
+    Source: Schlemper et al. 2018, "data sharing layer".
+    Lab: 09.
     """
     check_acquisition(measured, mask)
     reach = check_count(reach, "reach")

@@ -11,9 +11,20 @@ from course_lib.images import pad_to_multiple
 class DenseDAE(nn.Module):
     """Autoencoder of fully connected layers: image -> hidden -> code -> hidden -> image, sigmoid at the end.
 
-    Input and output: (N, 1, H, W) in [0, 1] with (H, W) = `image_size`; another size raises ValueError.
+    Input and output: (N, 1, H, W) in [0, 1] with (H, W) = `image_size`.
     The code is smaller than the image, so the network cannot copy: it must learn what digits look like.
-    Source: Vincent 2008; phase-1 deck ("a simple autoencoder built using ANN"); lab 01. 28×28: 435,536 parameters.
+    28×28: 435,536 parameters.
+
+    Args:
+        image_size: (H, W).
+        hidden: numbers in the hidden layers.
+        code: numbers in the code.
+
+    Raises:
+        ValueError: an image of another size.
+
+    Source: Vincent 2008; phase-1 deck ("a simple autoencoder built using ANN").
+    Lab: 01.
     """
 
     def __init__(self, image_size: tuple[int, int] = (28, 28), hidden: int = 256, code: int = 64):
@@ -45,7 +56,13 @@ class ConvDAE(nn.Module):
 
     Input and output: (N, 1, H, W) in [0, 1], any H and W (padded inside to a multiple of 4, cropped again).
     Pooling throws away where exactly an edge was: that blurs, and lab 02 shows it.
-    Source: Gondara 2016, figure 2; phase-1 deck; lab 02. width 32: 28,353 parameters.
+    width 32: 28,353 parameters.
+
+    Args:
+        width: features of each convolution.
+
+    Source: Gondara 2016, figure 2; phase-1 deck.
+    Lab: 02.
     """
 
     def __init__(self, width: int = 32):
@@ -72,8 +89,13 @@ class BrainCDAE(nn.Module):
 
     One strided convolution instead of pooling (it learns what to keep), batch normalisation, most layers at half
     resolution, one transposed convolution up. Input and output: (N, 1, H, W), any H and W (padded inside to even
-    numbers, cropped again). The output is linear: clip it to [0, 1] before scoring.
-    Source: phase-1 deck and attention U-Net deck (base model "CDAE"); lab 02. width 48: 98,905 parameters.
+    numbers, cropped again). The output is linear: clip it to [0, 1] before scoring. width 48: 98,905 parameters.
+
+    Args:
+        width: features at half resolution; half as many at full.
+
+    Source: phase-1 deck and attention U-Net deck (base model "CDAE").
+    Lab: 02.
     """
 
     def __init__(self, width: int = 48):

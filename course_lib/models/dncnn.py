@@ -22,13 +22,23 @@ class DnCNN(nn.Module):
 
     Input and output: (N, channels, H, W), floating point, any H and W. `noise(image)` is what is subtracted. The output
     is linear: clip it to [0, 1] before scoring. The last convolution starts at 0: the network starts as the identity.
-    depth: number of convolutions, at least 2; default 17, or as many as there are dilations.
-    dilations: one number a convolution, as `IRCNN_DILATIONS`; None: all 1. The weights stay as many, the view grows.
-    batch_norm: False is the BN-free form: every convolution has a bias instead (555,137 parameters).
-    bias: False, without BN, is the bias-free form: `model(a·x) = a·model(x)` for a ≥ 0, so that a network trained at
-        one noise level serves others (Mohan et al. 2020).
-    556,097 parameters (the published 556k); with `IRCNN_DILATIONS` 186,177. Raises TypeError/ValueError on bad input.
-    Source: Zhang et al. 2017 (DnCNN, section III), 2017b (IRCNN); Sori et al. 2017 in the lecture; lab 07.
+    556,097 parameters (the published 556k); with `IRCNN_DILATIONS` 186,177.
+
+    Args:
+        depth: number of convolutions, at least 2; default 17, or as many as there are dilations.
+        width: features of each convolution but the last.
+        channels: of the image.
+        batch_norm: False is the BN-free form: every convolution has a bias instead (555,137 parameters).
+        dilations: one number a convolution, as `IRCNN_DILATIONS`; None: all 1. The weights stay as many, the view
+            grows.
+        bias: False, without BN, is the bias-free form: `model(a·x) = a·model(x)` for a ≥ 0, so that a network trained
+            at one noise level serves others (Mohan et al. 2020).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Zhang et al. 2017 (DnCNN, section III), 2017b (IRCNN); Sori et al. 2017 in the lecture.
+    Lab: 07.
     """
 
     def __init__(
@@ -69,7 +79,14 @@ class DnCNN(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def noise(self, image: torch.Tensor) -> torch.Tensor:
-        """The noise that the network sees in images (N, channels, H, W): the same shape."""
+        """The noise that the network sees.
+
+        Args:
+            image: images (N, channels, H, W).
+
+        Returns:
+            The same shape.
+        """
         check_batch(image, self.channels)
         return self.layers(image)
 

@@ -18,12 +18,23 @@ LARGEST = 513
 
 
 def receptive_field(model: nn.Module, *, channels: int = 1) -> tuple[int, int]:
-    """Height and width of the receptive field of the pixel in the middle, found by an impulse. In pixels.
+    """Height and width of the receptive field of the pixel in the middle, found by an impulse.
 
     It is the box around `footprint`; the image grows until the box leaves its border free. What is asked is what the
     architecture can see: weights and normalisation play no part. Where strides or pooling make pixels unlike, those in
-    the middle need not see the most. Channel attention sees the whole image. ValueError for more than 512 pixels.
-    Lab 07.
+    the middle need not see the most. Channel attention sees the whole image.
+
+    Args:
+        model: it stays as it is.
+        channels: those of the model's input.
+
+    Returns:
+        Height and width, in pixels.
+
+    Raises:
+        ValueError: more than 512 pixels.
+
+    Lab: 07.
     """
     for size in (33, 65, 129, 257, LARGEST):
         seen = footprint(model, size, channels=channels) > 0
@@ -38,13 +49,23 @@ def receptive_field(model: nn.Module, *, channels: int = 1) -> tuple[int, int]:
 
 
 def footprint(model: nn.Module, size: int, *, channels: int = 1) -> torch.Tensor:
-    """How much each pixel of the input weighs for the middle pixel of the output: (size, size), float64, sum 1.
+    """How much each pixel of the input weighs for the middle pixel of the output.
 
     The gradient of that pixel, with all weights of a layer set to the same positive number, ReLU, sigmoid and
     normalisation left out and maxima replaced by means, so that no two paths cancel: 0 is a pixel that is not seen.
     Dilated layers of one rate leave gaps, a chain such as 1, 2, 3, 4, 3, 2, 1 does not. The model stays as it is.
     Of a residual model's output the pixel itself is a part; `footprint(model.layers, size)` of a `DnCNN` is without.
-    channels: those of the model's input. Source: Luo et al. 2016 ("effective receptive field"); lab 07.
+
+    Args:
+        model: image to image.
+        size: of the input, pixels a side.
+        channels: those of the model's input.
+
+    Returns:
+        (size, size), float64, sum 1.
+
+    Source: Luo et al. 2016 ("effective receptive field").
+    Lab: 07.
     """
     check_count(size, "size"), check_count(channels, "channels")
     linear = copy.deepcopy(model).double().cpu().eval()
@@ -63,8 +84,20 @@ def footprint(model: nn.Module, size: int, *, channels: int = 1) -> torch.Tensor
 def receptive_field_formula(dilations: Sequence[int], *, kernel: int = 3, strides: Sequence[int] | None = None) -> int:
     """Side of the receptive field of a chain of convolutions: 1 + Σ (kernel − 1) · dilation · (all strides before).
 
-    dilations, strides: a number for each convolution, from the image on; strides None: all 1. Returns pixels.
-    17 convolutions: 35; IRCNN's 1, 2, 3, 4, 3, 2, 1: 33. Raises TypeError/ValueError on bad input. Lab 07.
+    17 convolutions: 35; IRCNN's 1, 2, 3, 4, 3, 2, 1: 33.
+
+    Args:
+        dilations: a number for each convolution, from the image on.
+        kernel: side of the kernels.
+        strides: a number for each convolution, from the image on; None: all 1.
+
+    Returns:
+        Pixels.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 07.
     """
     strides = [1] * len(dilations) if strides is None else strides
     if len(strides) != len(dilations):

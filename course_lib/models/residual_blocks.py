@@ -15,7 +15,14 @@ class OriginalBlock(nn.Module):
 
     (N, inputs, H, W) -> (N, outputs, H/stride, W/stride), odd sides rounded up.
     The shortcut is x itself; where stride or channels change, a 1×1 convolution with that stride, without BN.
-    Source: He et al., "Deep residual learning", 2016, figure 2; lab 06.
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+        stride: of the first convolution.
+
+    Source: He et al., "Deep residual learning", 2016, figure 2.
+    Lab: 06.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1):
@@ -35,8 +42,15 @@ class PreActivationBlock(nn.Module):
 
     (N, inputs, H, W) -> (N, outputs, H/stride, W/stride), odd sides rounded up.
     The shortcut starts at x, before the first BN: x itself, or a 1×1 convolution as in `OriginalBlock`.
-    always_project: a 1×1 convolution also where x would fit, as Myronenko's blocks have it.
-    Source: He et al., "Identity mappings in deep residual networks", 2016, figure 1b; lab 06.
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+        stride: of the first convolution.
+        always_project: a 1×1 convolution also where x would fit, as Myronenko's blocks have it.
+
+    Source: He et al., "Identity mappings in deep residual networks", 2016, figure 1b.
+    Lab: 06.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, *, always_project: bool = False):
@@ -52,12 +66,30 @@ class PreActivationBlock(nn.Module):
 
 
 def doubling(inputs: int, outputs: int) -> nn.ConvTranspose2d:
-    """Transposed 3×3 convolution that doubles exactly: (N, inputs, H, W) -> (N, outputs, 2·H, 2·W)."""
+    """Transposed 3×3 convolution that doubles exactly: (N, inputs, H, W) -> (N, outputs, 2·H, 2·W).
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+
+    Returns:
+        The layer.
+    """
     return nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
 
 
 def up_block(inputs: int, outputs: int) -> nn.Sequential:
-    """Transposed conv-BN-ReLU: (N, inputs, H, W) -> (N, outputs, 2·H, 2·W). Lab 06."""
+    """Transposed conv-BN-ReLU: (N, inputs, H, W) -> (N, outputs, 2·H, 2·W).
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+
+    Returns:
+        The three layers.
+
+    Lab: 06.
+    """
     return nn.Sequential(doubling(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU())
 
 

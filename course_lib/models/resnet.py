@@ -18,7 +18,11 @@ SIZE = "45 MB"
 class ResNetEncoder(nn.Module):
     """torchvision's ResNet-18 without its classifier: features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image.
 
-    channels, pretrained: as in `AttentionUNet`. `init` says which weights these are. `stages`: names of its parts.
+    `init` says which weights these are. `stages`: names of its parts.
+
+    Args:
+        channels: as in `AttentionUNet`.
+        pretrained: as in `AttentionUNet`.
     """
 
     def __init__(self, channels: int, pretrained: bool | str):
@@ -45,7 +49,14 @@ class ResNetEncoder(nn.Module):
         }
 
     def first(self, image: torch.Tensor) -> torch.Tensor:
-        """conv-BN-ReLU: (N, channels, H, W) -> (N, 64, H/2, W/2), what ImageNet taught about edges."""
+        """conv-BN-ReLU, what ImageNet taught about edges.
+
+        Args:
+            image: (N, channels, H, W).
+
+        Returns:
+            (N, 64, H/2, W/2).
+        """
         return torch.relu(self.bn1(self.conv1(image)))
 
     def forward(self, image: torch.Tensor, fine: torch.Tensor) -> list[torch.Tensor]:
@@ -61,12 +72,24 @@ def grey_weights(
     mean: tuple[float, ...] = IMAGENET_MEAN,
     deviation: tuple[float, ...] = IMAGENET_DEVIATION,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The convolution of normalised RGB images as one of grey images in [0, 1]: weight (O, 1, k, k) and bias (O,).
+    """The convolution of normalised RGB images as one of grey images in [0, 1].
 
-    weight: (O, 3, k, k), of a convolution that expects (x_c - mean_c) / deviation_c. For a grey image all x_c are x, so
+    For a grey image all x_c are x, so
     Σ_c W_c * (x - m_c) / s_c = (Σ_c W_c / s_c) * x - Σ_c m_c / s_c · (sum of W_c): the normalisation is folded in.
     The same everywhere but at the border: zeros around it are the mean colour there, and black here, as around a head.
-    ValueError for a weight of another shape. Lab 14.
+
+    Args:
+        weight: (O, 3, k, k), of a convolution that expects (x_c - mean_c) / deviation_c.
+        mean: of each colour.
+        deviation: of each colour.
+
+    Returns:
+        Weight (O, 1, k, k) and bias (O,).
+
+    Raises:
+        ValueError: a weight of another shape.
+
+    Lab: 14.
     """
     if weight.ndim != 4 or weight.shape[1] != len(mean) or len(mean) != len(deviation):
         raise ValueError(f"weight: expected (O, {len(mean)}, k, k), a channel for each mean, got {tuple(weight.shape)}")
@@ -77,7 +100,14 @@ def grey_weights(
 
 
 def imagenet_weights(pretrained: bool | str) -> dict[str, torch.Tensor] | None:
-    """torchvision's weights of ResNet-18, None for random ones; errors and warnings as `AttentionUNet` says."""
+    """torchvision's weights of ResNet-18; errors and warnings as `AttentionUNet` says.
+
+    Args:
+        pretrained: as in `AttentionUNet`.
+
+    Returns:
+        The weights by name; None for random ones.
+    """
     if not any(pretrained is choice or pretrained == choice == "if available" for choice in PRETRAINED):
         raise ValueError(f"pretrained: expected False, True or 'if available', got {pretrained!r}")
     if pretrained is False:

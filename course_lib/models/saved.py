@@ -36,20 +36,31 @@ def save(
     note: str | None = None,
     half: bool = False,
 ) -> Card:
-    """Write a trained model and its card into one file, whole or not at all; returns the card.
+    """Write a trained model and its card into one file, whole or not at all.
 
-    model: of a class of `course_lib.models`; its device and its weights are left alone.
-    path: ends in .safetensors; a file that is there is replaced.
-    data, noise: what it was trained on and with, in words, as "20 synthetic heads, seed 0" and "Gaussian, sigma 0.1".
-    seed: of the training; None where there is none to tell.   metrics: {name: number}, as measured.   note: any text.
-    arguments: those that the model was made with, where they are not the defaults: {"width": 16}. A model built from
-        them must be of the same structure, or ValueError says what differs. `pretrained` is not kept: the weights are
-        in the file; the card's `init` says what they began as.
-    half: weights in float16, half the size (averages of BN stay float32). `load` gives float32 again, rounded: relative
-        errors up to 2⁻¹¹.
+    Args:
+        model: of a class of `course_lib.models`; its device and its weights are left alone.
+        path: ends in .safetensors; a file that is there is replaced.
+        data: what it was trained on, in words, as "20 synthetic heads, seed 0".
+        noise: what it was trained with, in words, as "Gaussian, sigma 0.1".
+        seed: of the training; None where there is none to tell.
+        arguments: those that the model was made with, where they are not the defaults: {"width": 16}. A model built
+            from them must be of the same structure, or ValueError says what differs. `pretrained` is not kept: the
+            weights are in the file; the card's `init` says what they began as.
+        metrics: {name: number}, as measured.
+        note: any text.
+        half: weights in float16, half the size (averages of BN stay float32). `load` gives float32 again, rounded:
+            relative errors up to 2⁻¹¹.
 
-    Raises TypeError for another class; ValueError for what a card cannot hold, for weights that are not finite, and
-    for weights beyond float16's 65504 with `half`. Lab 14.
+    Returns:
+        The card.
+
+    Raises:
+        TypeError: a model of another class.
+        ValueError: what a card cannot hold, weights that are not finite, and weights beyond float16's 65504 with
+            `half`.
+
+    Lab: 14.
     """
     import torch
     from safetensors.torch import save as to_bytes
@@ -95,11 +106,22 @@ def save(
 
 
 def load(path: str | Path) -> nn.Module:
-    """The model that a file holds: float32, on the CPU, in eval mode. Nothing in the file is run.
+    """The model that a file holds. Nothing in the file is run.
 
     `read_card(path)` is its card. Global random state is left alone.
-    Raises FileNotFoundError where there is no file; ValueError for a pickle, for a file without a card or with a wrong
-    one, and for weights that do not fit the card or are not finite; the message says which. Lab 14.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The model: float32, on the CPU, in eval mode.
+
+    Raises:
+        FileNotFoundError: there is no file.
+        ValueError: a pickle, a file without a card or with a wrong one, and weights that do not fit the card or are not
+            finite; the message says which.
+
+    Lab: 14.
     """
     import torch
 
@@ -123,15 +145,33 @@ def load(path: str | Path) -> nn.Module:
 
 
 def read_card(path: str | Path) -> Card:
-    """The card of a saved model, without its weights; errors as for `load`. Lab 14."""
+    """The card of a saved model, without its weights.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The card.
+
+    Raises:
+        FileNotFoundError, ValueError: as for `load`.
+
+    Lab: 14.
+    """
     with _opened(path) as (_, card):
         return card
 
 
 def shipped() -> list[Path]:
-    """Files for `load`: the trained models that come with the course. What they reach is in `models/trained/README.md`.
+    """Files for `load`: the trained models that come with the course.
 
-    Lab 14 takes them as the end of the road for those who have no GPU.
+    What they reach is in `models/trained/README.md`. The lab takes them as the end of the road for those who have no
+    GPU.
+
+    Returns:
+        Their paths.
+
+    Lab: 14.
     """
     return sorted((Path(__file__).parent / "trained").glob(f"*{ENDING}"))
 

@@ -14,12 +14,21 @@ class UNet(nn.Module):
     """Two convolutions a level, `depth` times halved by pooling and doubled again, each level joined to its like.
 
     Input and output: (N, channels, H, W), floating point, any H and W (padded inside to multiples of 2^depth, cropped
-    again). width: features of the finest level, doubled at each level below. depth: 0 is a network without levels.
-    residual: what is learned is added to the input; else it is the output. The last convolution starts at 0, so that a
-    residual U-Net starts as the identity and learns sooner. The output is linear: clip it to [0, 1] before scoring.
-    GroupNorm, not BatchNorm: an image's result depends on no other image, and is the same in training as after it.
-    Raises TypeError/ValueError on bad input. 7,765,409 parameters.
-    Source: Ronneberger 2015, here with padded convolutions; residual as in Zhang 2017 (DnCNN); labs 07 and 09.
+    again). The last convolution starts at 0, so that a residual U-Net starts as the identity and learns sooner. The
+    output is linear: clip it to [0, 1] before scoring. GroupNorm, not BatchNorm: an image's result depends on no other
+    image, and is the same in training as after it. 7,765,409 parameters.
+
+    Args:
+        channels: of the image.
+        width: features of the finest level, doubled at each level below.
+        depth: 0 is a network without levels.
+        residual: what is learned is added to the input; else it is the output.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Source: Ronneberger 2015, here with padded convolutions; residual as in Zhang 2017 (DnCNN).
+    Lab: 07, 09.
     """
 
     def __init__(self, channels: int = 1, *, width: int = 32, depth: int = 4, residual: bool = True):

@@ -19,11 +19,18 @@ class MyronenkoVAE(nn.Module):
     Input and output: as for `MyronenkoCAE`. In train mode the code is drawn by PyTorch's global generator, as dropout
     is (`training.fit` and `fixed_seed` fix it); in eval mode it is the mean, and nothing is random.
     Train it with its own loss: `training.fit(model, ..., loss=model.loss)`.
-    latent: channels of the code, (N, latent, H/8, W/8): with 16, a quarter as many numbers as a one-channel image.
-    decoder_sd: the standard deviation that the decoder grants each pixel, in units of the image. Small: sharp images,
-        a code far from N(0, 1); large: the code is forgotten, and every image becomes the mean image.
     A map in place of Myronenko's dense layers, so that any size fits. 995,649 parameters.
-    Source: Kingma & Welling 2014; Myronenko 2018 (the VAE branch); labs 06 and 13.
+
+    Args:
+        channels: of the image.
+        width: as in `MyronenkoCAE`.
+        dropout: as in `MyronenkoCAE`.
+        latent: channels of the code, (N, latent, H/8, W/8): with 16, a quarter as many numbers as a one-channel image.
+        decoder_sd: the standard deviation that the decoder grants each pixel, in units of the image. Small: sharp
+            images, a code far from N(0, 1); large: the code is forgotten, and every image becomes the mean image.
+
+    Source: Kingma & Welling 2014; Myronenko 2018 (the VAE branch).
+    Lab: 06, 13.
     """
 
     def __init__(
@@ -39,13 +46,27 @@ class MyronenkoVAE(nn.Module):
         self._divergence: torch.Tensor | None = None  # of the last batch, until `loss` takes it
 
     def encode(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and logarithm of the variance of the code, each (N, latent, H/8, W/8), sides rounded up."""
+        """Mean and logarithm of the variance of the code.
+
+        Args:
+            images: (N, channels, H, W).
+
+        Returns:
+            Each (N, latent, H/8, W/8), sides rounded up.
+        """
         check_batch(images, self.channels)
         features = self.encoder(pad_to_multiple(images, 8))  # (N, C, H', W') -> (N, 128, H'/8, W'/8)
         return self.to_code(features).chunk(2, dim=1)  # (N, 2·latent, …) -> two times (N, latent, …)
 
     def decode(self, code: torch.Tensor) -> torch.Tensor:
-        """Images from codes: (N, latent, h, w) -> (N, channels, 8·h, 8·w). A code from N(0, 1) makes a new image."""
+        """Images from codes. A code from N(0, 1) makes a new image.
+
+        Args:
+            code: (N, latent, h, w).
+
+        Returns:
+            (N, channels, 8·h, 8·w).
+        """
         return self.decoder(self.from_code(code))
 
     def forward(self, noisy: torch.Tensor) -> torch.Tensor:
@@ -56,11 +77,20 @@ class MyronenkoVAE(nn.Module):
         return self.decode(code)[..., :height, :width]
 
     def loss(self, prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Mean squared error + 2·decoder_sd²·KL / pixels: what is minimised, one number an image, (N,).
+        """Mean squared error + 2·decoder_sd²·KL / pixels: what is minimised.
 
         It is the negative evidence lower bound of a Gaussian decoder, times 2·decoder_sd² / pixels, but for a constant.
         KL is that of the last forward pass; each pass serves one call (without a pass before it, KL counts as 0).
-        Raises ValueError for a prediction that is not of the last pass's batch.
+
+        Args:
+            prediction: the last pass's output, (N, channels, H, W).
+            target: the clean images, of the same shape.
+
+        Returns:
+            One number an image, (N,).
+
+        Raises:
+            ValueError: a prediction that is not of the last pass's batch.
         """
         error = ((prediction - target) ** 2).flatten(1).mean(1)  # (N, C, H, W) -> (N, C·H·W) -> (N,)
         divergence, self._divergence = self._divergence, None
@@ -81,10 +111,21 @@ def reparameterise(
 ) -> torch.Tensor:
     """A draw from N(mean, exp(log_variance)) through which gradients pass: `mean + exp(log_variance / 2) · n`.
 
-    n ~ N(0, 1) is drawn beside the network, so mean and variance can learn. Shapes: any, equal; so is what returns.
-    Without a generator PyTorch's global one draws, as for dropout. Raises
-    TypeError/ValueError for what is no pair of floating-point tensors of one shape.
-    Source: Kingma & Welling 2014, section 2.4; lab 06.
+    n ~ N(0, 1) is drawn beside the network, so mean and variance can learn.
+
+    Args:
+        mean: any shape, floating point.
+        log_variance: the same shape.
+        generator: of n; without one PyTorch's global one draws, as for dropout.
+
+    Returns:
+        The same shape.
+
+    Raises:
+        TypeError, ValueError: what is no pair of floating-point tensors of one shape.
+
+    Source: Kingma & Welling 2014, section 2.4.
+    Lab: 06.
     """
     check_tensors(mean, log_variance, names=("mean", "log_variance"))
     draw = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
