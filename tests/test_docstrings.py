@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import pkgutil
 import re
 
 import pytest
@@ -21,6 +22,12 @@ PACKAGES = [
     "course_lib.detection",
     "course_lib.images",
     "course_lib.profiles",
+    *(
+        f"course_lib.{package}.{info.name}"
+        for package in ("classical", "models", "data")
+        for info in pkgutil.iter_modules(importlib.import_module(f"course_lib.{package}").__path__)
+        if not info.name.startswith("_")
+    ),
 ]
 SECTIONS = ["Args:", "Attributes:", "Returns:", "Yields:", "Raises:", "Source:", "Lab:"]
 

@@ -75,7 +75,7 @@ def drop_pixels(
         TypeError, ValueError: bad input.
 
     Source: thesis (it drops with Keras's dropout, which also brightens what is kept by 1 / (1 - p), undone in its
-    rescaling).
+        rescaling).
     Lab: 03.
     """
     batch, most = _batch(image), check_number(most, "most", low=0, high=1)

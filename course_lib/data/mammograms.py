@@ -94,7 +94,7 @@ def synthetic_mammograms(
         TypeError, ValueError: bad input.
 
     Source: Burgess, Jacobson, Judy: Human observer detection experiments with mammograms and power-law noise. Medical
-    Physics 28(4), 419-437, 2001 (texture and profile of the masses).
+        Physics 28(4), 419-437, 2001 (texture and profile of the masses).
     Lab: 07.
     """
     n, seed, size = check_count(n, "n"), check_count(seed, "seed", low=0), check_count(size, "size", low=64)

@@ -136,7 +136,7 @@ class AttentionGate(nn.Module):
         TypeError, ValueError: bad input; ValueError also where g is not half as large.
 
     Source: Oktay et al. 2018, equations 1 and 2, figure 2 (W_x a 2×2 convolution of stride 2; without the convolution
-    and BN that their code puts behind).
+        and BN that their code puts behind).
     Lab: 14, for comparison.
     """
 
