@@ -43,6 +43,12 @@ def students_table(course: Course) -> Path:
     return course.root / "grading" / "students.csv"
 
 
+def the_class(course: Course) -> dict[str, students.Student]:
+    """Everybody in that table, by id; nobody where there is none yet."""
+    table = students_table(course)
+    return students.read(table).by_id if table.exists() else {}
+
+
 def rejections(course: Course, lab: str) -> list[Rejection]:
     """The rows of grading/LAB/rejected.csv, sorted: what collections so far did not take in, and why."""
     return [
@@ -61,8 +67,7 @@ def collected(course: Course, lab: str) -> list[Accepted]:
 
 def missing(course: Course, lab: str) -> list[str]:
     """Students of the table of whom nothing came, neither taken in nor rejected, in the order of the table."""
-    table = students_table(course)
-    people = students.read(table).by_id if table.exists() else {}
+    people = the_class(course)
     came = {row.student for row in rejections(course, lab)}
     return [
         student

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 
 from course_staff.gradebook.late import update_penalties
 from course_staff.gradebook.marks import BY_HAND, LEFT, MISSING, REJECTED, Mark, number, read_marks
-from course_staff.handin.records import rejections
+from course_staff.gradebook.people import with_true_names
+from course_staff.handin.records import rejections, the_class
 from course_staff.marking.results import read
 from course_staff.reports.anonymous import made_up_ids
 
@@ -45,6 +46,7 @@ def export(course: Course, *, format: str = "csv", labs: list[str] | None = None
         raise ValueError(f"expected the format csv, canvas or moodle, got {format!r}")
     if anonymous and format != "csv":
         raise ValueError(f"{format} could not find anonymous students: export them as csv")
+    people = the_class(course)
     with course.gradebook() as gradebook:
         labs = sorted(labs or (assignment.name for assignment in gradebook.assignments))
         if format == "moodle" and len(labs) != 1:
@@ -52,6 +54,7 @@ def export(course: Course, *, format: str = "csv", labs: list[str] | None = None
         for lab in labs:
             refresh_penalties(course, gradebook, lab)
         marks = [_with_status(course, mark) for lab in labs for mark in read_marks(gradebook, lab)]
+        marks = with_true_names(marks, people)
     waiting = sum(mark.status == BY_HAND for mark in marks)
     if waiting:
         print(f"{waiting} submissions wait for points by hand: their marks are without these", file=sys.stderr)
