@@ -1,0 +1,37 @@
+"""A notebook that `collect --max-mb` has let in is graded, however large; one put there by hand is not."""
+
+from __future__ import annotations
+
+import pytest
+from small_class import LAB, hand_in, in_this_process, open_course, prepared, submission
+
+from course_staff.handin import preflight
+from course_staff.handin.collect import collect
+from course_staff.marking.notebook import read_cells
+from course_staff.marking.results import read
+from course_staff.running import pool
+from course_staff.running import run as run_module
+from course_staff.running.run import run
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_module, "prepare", prepared())
+    monkeypatch.setattr(pool, "grade_all", in_this_process)
+    monkeypatch.setattr(preflight, "COLLECTED_BYTES", 1000)
+    return open_course(tmp_path / "course")
+
+
+def test_what_max_mb_let_in_is_graded_to_the_end(course, tmp_path):
+    large = submission(note="x" * 2000)
+    (tmp_path / "class" / "student01").mkdir(parents=True)
+    (tmp_path / "class" / "student01" / f"{LAB}.ipynb").write_bytes(large)
+    assert not collect(course, LAB, tmp_path / "class", max_bytes=5000).rejected
+    hand_in(course, "student02", submission(note="x" * 4000))
+    run(course, LAB, progress=False, workers=1)
+    assert read(course, LAB, "student01").graded.marks
+    assert "--max-mb" in read(course, LAB, "student02").graded.rejected
+
+
+def test_the_grader_itself_has_no_limit_of_its_own():
+    assert len(read_cells(submission() + b" " * 105_000_000)) == 1
