@@ -37,7 +37,7 @@ def enter(entry: Entry, person: Student | None) -> None:
 
 
 def with_true_names(marks: Iterable[Mark], people: Mapping[str, Student]) -> list[Mark]:
-    """Marks with names as the table has them, where the gradebook shows the look-alike of that very name."""
+    """Marks with names as the table has them, where the gradebook has none, or the look-alike of that very name."""
     return [_true(mark, people.get(mark.student)) for mark in marks]
 
 
@@ -46,5 +46,5 @@ def _true(mark: Mark, person: Student | None) -> Mark:
         return mark
     true = {field: getattr(person, field) for field in _FIELDS}
     return replace(
-        mark, **{field: text for field, text in true.items() if text and getattr(mark, field) == shown(text)}
+        mark, **{field: text for field, text in true.items() if getattr(mark, field) in ("", shown(text))}
     )
