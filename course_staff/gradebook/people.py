@@ -45,6 +45,4 @@ def _true(mark: Mark, person: Student | None) -> Mark:
     if person is None:
         return mark
     true = {field: getattr(person, field) for field in _FIELDS}
-    return replace(
-        mark, **{field: text for field, text in true.items() if getattr(mark, field) in ("", shown(text))}
-    )
+    return replace(mark, **{field: text for field, text in true.items() if getattr(mark, field) in ("", shown(text))})

@@ -5,13 +5,11 @@ A column that is called so goes to that assignment when marks are imported; any 
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from course_lib.files import write_whole
+from course_staff.handin import spreadsheet
 
 if TYPE_CHECKING:
     from course_staff.course import Course
@@ -22,21 +20,14 @@ _ASSIGNMENT = re.compile(r".+ \(\d+\)")
 def keep_columns(course: Course, headings: Iterable[str]) -> None:
     """Keep the names of the assignments among the headings of an export, if it has any."""
     found = [heading for heading in headings if _ASSIGNMENT.fullmatch(heading)]
-    if not found:
-        return
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([["column"], *([heading] for heading in found)])
-    write_whole(course.root / "grading" / "canvas_columns.csv", text.getvalue())
+    if found:
+        spreadsheet.write(course.root / "grading" / "canvas_columns.csv", [["column"], *([name] for name in found)])
 
 
 def column_of(course: Course, lab: str) -> str | None:
     """What Canvas calls a lab: "Lab 02 Autoencoder (1234)"; None where no kept column, or more than one, is of it."""
-    try:
-        with open(course.root / "grading" / "canvas_columns.csv", encoding="utf-8", newline="") as stream:
-            headings = [row["column"] for row in csv.DictReader(stream)]
-    except FileNotFoundError:
-        return None
-    found = [heading for heading in headings if _names(heading, lab)]
+    rows = spreadsheet.read(course.root / "grading" / "canvas_columns.csv")
+    found = [row["column"] for row in rows if _names(row["column"], lab)]
     return found[0] if len(found) == 1 else None
 
 

@@ -191,7 +191,7 @@ class _Work:
                 return preflight.past(preflight.moment(claim.time, self.zone))
             except Refused as error:
                 raise Refused(f"the time in its name is bad: {error}") from None
-        if claim.person.submitted not in ("", "-"):
+        if claim.person is not None and claim.person.submitted not in ("", "-"):
             try:
                 return preflight.past(preflight.moment(claim.person.submitted, self.zone))
             except Refused as error:

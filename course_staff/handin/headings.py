@@ -79,9 +79,10 @@ def participant_number(text: str) -> str:
 def _moodle_column(cells: Sequence[Sequence[str]], named: set[int]) -> int | None:
     """The column of "Participant 1327627": the first, if its heading says nothing, or one with a word for it."""
     for number, found in enumerate(cells):
-        matches = [_PARTICIPANT.fullmatch(text) for text in found]
-        if not all(matches) or len({match["word"] for match in matches if match}) != 1 or len(set(found)) < len(found):
+        matches = [match for text in found if (match := _PARTICIPANT.fullmatch(text))]
+        words = {match["word"] for match in matches}
+        if len(words) != 1 or len(matches) < len(found) or len(set(found)) < len(found):
             continue
-        if (number == 0 and number not in named) or matches[0]["word"].lower().startswith(_WORDS):
+        if (number == 0 and number not in named) or words.pop().lower().startswith(_WORDS):
             return number
     return None

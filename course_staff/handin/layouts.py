@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from course_staff.handin.dated_names import Dated, dated
 from course_staff.handin.students import Student, Students, normal, safe_id
@@ -104,10 +105,9 @@ class Layout:
         guess = found.people[-1]
         first, _, last = guess.rpartition(" ")
         if self.students.closed:
-            person, why = None, f"nobody in the table of students is called {guess!r}"
-        else:
-            person, why = Student(safe_id(guess.replace(" ", "_")), first, last, known=False), ""
-        return self._result(parts, name, person, why, flat=True, own_times=False, time=found.time)
+            return self._result(parts, name, None, f"nobody in the table of students is called {guess!r}")
+        person = Student(safe_id(guess.replace(" ", "_")), first, last, known=False)
+        return self._result(parts, name, person, "", flat=True, own_times=False, time=found.time)
 
     def _canvas(self, parts: tuple[str, ...], found: re.Match, name: str) -> Claim:
         number = found["number"] or found["anonymous"]
@@ -140,9 +140,19 @@ class Layout:
             return self._result(parts, name, None, why)
         return self._result(parts, name, Student(safe_id(guess), known=False), "", flat=not folders, own_times=own)
 
-    def _result(self, parts, name, person, why, *, order=(0, 0), flat=False, **more) -> Claim:
+    def _result(
+        self,
+        parts: tuple[str, ...],
+        name: str,
+        person: Student | None,
+        why: str,
+        *,
+        order: tuple[int, int] = (0, 0),
+        flat: bool = False,
+        **more: Any,
+    ) -> Claim:
         own = {normal(text) for text in (name, _stem(name), parts[-1], _stem(parts[-1]))}
-        given = bool(person and person.file) and normal(person.file) in own  # the table's word
+        given = person is not None and bool(person.file) and normal(person.file) in own  # the table's word
         fits, copy = self._fits(name, flat or given)
         if given:
             fits = 2

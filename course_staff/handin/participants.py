@@ -6,13 +6,11 @@ Moodle's zip uses those numbers. The table of the class, which holds for all lab
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from course_lib.files import write_whole
+from course_staff.handin import spreadsheet
 from course_staff.handin.students import Students
 
 if TYPE_CHECKING:
@@ -21,11 +19,8 @@ if TYPE_CHECKING:
 
 def participants(course: Course, lab: str) -> dict[str, str]:
     """Student -> Moodle's number in this lab's assignment; empty where Moodle is not used."""
-    try:
-        with open(course.grading(lab) / "participants.csv", encoding="utf-8", newline="") as stream:
-            return {row["student"]: row["participant"] for row in csv.DictReader(stream)}
-    except FileNotFoundError:
-        return {}
+    rows = spreadsheet.read(course.grading(lab) / "participants.csv")
+    return {row["student"]: row["participant"] for row in rows}
 
 
 def of_lab(course: Course, lab: str, people: Students) -> Students:
@@ -47,9 +42,9 @@ def keep(course: Course, lab: str, people: Students, met: Mapping[str, str]) -> 
     found |= {person.id: person.lms for person in persons if is_moodle and person.lms}
     found |= {person.id: person.participant for person in persons if person.participant} | dict(met)
     if found:
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows([("student", "participant"), *sorted(found.items())])
-        write_whole(course.grading(lab) / "participants.csv", text.getvalue())
+        spreadsheet.write(
+            course.grading(lab) / "participants.csv", [("student", "participant"), *sorted(found.items())]
+        )
     return Students(
         replace(person, submitted="", participant="", lms="" if is_moodle else person.lms) for person in persons
     )

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from course_lib.files import write_whole
 from course_staff.course import Course
 from course_staff.handin import preflight, spreadsheet, students
 from course_staff.handin.store import UNCHANGED
@@ -56,14 +52,14 @@ def rejections(course: Course, lab: str) -> list[Rejection]:
     """The rows of grading/LAB/rejected.csv, sorted: what collections so far did not take in, and why."""
     return [
         Rejection(row["student"], row["file"], row["reason"], row.get("source", ""))
-        for row in _read(course.grading(lab) / "rejected.csv")
+        for row in spreadsheet.read(course.grading(lab) / "rejected.csv")
     ]
 
 
 def collected(course: Course, lab: str) -> list[Accepted]:
     """The rows of grading/LAB/collected.csv, sorted by student: whose notebook came from which file, and when."""
     found = []
-    for row in _read(course.grading(lab) / "collected.csv"):
+    for row in spreadsheet.read(course.grading(lab) / "collected.csv"):
         when = preflight.moment(row["submitted"]) if row["submitted"] else None
         found.append(
             Accepted(row["student"], row["file"], when, bool(row["late"]), row["note"], int(row.get("size") or 0))
@@ -109,28 +105,13 @@ def merge(
     }
     rows = sorted(old | set(rejected), key=lambda row: (row.student, row.file, row.reason))
     lines = [(row.student, row.file, row.reason, row.source) for row in rows]
-    _write(course.grading(lab) / "rejected.csv", ("student", "file", "reason", "source"), lines)
+    spreadsheet.write(course.grading(lab) / "rejected.csv", [("student", "file", "reason", "source"), *lines])
     before = {row.student: row for row in collected(course, lab)}
-    lines = []
+    kept = []
     for student, row in sorted((before | taken).items()):
         if row.note.startswith(UNCHANGED) and student in before:
             row = replace(before[student], file=row.file, size=row.size)
         when = preflight.stamp(row.submitted) if row.submitted else ""
-        lines.append((student, row.file, when, "late" if row.late else "", row.note, str(row.size or "")))
-    _write(course.grading(lab) / "collected.csv", ("student", "file", "submitted", "late", "note", "size"), lines)
-
-
-def _write(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([spreadsheet.harmless(text) for text in row] for row in rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.getvalue())
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-        return [{name: spreadsheet.plain(text or "") for name, text in row.items() if name} for row in rows]
-    return []
+        kept.append((student, row.file, when, "late" if row.late else "", row.note, str(row.size or "")))
+    header = ("student", "file", "submitted", "late", "note", "size")
+    spreadsheet.write(course.grading(lab) / "collected.csv", [header, *kept])

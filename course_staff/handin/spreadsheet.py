@@ -6,7 +6,13 @@ what `harmless` adds, so that our own readers see the text as it was.
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from course_lib.files import write_whole
 
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # also as Japanese and Chinese keyboards write them
 _FIRST = re.compile(rf"(?='*(?:[{_SIGNS}]|[\t\r\n]))")
@@ -28,6 +34,24 @@ def plain(text: str) -> str:
     if _ADDED_FIRST.match(text):
         text = text[1:]
     return _ADDED_INSIDE.sub(r"\1", text)
+
+
+def write(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """A table of ours, its headings first."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([harmless(cell) for cell in row] for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.getvalue())
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a table that `write` wrote, by heading; none where there is no file."""
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    except FileNotFoundError:
+        return []
+    return [{name: plain(text or "") for name, text in row.items() if name} for row in rows]
 
 
 def _is_number(text: str) -> bool:

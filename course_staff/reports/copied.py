@@ -7,7 +7,6 @@ nothing, so a right answer that the library's function happens to equal is no le
 from __future__ import annotations
 
 import ast
-import importlib.util
 import textwrap
 import warnings
 from collections import Counter
@@ -17,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import course_lib
 from course_staff.reports.similar import LONGEST, SHARE, pieces
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def visible_tests(lab: Lab) -> Origins:
 @cache
 def library() -> Origins:
     """The functions and classes of `course_lib`, read as text."""
-    [folder] = importlib.util.find_spec("course_lib").submodule_search_locations
-    paths = sorted(Path(folder).rglob("*.py"))
+    folder = Path(course_lib.__file__).parent
+    paths = sorted(folder.rglob("*.py"))
     return Origins(
         found
         for path in paths
