@@ -230,7 +230,7 @@ class Layout:
 
 def other_case(known: str) -> str:
     """Why nobody is named by a name that only its case tells from somebody's."""
-    return f"its name differs from {known!r} in upper and lower case only: give a table of students with both"
+    return f"its name differs from {known!r} in upper and lower case only: rename it, if it is another student's"
 
 
 def _other_case(text: str, known: str) -> bool:
