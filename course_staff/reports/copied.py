@@ -22,7 +22,7 @@ from course_staff.reports.similar import LONGEST, SHARE, pieces
 if TYPE_CHECKING:
     from course_staff.marking.lab import GradedCell, Lab
 
-FEWEST = 12  # pieces in common: about two lines of code that nobody writes twice by chance
+FEWEST = 20  # pieces in common: about three lines of code that nobody writes twice by chance
 
 
 @dataclass(frozen=True)
