@@ -18,7 +18,16 @@ from course_staff.handin.archive import Item, Refused, opened, printable
 from course_staff.handin.canvas import keep_columns
 from course_staff.handin.layouts import Claim, Layout, other_case
 from course_staff.handin.participants import keep, of_lab
-from course_staff.handin.records import Accepted, Rejection, collected, merge, missing, rejections, students_table
+from course_staff.handin.records import (
+    Accepted,
+    Rejection,
+    collected,
+    merge,
+    missing,
+    rejections,
+    settle,
+    students_table,
+)
 from course_staff.handin.store import STAMP, UNCHANGED, store, stored_time
 from course_staff.handin.students import Student, Students
 
@@ -222,6 +231,8 @@ class _Work:
                 continue
             kept = one
             seen.add(data)
+            if not note.startswith(UNCHANGED):
+                settle(self.course, self.lab, name)
             when = one.submitted or stored_time(self.course, name, self.lab)
             if one.submitted is None and when and not note.startswith(UNCHANGED):
                 note = "; ".join(filter(None, [note, _EARLIER]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -115,3 +117,11 @@ def merge(
         kept.append((student, row.file, when, "late" if row.late else "", row.note, str(row.size or "")))
     header = ("student", "file", "submitted", "late", "note", "size")
     spreadsheet.write(course.grading(lab) / "collected.csv", [header, *kept])
+
+
+def settle(course: Course, lab: str, student: str) -> None:
+    """Forget a result that says "rejected": what it is about has been replaced, and waits for the next run."""
+    path = course.grading(lab) / "results" / f"{student}.json"
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads(path.read_text(encoding="utf-8"))["graded"]["rejected"]:
+            path.unlink()
