@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sqlalchemy.engine import URL
+
 root = Path(__file__).resolve().parent
 
 c = get_config()  # noqa: F821 (nbgrader defines it)
@@ -11,7 +13,9 @@ c.CourseDirectory.root = str(root)
 c.CourseDirectory.course_id = "denoising-mri"
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "labs"
-c.CourseDirectory.db_url = f"sqlite:///{root}/gradebook.db?timeout=60"
+# not glued together as text: of a folder called "MRI%20course" or "C#1" that would lead somewhere else
+gradebook = URL.create("sqlite", database=str(root / "gradebook.db"), query={"timeout": "60"})
+c.CourseDirectory.db_url = gradebook.render_as_string()
 
 # the student version: what a stub says, and byte-identical files on every regeneration
 c.ClearSolutions.code_stub = {

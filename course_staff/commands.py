@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("labs", nargs="*", metavar="LAB", help="default: all")
     export.add_argument("--format", choices=("csv", "canvas", "moodle"), default="csv", help="default: csv")
     export.add_argument("--anonymous", action="store_true", help="made-up ids in place of names")
+    export.add_argument("--excel", action="store_true", help="with a mark by which Excel knows the letters (csv only)")
     export.add_argument("--out", type=Path, metavar="FILE", help="default: print it")
 
     add("similar", _similar, "list pairs of near-identical answers: a lead to look at, never a proof")
@@ -196,7 +197,11 @@ def _export(options: argparse.Namespace) -> int:
 
     course = _open(options)
     labs = [full_name(course.root, lab) for lab in options.labs] or None
+    if options.excel and options.format != "csv":
+        raise ValueError(f"--excel is for the format csv: {options.format} takes the table without its mark")
     table = export(course, format=options.format, labs=labs, anonymous=options.anonymous)
+    if options.excel:
+        table = f"\ufeff{table}"
     if options.out:
         options.out.write_text(table, encoding="utf-8", newline="")
     else:

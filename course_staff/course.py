@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from course_staff.database import sqlite_url
+
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
@@ -33,8 +35,9 @@ class Course:
         if (root / "nbgrader_config.py").exists():
             from traitlets.config.loader import PyFileConfigLoader
 
-            configured = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config().CourseDirectory
-        url = db_url or configured.get("db_url") or f"sqlite:///{root}/gradebook.db?timeout=60"
+            # by its whole path: $ and ~ in a name that is looked for would be expanded
+            configured = PyFileConfigLoader(str(root / "nbgrader_config.py")).load_config().CourseDirectory
+        url = db_url or configured.get("db_url") or sqlite_url(root / "gradebook.db")
         return cls(root, url, configured.get("course_id") or DEFAULT_ID)
 
     def submitted(self, student: str, lab: str) -> Path:

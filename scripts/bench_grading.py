@@ -134,7 +134,9 @@ def _read_marks(folder: Path) -> dict[str, dict[str, float]]:
     """Student -> test -> the machine's score, from the gradebook."""
     from nbgrader.api import Gradebook
 
-    with closing(Gradebook(f"sqlite:///{folder}/gradebook.db")) as gradebook:
+    from course_staff.database import sqlite_url
+
+    with closing(Gradebook(sqlite_url(folder / "gradebook.db"))) as gradebook:
         return {
             submission.student.id: {
                 grade.name: grade.auto_score

@@ -23,6 +23,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from course_staff.authoring import source
 from course_staff.authoring.source import Address, SourceError
+from course_staff.database import sqlite_url
 
 GRADEBOOK = "gradebook.db"
 TABLE_BEGIN, TABLE_END = "<!-- labs:begin -->", "<!-- labs:end -->"
@@ -106,7 +107,7 @@ def _empty_gradebook(course: str) -> bytes:
     """A gradebook without entries, made once a process: for that nbgrader starts a program which takes seconds."""
     with tempfile.TemporaryDirectory(prefix="course-gradebook-") as folder:
         path = Path(folder, GRADEBOOK)
-        Gradebook(f"sqlite:///{path}", course).close()
+        Gradebook(sqlite_url(path), course).close()
         return path.read_bytes()
 
 
@@ -119,12 +120,12 @@ def _programs_on_path() -> None:
 
 def _nbgrader_config(root: Path, folder: Path) -> Config:
     """The course's own nbgrader configuration, moved to a scratch folder."""
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    config = PyFileConfigLoader(str(root / "nbgrader_config.py")).load_config()
     config.CourseDirectory.root = str(folder)
     config.Execute.shutdown_kernel = "immediate"  # no reason to wait for its good-bye
     if sys.platform == "linux":
         config.KernelManager.transport, config.KernelManager.ip = "ipc", str(folder / "k")
-    config.CourseDirectory.db_url = f"sqlite:///{folder}/{GRADEBOOK}?timeout=60"
+    config.CourseDirectory.db_url = sqlite_url(folder / GRADEBOOK)
     return config
 
 

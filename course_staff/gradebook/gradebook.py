@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from course_lib.files import write_whole
 from course_staff.gradebook.lab_cells import enter_lab
 from course_staff.gradebook.late import update_penalties
-from course_staff.handin import students as _students
+from course_staff.gradebook.people import enter
 from course_staff.handin.preflight import moment
+from course_staff.handin.records import the_class
 from course_staff.marking.autograded import harmless_text
 from course_staff.marking.grade import Graded
 from course_staff.marking.lab import Lab
@@ -75,20 +76,15 @@ def submitted_at(course: Course, student: str, lab: str) -> datetime | None:
 def _enter_students(course: Course, gradebook: Gradebook, graded: list[str]) -> dict[str, Student]:
     from nbgrader.api import Student
 
-    table = course.root / "grading" / "students.csv"
-    people = _students.read(table).by_id if table.exists() else {}
+    people = the_class(course)
     known = {student.id: student for student in gradebook.db.query(Student)}
     for identifier in sorted({*people, *graded}):
         student = known.get(identifier)
         if student is None:
             student = known[identifier] = Student(id=identifier)
             gradebook.db.add(student)
-        person = people.get(identifier)
-        if person is not None:  # an empty field of the table says nothing
-            student.first_name = _stored(person.first) or student.first_name
-            student.last_name = _stored(person.last) or student.last_name
-            student.email = _stored(person.email) or student.email
-            student.lms_user_id = _stored(person.lms) or student.lms_user_id
+    for identifier, student in known.items():
+        enter(student, people.get(identifier))
     gradebook.db.flush()
     return known
 

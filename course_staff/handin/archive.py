@@ -174,7 +174,7 @@ class _Reader:
             yield Item(path, _shown(path), refused="a zip inside a zip inside a zip is not opened")
             return
         try:
-            data = self._entry(archive, entry, NESTED_BYTES)
+            data = self._entry(archive, entry, max(NESTED_BYTES, self.max_bytes))
             if data.count(b"PK\x01\x02") > MOST_FILES:  # before the table of contents fills the memory
                 raise Refused(f"it holds more than {MOST_FILES} files: a zip bomb?")
         except Refused as error:

@@ -7,22 +7,34 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from course_staff.course import Course
 from course_staff.handin import preflight
 from course_staff.handin import students as _students
-from course_staff.handin.archive import Item, Refused, opened
-from course_staff.handin.layouts import Claim, Layout
-from course_staff.handin.records import Accepted, Rejection, cell, collected, merge, missing, rejections, students_table
-from course_staff.handin.store import STAMP, UNCHANGED, store
+from course_staff.handin.archive import Item, Refused, opened, printable
+from course_staff.handin.canvas import keep_columns
+from course_staff.handin.layouts import Claim, Layout, other_case
+from course_staff.handin.participants import keep, of_lab
+from course_staff.handin.records import (
+    Accepted,
+    Rejection,
+    collected,
+    merge,
+    missing,
+    rejections,
+    settle,
+    students_table,
+)
+from course_staff.handin.store import STAMP, UNCHANGED, store, stored_time
 from course_staff.handin.students import Student, Students
 
 __all__ = ["Accepted", "Collection", "Rejection", "collect", "collected", "missing", "rejections"]
 
 _LATE = "Canvas says LATE, but not since when: give the table of students a column `submitted`"
+_EARLIER = "when it came is not known: the time of the one before it counts"
 _ASIDE = (".csv", ".md", ".txt", ".xlsx", ".html")  # an instructor's own files beside the submissions
 _MOST_ROWS = 20  # of one student, who may have sent a zip of thousands
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
@@ -86,18 +98,22 @@ def collect(
     preflight.time_zone(zone)
     table = students_table(course)
     people = _students.read(students) if students else _students.read(table) if table.exists() else Students()
+    if students:
+        keep_columns(course, _students.cells_of(students)[0])
+    people = of_lab(course, lab, people)
     collection = Collection(lab)
     marks = preflight.marks_of(course.root / "labs" / lab / f"{lab}.ipynb")
     with contextlib.ExitStack() as stack:
         work = _Work(course, collection, people, marks, zone, file_times)
         for one in [source] if isinstance(source, str | Path) else source:
-            work.look_at(list(stack.enter_context(opened(Path(one), max_bytes=max_bytes))))
+            work.look_at(list(stack.enter_context(opened(Path(one), max_bytes=max_bytes))), str(Path(one).resolve()))
         work.take()
     collection.rejected = _capped(collection.rejected)
     table.parent.mkdir(mode=0o700, exist_ok=True)  # names and marks are for their owner
-    merge(course, lab, collection.accepted, collection.rejected)
+    merge(course, lab, collection.accepted, collection.rejected, seen=work.seen)
+    people = keep(course, lab, people, work.participants)
     if people.by_id:
-        _students.write(table, people.without_times())  # which are those of this lab only
+        _students.write(table, people)
     collection.missing = missing(course, lab)
     return collection
 
@@ -112,11 +128,17 @@ class _Work:
         self.lab, self.marks, self.zone, self.file_times = collection.lab, marks, zone, times
         self.notebooks: dict[str, list[_Candidate]] = {}
         self.others: dict[str, list[tuple[Item, Claim]]] = {}  # "" where nobody is named
+        self.participants: dict[str, str] = {}
+        self.seen: set[str] = set()  # sources and files: what is said of them now is all there is to say
+        self.sources: dict[str, str] = {}
+        self.spelled = {person.casefold(): person for person in people.by_id}
 
-    def look_at(self, items: list[Item]) -> None:
+    def look_at(self, items: list[Item], source: str) -> None:
         """Sort the files of one source by student."""
+        self.seen |= {source, *(printable(item.shown) for item in items)}
+        self.sources |= dict.fromkeys((printable(item.shown) for item in items), source)
         layout = Layout(self.lab, self.people, [item.parts for item in items])
-        found = [(item, layout.claim(item.parts)) for item in items]
+        found = [(item, self._settled(layout.claim(item.parts))) for item in items]
         stamps = {claim.folder: item for item, claim in found if item.parts[-1:] == (STAMP,)}
         for item, claim in found:
             name = claim.person.id if claim.person else ""
@@ -132,6 +154,20 @@ class _Work:
             else:
                 self.notebooks.setdefault(name, []).append(self._candidate(item, claim, stamps))
                 self._meet(claim.person)
+
+    def _settled(self, claim: Claim) -> Claim:
+        """The claim, or one of nobody where two spellings, or two numbers of Moodle, leave in doubt who it is."""
+        person, why = claim.person, ""
+        if person is None:
+            return claim
+        known = self.spelled.setdefault(person.id.casefold(), person.id)
+        if known != person.id:
+            why = other_case(known)
+        elif claim.participant and self.participants.setdefault(person.id, claim.participant) != claim.participant:
+            why = (
+                f"Moodle knows two people called {person.first} {person.last}: give its grading worksheet as the table"
+            )
+        return replace(claim, person=None, why=why) if why else claim
 
     def take(self) -> None:
         """Store the newest notebook of each student, and say why where there is none."""
@@ -151,7 +187,7 @@ class _Work:
             return _Candidate(item, claim, None, str(error))
 
     def _time(self, item: Item, claim: Claim, stamp: Item | None) -> datetime | None:
-        """When a notebook was handed in: its time stamp's word, else the table's, else its own time if that counts."""
+        """When a notebook was handed in: by its time stamp, its name, the table, or its own time if that counts."""
         if stamp is not None and claim.own_times and claim.folder:
             try:
                 if stamp.refused:
@@ -159,6 +195,11 @@ class _Work:
                 return preflight.past(preflight.moment(stamp.read()[:200].decode("utf-8", "replace")))
             except Refused as error:
                 raise Refused(f"its {STAMP} is bad: {error}") from None
+        if claim.time:
+            try:
+                return preflight.past(preflight.moment(claim.time, self.zone))
+            except Refused as error:
+                raise Refused(f"the time in its name is bad: {error}") from None
         if claim.person is not None and claim.person.submitted not in ("", "-"):
             try:
                 return preflight.past(preflight.moment(claim.person.submitted, self.zone))
@@ -180,7 +221,9 @@ class _Work:
                 if data in seen:
                     continue  # the same file twice
                 if kept is not None:
-                    raise Refused(f"it is not the newest of this student: {kept.item.shown} was taken")
+                    tie = one.order[:-1] == kept.order[:-1]
+                    why = "nothing says which of this student's files is newer" if tie else "it is not the newest"
+                    raise Refused(f"{why}: {kept.item.shown} was taken")
                 preflight.check_notebook(data, self.marks)
                 note = store(self.course, name, self.lab, data, one.submitted)
             except Refused as error:
@@ -188,10 +231,15 @@ class _Work:
                 continue
             kept = one
             seen.add(data)
-            known = one.submitted or (self.course.submitted(name, self.lab) / STAMP).exists()
-            if one.claim.late and not known:
+            if not note.startswith(UNCHANGED):
+                settle(self.course, self.lab, name)
+            when = one.submitted or stored_time(self.course, name, self.lab)
+            if one.submitted is None and when and not note.startswith(UNCHANGED):
+                note = "; ".join(filter(None, [note, _EARLIER]))
+            if one.claim.late and not when:
                 note = "; ".join(filter(None, [note, _LATE]))
-            row = Accepted(name, cell(one.item.shown), one.submitted, one.claim.late, note)
+            shown = printable(one.item.shown)
+            row = Accepted(name, shown, when, one.claim.late, note, len(data))
             self.collection.accepted.append(row)
 
     def _explain(self, name: str, files: list[tuple[Item, Claim]]) -> None:
@@ -212,7 +260,9 @@ class _Work:
             self._reject(name, shown or STAMP, f"the notebook is missing: expected {self.lab}.ipynb")
 
     def _reject(self, student: str, file: str, reason: str) -> None:
-        self.collection.rejected.append(Rejection(student, cell(file), cell(reason, 500)))
+        file = printable(file)
+        source = self.sources.get(file) or next(iter(self.sources.values()), "")
+        self.collection.rejected.append(Rejection(student, file, printable(reason, 500), source))
 
 
 def _aside(item: Item, claim: Claim) -> bool:
@@ -226,6 +276,7 @@ def _capped(rows: list[Rejection]) -> list[Rejection]:
         found.setdefault(row.student, []).append(row)
     for student, theirs in found.items():
         if student and len(theirs) > _MOST_ROWS:
-            more = Rejection(student, "(others)", f"{len(theirs) - _MOST_ROWS} more files were not taken in")
+            words = f"{len(theirs) - _MOST_ROWS} more files were not taken in"
+            more = Rejection(student, "(others)", words, theirs[0].source)
             found[student] = [*theirs[:_MOST_ROWS], more]
     return [row for theirs in found.values() for row in theirs]

@@ -4,17 +4,20 @@ Canvas:  doejane_LATE_12345_678910_lab02-1.ipynb   sortable name, late?, user, a
          anon_Ab12C_678910_lab02.ipynb, doejane_12345_text.html (typed in, no file)
 Moodle:  Jane Doe_1327627_assignsubmission_file/lab02.ipynb, or "…_file_lab02.ipynb" (not in folders)
 Drive:   drive-download-20261121T130000Z-1-001.zip, "Copy of lab02.ipynb", "Jane Doe - lab02 (1).ipynb"
+Brightspace and Blackboard: see `dated_names.py`
 nbgrader and people:  jane/lab02/lab02.ipynb, jane/lab02.ipynb, jane.zip, lab02_jane.ipynb
-The times in zips of Canvas and Moodle are those of the download, so nothing is read from them.
+The times in zips of Canvas and Moodle are those of the download, so nothing is read from them. Names that differ in
+upper and lower case only are no two people, nor surely one: without a table, only the first spelling is somebody.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from course_staff.handin.dated_names import Dated, dated
 from course_staff.handin.students import Student, Students, normal, safe_id
 
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<rest>.*))?")
@@ -36,7 +39,8 @@ class Claim:
 
     fits: 2 the lab's name, 1 it contains it, 0 another name that may do, -1 not this lab's; order: of what the same
     person sent, the higher the later; folder: the parts above the file; late: Canvas says so; own_times: times that
-    come with the file may be those of the submission; typed: no file at all, but text typed into the LMS.
+    come with the file may be those of the submission; typed: no file at all, but text typed into the LMS; time: of the
+    submission, where its name says it; participant: Moodle's number of the person in this assignment.
     """
 
     person: Student | None
@@ -49,6 +53,8 @@ class Claim:
     typed: bool = False
     other_lab: bool = False
     folder: tuple[str, ...] = field(default=())
+    time: str = ""
+    participant: str = ""
 
 
 class Layout:
@@ -69,6 +75,8 @@ class Layout:
         part, last = below[0], len(below) == 1  # only there is the name the LMS's word; below, it is a student's
         if (found := _MOODLE.fullmatch(part)) and (found["rest"] or not last):
             return self._moodle(below, found, found["rest"] if last else below[-1])
+        if (word := dated(part)) and (word.rest or not last or part.lower().endswith(".txt")):
+            return self._dated(below, word, (word.rest or part) if last else below[-1])
         if (found := _CANVAS.fullmatch(part)) and (last or part.lower().endswith(".zip")):
             if not self._lms(found["number"] or found["anonymous"], found["name"] or ""):
                 plain = self._plain(below)  # perhaps a person's own name with numbers in it
@@ -81,8 +89,25 @@ class Layout:
     def _moodle(self, parts: tuple[str, ...], found: re.Match, name: str) -> Claim:
         first, _, last = found["name"].rpartition(" ")
         guess = f"{found['name']}_{found['number']}".replace(" ", "_")
-        person, why = self._person(found["number"], found["name"], Student(guess, first, last))
-        return self._result(parts, name, person, why, own_times=False, typed=found["kind"] != "file")
+        person, why = self._person(
+            found["number"], found["name"], Student(guess, first, last, participant=found["number"])
+        )
+        typed, number = found["kind"] != "file", found["number"]
+        return self._result(parts, name, person, why, own_times=False, typed=typed, participant=number)
+
+    def _dated(self, parts: tuple[str, ...], found: Dated, name: str) -> Claim:
+        for text in found.people:
+            if len(ids := self.students.named(text)) > 1:
+                return Claim(None, f"{text!r} may be any of {', '.join(sorted(ids))}", folder=parts[:-1])
+            if ids:
+                person = self.students.by_id[ids.pop()]
+                return self._result(parts, name, person, "", flat=True, own_times=False, time=found.time)
+        guess = found.people[-1]
+        first, _, last = guess.rpartition(" ")
+        if self.students.closed:
+            return self._result(parts, name, None, f"nobody in the table of students is called {guess!r}")
+        person = Student(safe_id(guess.replace(" ", "_")), first, last, known=False)
+        return self._result(parts, name, person, "", flat=True, own_times=False, time=found.time)
 
     def _canvas(self, parts: tuple[str, ...], found: re.Match, name: str) -> Claim:
         number = found["number"] or found["anonymous"]
@@ -98,14 +123,16 @@ class Layout:
         own = not any(part.lower().endswith(".zip") for part in parts[:-1])  # else times are a student's word
         if len(folders) > 1 and folders[-1] == stem and stem != self.lab and self._other(stem):
             return Claim(None, "another lab", other_lab=True)  # STUDENT/lab03/lab03.ipynb of a whole course
+        guess = folders[0] if folders else rest
         for text in (*folders, name, stem, rest):  # from outside in: what lies in a student's folder is that student's
             found = self.students.named(text) or self.students.within(text)
             if len(found) > 1:
                 return Claim(None, f"{text!r} may be any of {', '.join(sorted(found))}", folder=parts[:-1])
             if found:
                 person = self.students.by_id[found.pop()]
+                if not person.known and _other_case(guess, person.id):
+                    return self._result(parts, name, None, other_case(person.id))
                 return self._result(parts, name, person, "", flat=not folders, own_times=own)
-        guess = folders[0] if folders else rest
         if self.students.closed:
             return self._result(parts, name, None, f"nobody in the table of students is called {guess or name!r}")
         if not guess:
@@ -146,12 +173,13 @@ class Layout:
             return found, ""
         if self.students.closed:
             return None, f"nobody in the table of students is called {name!r} or has the LMS number {number}"
-        return Student(safe_id(guess.id), guess.first, guess.last, lms=number, known=False), ""
+        lms = "" if guess.participant else number
+        return replace(guess, id=safe_id(guess.id), lms=lms, known=False), ""
 
     def _lms(self, number: str, name: str) -> Student | None:
         """Whom the LMS means: by number, or by name where the table has no number of that person."""
         named = [self.students.by_id[found] for found in self.students.named(name)] if name else []
-        named = [person for person in named if not person.lms]
+        named = [person for person in named if not person.lms and not person.participant]
         return self.students.lms(number) or (named[0] if len(named) == 1 else None)
 
     def _fits(self, name: str, any_name: bool) -> tuple[int, int]:
@@ -189,7 +217,8 @@ class Layout:
         depth = 0
         while paths and all(len(path) > depth + 1 and path[depth] == paths[0][depth] for path in paths):
             below = [path[depth + 1 :] for path in paths]
-            if _MOODLE.fullmatch(paths[0][depth]) or _CANVAS.fullmatch(paths[0][depth]):
+            own = paths[0][depth]
+            if _MOODLE.fullmatch(own) or _CANVAS.fullmatch(own) or dated(own):
                 break
             if self.students.named(_without_zip(paths[0][depth])) or all(path[:-1] == (self.lab,) for path in below):
                 break
@@ -197,6 +226,16 @@ class Layout:
                 break  # one student's folder
             depth += 1
         return depth
+
+
+def other_case(known: str) -> str:
+    """Why nobody is named by a name that only its case tells from somebody's."""
+    return f"its name differs from {known!r} in upper and lower case only: rename it, if it is another student's"
+
+
+def _other_case(text: str, known: str) -> bool:
+    found = safe_id(text) if text.strip() else ""
+    return found != known and found.casefold() == known.casefold()
 
 
 def is_notebook(name: str) -> bool:

@@ -41,17 +41,24 @@ def store(course: Course, student: str, lab: str, data: bytes, submitted: dateti
     return ""
 
 
+def stored_time(course: Course, student: str, lab: str) -> datetime | None:
+    """When the stored submission was handed in; None where that is not known."""
+    with contextlib.suppress(Refused, UnicodeDecodeError):
+        return preflight.moment(read_plain(course.submitted(student, lab) / STAMP, 200).decode())
+    return None
+
+
 def _update(notebook: Path, data: bytes, submitted: datetime | None) -> str:
     old = before = None
     with contextlib.suppress(Refused):
-        old = read_plain(notebook, max(len(data), preflight.MAX_BYTES))
+        old = read_plain(notebook, max(len(data), preflight.COLLECTED_BYTES))
     with contextlib.suppress(Refused, UnicodeDecodeError):
         before = preflight.moment(read_plain(notebook.with_name(STAMP), 200).decode())
     if old == data and submitted in (None, before):
         return UNCHANGED  # what is known of its time stays known
     if old is not None and submitted and before and submitted < before:
         raise Refused(f"it is older than the one already collected, of {preflight.stamp(before)}")
-    _write(notebook, data, submitted)
+    _write(notebook, data, submitted or before)  # what comes later is no less late
     return REPLACED if old not in (None, data) else ""
 
 

@@ -17,23 +17,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from course_lib.files import write_whole
-
-# What other tables call our columns. Canvas's "ID" is its own number, so that table is told by its SIS columns.
-_COLUMNS = {
-    "id": ("id", "student id", "student_id", "student", "username", "sis login id", "sis user id", "id number"),
-    "first": ("first", "first name", "firstname", "first_name", "given name"),
-    "last": ("last", "last name", "lastname", "last_name", "surname", "family name"),
-    "email": ("email", "email address", "e-mail", "mail"),
-    "lms": ("lms", "lms id", "lms_id", "lms_user_id", "identifier", "canvas id", "moodle id"),
-    "file": ("file", "file name", "filename", "folder"),
-    "submitted": ("submitted", "submitted at", "time", "last modified (submission)"),
-    "name": ("name", "full name"),
-}
+from course_staff.handin import spreadsheet
+from course_staff.handin.headings import columns_of, participant_number
 
 
 @dataclass(frozen=True)
 class Student:
-    """A person of the class. id: safe as the name of a folder. known: of a table given, not guessed from a file."""
+    """A person of the class. id: safe as the name of a folder. known: of a table given, not guessed from a file.
+
+    lms: the LMS's number of the person; participant: Moodle's in one assignment; section, sis, login: Canvas's words.
+    """
 
     id: str
     first: str = ""
@@ -43,6 +36,10 @@ class Student:
     file: str = ""
     submitted: str = ""
     known: bool = True
+    participant: str = ""
+    section: str = ""
+    sis: str = ""
+    login: str = ""
 
 
 class Students:
@@ -62,10 +59,6 @@ class Students:
         """Whether a table was given: then nobody else belongs to the class."""
         return any(student.known for student in self.by_id.values())
 
-    def without_times(self) -> Students:
-        """The same class without the times of one lab's submissions."""
-        return Students(dataclasses.replace(student, submitted="") for student in self.by_id.values())
-
     def add(self, student: Student) -> None:
         self.by_id[student.id] = student
         for key in self._names(student):
@@ -82,8 +75,8 @@ class Students:
         return {key for key in found if key}
 
     def lms(self, number: str) -> Student | None:
-        """The student with this number in the LMS."""
-        found = [student for student in self.by_id.values() if student.lms and student.lms == number]
+        """The student with this number in the LMS, or in the assignment."""
+        found = [student for student in self.by_id.values() if number and number in (student.lms, student.participant)]
         return found[0] if len(found) == 1 else None
 
     def named(self, text: str) -> set[str]:
@@ -104,31 +97,44 @@ class Students:
 
 def read(path: Path) -> Students:
     """Read a table of students; raises ValueError that says what is wrong with it, and in which row."""
+    headings, rows = cells_of(path)
+    plain = [heading.lower() for heading in headings]
+    canvas = "id" in plain and "student" in plain and not {"section", "sis login id", "sis user id"}.isdisjoint(plain)
     try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        raise ValueError(f"the table of students {path} cannot be read: {error.strerror}") from None
-    text = _decoded(raw)
-    head = text.lstrip().split("\n", 1)[0]
-    separator = max(",;\t", key=head.count)
-    rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator))
-    if not rows:
-        raise ValueError(f"{path}: expected a table with a header and a row a student")
-    columns = {" ".join((name or "").lower().split()): name for name in rows[0] if name}
-    canvas = "id" in columns and ("sis login id" in columns or "sis user id" in columns)
+        columns = columns_of(headings, rows)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     found = []
     for number, row in enumerate(rows, start=2):
-        cells = {key: (row[name] or "").strip() for key, name in columns.items()}
-        if not any(cells.values()) or (canvas and not cells["id"]):
+        if not any(row) or (canvas and not row[plain.index("id")]):
             continue  # Canvas has a second row with the points possible
+        cells = {ours: next((row[place] for place in places if row[place]), "") for ours, places in columns.items()}
+        if not columns["known"]:
+            cells["known"] = "yes"  # a table of somebody else is given, not guessed
         try:
-            found.append(_student(cells, canvas))
+            found.append(_of_canvas(dict(zip(plain, row, strict=True))) if canvas else _student(cells))
         except ValueError as error:
             raise ValueError(f"{path}, row {number}: {error}") from None
     try:
         return Students(found)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def cells_of(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The headings of a table, and its rows of as many cells. Raises ValueError where it is none."""
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"the table of students {path} cannot be read: {error.strerror}") from None
+    text = _decoded(raw)
+    head = text.lstrip().split("\n", 1)[0]
+    found = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count)) if row]
+    if len(found) < 2:
+        raise ValueError(f"{path}: expected a table with a header and a row a student")
+    width = len(found[0])
+    rows = [[spreadsheet.plain(cell).strip() for cell in [*row, *[""] * width][:width]] for row in found]
+    return [" ".join(heading.split()) for heading in rows[0]], rows[1:]
 
 
 def write(path: Path, students: Students) -> None:
@@ -138,7 +144,8 @@ def write(path: Path, students: Students) -> None:
     table = csv.DictWriter(text, [field.name for field in fields(Student)], lineterminator="\n")
     table.writeheader()
     for student in students.by_id.values():
-        table.writerow(asdict(student) | {"known": "yes" if student.known else ""})
+        row = asdict(student) | {"known": "yes" if student.known else ""}
+        table.writerow({name: spreadsheet.harmless(cell) for name, cell in row.items()})
     write_whole(path, text.getvalue())
 
 
@@ -160,23 +167,28 @@ def normal(text: str) -> str:
     return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _student(cells: dict[str, str], canvas: bool) -> Student:
-    def cell(column: str) -> str:
-        return next((cells[name] for name in _COLUMNS[column] if cells.get(name)), "")
-
-    first, last, lms = cell("first"), cell("last"), cell("lms").removeprefix("Participant ")
-    name = cell("name")
-    identifier = cell("id")
-    if canvas:
-        identifier, lms, name = cells.get("sis login id") or cells.get("sis user id") or cells["id"], cells["id"], ""
-        last, _, first = (part.strip() for part in cells.get("student", "").partition(","))
-    identifier = identifier or cell("email") or lms
+def _student(cells: dict[str, str]) -> Student:
+    """cells: by our names of the columns."""
+    first, last = cells["first"], cells["last"]
+    lms, participant = cells["lms"].removeprefix("Participant "), participant_number(cells["participant"])
+    identifier = cells["id"] or cells["email"] or lms or participant
     if not identifier:
         raise ValueError("expected an id, an e-mail or a number in the LMS")
-    if name and not last:
-        first, _, last = name.rpartition(" ")
-    known = "known" not in cells or bool(cells["known"])
-    return Student(safe_id(identifier), first, last, cell("email"), lms, cell("file"), cell("submitted"), known)
+    if cells["name"] and not last:
+        first, _, last = cells["name"].rpartition(" ")
+    known = bool(cells["known"])
+    return Student(
+        safe_id(identifier), first, last, cells["email"], lms, cells["file"], cells["submitted"], known,
+        participant, cells["section"], cells["sis"], cells["login"],
+    )  # fmt: skip
+
+
+def _of_canvas(cells: dict[str, str]) -> Student:
+    """cells: by Canvas's headings, in small letters. Its "ID" is its own number, "Student" the name."""
+    login, sis = cells.get("sis login id", ""), cells.get("sis user id", "")
+    last, _, first = (part.strip() for part in cells["student"].partition(","))
+    found = Student(safe_id(login or sis or cells["id"]), first, last, lms=cells["id"])
+    return dataclasses.replace(found, section=cells.get("section", ""), sis=sis, login=login)
 
 
 def _decoded(raw: bytes) -> str:

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_BYTES = 100 * 2**20
 MAX_PICTURES = 500_000  # characters of base64 in one cell: a photograph of a formula, not a film
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _PICTURES = {"image/png", "image/jpeg", "image/gif"}
@@ -34,8 +33,6 @@ def read_cells(submission: bytes) -> list[Cell]:
     """The cells of a notebook's bytes. Raises Rejected, and nothing else."""
     if not submission.strip():
         raise Rejected("the file is empty")
-    if len(submission) > MAX_BYTES:
-        raise Rejected(f"the file is larger than {MAX_BYTES // 2**20} MB")
     try:
         text = submission.decode(json.detect_encoding(submission), "replace")
         content = json.loads(text, parse_int=_number)

@@ -34,7 +34,7 @@ class Stored:
 
 def result_file(course: Course, lab: str, student: str) -> Path:
     """grading/LAB/results/STUDENT.json. Raises ValueError for an id that is no file name."""
-    if not student or student.startswith(".") or any(mark in student for mark in "/\\\0"):
+    if not student or student.startswith(".") or any(mark in student for mark in '/\\\0<>"&`'):  # also of HTML
         raise ValueError(f"a student's id must be a plain file name, got {student!r}")
     if not _NAME_BYTES >= len(student.encode("utf-8", "surrogatepass")) or _HALF.search(student):
         raise ValueError(f"a student's id must be UTF-8 of up to {_NAME_BYTES} bytes, got {student!r}")

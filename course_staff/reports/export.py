@@ -15,15 +15,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from course_staff.gradebook.late import update_penalties
 from course_staff.gradebook.marks import BY_HAND, LEFT, MISSING, REJECTED, Mark, number, read_marks
-from course_staff.handin.records import rejections
+from course_staff.gradebook.people import with_true_names
+from course_staff.handin.canvas import column_of
+from course_staff.handin.participants import participants
+from course_staff.handin.records import rejections, the_class
+from course_staff.handin.spreadsheet import harmless
 from course_staff.marking.results import read
 from course_staff.reports.anonymous import made_up_ids
 
@@ -31,10 +34,9 @@ if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
     from course_staff.course import Course
+    from course_staff.handin.students import Student
 
 FORMATS = ("csv", "canvas", "moodle")
-_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20\t\r\n")  # also as Japanese and Chinese keyboards write them
-_AFTER_SEPARATOR = re.compile("(?<=[\\s\\S])([;\t\r\n][ \"']*)(?=[=+@\uff1d\uff0b\uff20-]\\S)")
 
 
 def export(course: Course, *, format: str = "csv", labs: list[str] | None = None, anonymous: bool = False) -> str:
@@ -47,6 +49,7 @@ def export(course: Course, *, format: str = "csv", labs: list[str] | None = None
         raise ValueError(f"expected the format csv, canvas or moodle, got {format!r}")
     if anonymous and format != "csv":
         raise ValueError(f"{format} could not find anonymous students: export them as csv")
+    people = the_class(course)
     with course.gradebook() as gradebook:
         labs = sorted(labs or (assignment.name for assignment in gradebook.assignments))
         if format == "moodle" and len(labs) != 1:
@@ -54,12 +57,20 @@ def export(course: Course, *, format: str = "csv", labs: list[str] | None = None
         for lab in labs:
             refresh_penalties(course, gradebook, lab)
         marks = [_with_status(course, mark) for lab in labs for mark in read_marks(gradebook, lab)]
+        marks = with_true_names(marks, people)
     waiting = sum(mark.status == BY_HAND for mark in marks)
     if waiting:
         print(f"{waiting} submissions wait for points by hand: their marks are without these", file=sys.stderr)
     if anonymous:
         return plain(marks, made_up_ids((mark.student for mark in marks), course.secret))
-    return {"csv": plain, "canvas": canvas, "moodle": moodle}[format](marks)
+    if format == "moodle":
+        return moodle(marks, participants(course, labs[0]))
+    if format == "canvas":
+        columns = {lab: column_of(course, lab) for lab in labs}
+        for lab in (lab for lab, column in columns.items() if column is None):
+            print(f"no column of Canvas is known for {lab}: importing makes a new assignment", file=sys.stderr)
+        return canvas(marks, people, {lab: column for lab, column in columns.items() if column})
+    return plain(marks)
 
 
 def _with_status(course: Course, mark: Mark) -> Mark:
@@ -105,8 +116,14 @@ def plain(marks: Iterable[Mark], made_up: dict[str, str] | None = None) -> str:
     return table([[*header, "raw_mark", "late_penalty", "mark", "points", "cells"], *rows])
 
 
-def canvas(marks: Iterable[Mark]) -> str:
-    """What the gradebook of Canvas imports: a row for each student, a column for each lab."""
+def canvas(
+    marks: Iterable[Mark], people: Mapping[str, Student] | None = None, columns: Mapping[str, str] | None = None
+) -> str:
+    """What the gradebook of Canvas imports: a row for each student, a column for each lab.
+
+    people: with what Canvas's own export says of them. columns: lab -> its name there, with Canvas's number.
+    """
+    people, columns = people or {}, columns or {}
     marks = list(marks)
     points = {mark.lab: mark.points for mark in marks}
     labs = sorted(points)
@@ -114,26 +131,34 @@ def canvas(marks: Iterable[Mark]) -> str:
     for mark in marks:
         students.setdefault(mark.student, {})[mark.lab] = mark
     rows = [
-        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *labs],
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *(columns.get(lab, lab) for lab in labs)],
         ["    Points Possible", "", "", "", "", *(number(points[lab]) for lab in labs)],
     ]
     for student, found in sorted(students.items()):
         one = next(iter(found.values()))
         name = ", ".join(part for part in (one.last, one.first) if part) or student
         user, login = (one.lms, student) if one.lms.isdecimal() else ("", one.lms or student)
-        rows.append([name, user, "", login, "", *(number(found[lab].mark) if lab in found else "" for lab in labs)])
+        known = people.get(student)
+        sis, section = (known.sis, known.section) if known else ("", "")
+        login = known.login or ("" if sis else login) if known else login
+        rows.append(
+            [name, user, sis, login, section, *(number(found[lab].mark) if lab in found else "" for lab in labs)]
+        )
     return table(rows)
 
 
-def moodle(marks: Iterable[Mark]) -> str:
-    """Moodle's grading worksheet of one assignment: a row for each student that has a mark."""
+def moodle(marks: Iterable[Mark], numbers: Mapping[str, str] | None = None) -> str:
+    """Moodle's grading worksheet of one assignment: a row for each student that has a mark.
+
+    numbers: student -> Moodle's number in this assignment; where none is known at all, the table's number is taken.
+    """
     rows = [
         ["Identifier", "Full name", "ID number", "Email address", "Grade", "Maximum Grade", "Last modified (grade)"],
     ]
     for mark in sorted(marks, key=lambda mark: mark.student):
         if mark.mark is None:
             continue  # an empty grade would delete what is there
-        participant = mark.lms.removeprefix("Participant ").strip()
+        participant = numbers.get(mark.student, "") if numbers else mark.lms.removeprefix("Participant ").strip()
         identifier = f"Participant {participant}" if participant.isdecimal() else ""
         name = " ".join(part for part in (mark.first, mark.last) if part)
         # "-": as in a worksheet where nothing was graded; for a second upload Moodle has a box to tick
@@ -142,20 +167,7 @@ def moodle(marks: Iterable[Mark]) -> str:
 
 
 def table(rows: Iterable[Iterable[object]]) -> str:
-    """Rows as CSV text. What a spreadsheet would run as a formula gets an apostrophe in front.
-
-    Also inside a text: where a comma is the decimal mark, spreadsheets end a cell at each semicolon.
-    """
+    """Rows as CSV text, of which a spreadsheet runs nothing."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows([_harmless(value) for value in row] for row in rows)
+    csv.writer(text, lineterminator="\r\n").writerows([harmless(value) for value in row] for row in rows)
     return text.getvalue()
-
-
-def _harmless(value: object) -> str:
-    text = _AFTER_SEPARATOR.sub(r"\1'", str(value).replace("\0", ""))
-    if text.startswith(_FORMULA) and text != "-":
-        try:
-            float(text)
-        except ValueError:
-            return "'" + text
-    return text

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from course_staff.gradebook.marks import BY_HAND, GRADED, LEFT, MISSING, REJECTED, CellMark, Mark, read_marks
-from course_staff.handin import students
-from course_staff.handin.records import Rejection, rejections, students_table
+from course_staff.gradebook.people import with_true_names
+from course_staff.handin.records import Rejection, rejections, the_class
 from course_staff.marking.grade import Graded
 from course_staff.marking.lab import Lab
 from course_staff.marking.notebook import answers_of
@@ -75,13 +75,13 @@ class Gathered:
 def gather(course: Course, lab: str) -> Gathered:
     """Read all that there is. Raises SourceError where the lab's source is wrong."""
     read = read_lab_to_grade(course.root, lab, secret=course.secret)
+    people = the_class(course)
     try:
         with course.gradebook() as gradebook:
-            marks = {mark.student: mark for mark in read_marks(gradebook, lab)}
+            marks = {mark.student: mark for mark in with_true_names(read_marks(gradebook, lab), people)}
     except RuntimeError:  # no gradebook yet, or this lab is not in it
         marks = {}
-    table = students_table(course)
-    for person in students.read(table).by_id.values() if table.exists() else ():
+    for person in people.values():
         if person.id not in marks:
             first, last, email, lms = person.first, person.last, person.email, person.lms
             marks[person.id] = Mark(person.id, lab, MISSING, read.points, first, last, email, lms)

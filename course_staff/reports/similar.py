@@ -3,7 +3,8 @@
 An answer is compared without its layout, comments, docstrings and the names that the student chose. What is left are
 overlapping pieces of a few tokens. A piece that the stub, the solution or half of the class has too says nothing; a
 piece of two students alone says most. So a short answer that every right solution shares is no lead, however equal.
-Comments, which nobody must write, are compared on their own. Written answers are compared word by word.
+Comments, which nobody must write, are compared on their own. Written answers are compared word by word. What is copied
+from the library or from a visible test is told as that: see `copied.py`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from course_lib.files import write_whole
 from course_staff.handin.archive import printable
+from course_staff.reports.export import table
 
 if TYPE_CHECKING:
     from course_staff.course import Course
     from course_staff.marking.lab import GradedCell
+    from course_staff.reports.copied import Copy
 
 PIECE = 5  # tokens or words
 SHARE = 0.6  # of the weight of what is their own that two answers have in common
@@ -61,6 +65,7 @@ class Leads:
     lab: str
     pairs: tuple[Pair, ...]
     answers: int
+    copies: tuple[Copy, ...] = ()
 
     def __str__(self) -> str:
         lines = [HEADING.format(lab=self.lab)]
@@ -70,33 +75,55 @@ class Leads:
                 f" ({pair.alike:.0%} alike in what is their own, weight {pair.weight:.0f})"
             )
             lines += [f"    both wrote the comment: {printable(comment)}" for comment in pair.comments[:3]]
+        for copy in self.copies:
+            lines.append(f"{copy.exercise}: {copy.student} has the text of {copy.origin} ({copy.alike:.0%} alike)")
         pairs = "1 pair" if len(self.pairs) == 1 else f"{len(self.pairs)} pairs"
         lines.append(f"{pairs} among {self.answers} answers")
         return "\n".join(lines)
 
+    def table(self) -> str:
+        """The leads as CSV: a row for each pair, and for each answer that is copied from what all can read."""
+        rows = [["exercise", "student", "like", "alike", "weight", "comments"]]
+        for pair in self.pairs:
+            said = "; ".join(printable(comment) for comment in pair.comments)
+            rows.append([pair.exercise, pair.first, pair.second, f"{pair.alike:.2f}", f"{pair.weight:.1f}", said])
+        for copy in self.copies:
+            rows.append([copy.exercise, copy.student, copy.origin, f"{copy.alike:.2f}", "", ""])
+        return table(rows)
+
 
 def similar(course: Course, lab: str) -> Leads:
-    """Compare the graded answers of a lab, exercise by exercise. Raises RuntimeError where nothing is graded."""
+    """Compare the graded answers of a lab, exercise by exercise; also writes grading/LAB/similar.csv.
+
+    Raises RuntimeError where nothing is graded.
+    """
+    from course_staff.reports import copied
     from course_staff.reports.gathered import gather
 
     gathered = gather(course, lab)
     everything = gathered.answers()
     if not everything:
         raise RuntimeError(f"nothing of {lab} is graded yet: run `course grade run {lab}` first")
-    pairs, count = [], 0
+    pairs, copies, count = [], [], 0
+    tests, library = copied.visible_tests(gathered.lab), copied.library()
     for cell in gathered.lab.graded:
         answers = {student: found[cell.exercise] for student, found in everything.items() if cell.exercise in found}
         count += len(answers)
         pairs += compare(cell, answers)
-    return Leads(lab, tuple(pairs), count)
+        copies += copied.copied(cell, answers, tests, library)
+    leads = Leads(lab, tuple(pairs), count, tuple(copies))
+    path = course.grading(lab) / "similar.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, leads.table())
+    return leads
 
 
 def compare(cell: GradedCell, answers: dict[str, str]) -> list[Pair]:
     """The leads in one exercise, strongest first. answers: student -> source of the answer cell."""
     answers = {student: text[:LONGEST] for student, text in answers.items()}
-    pieces = {student: _pieces(text, code=not cell.by_hand) for student, text in answers.items()}
-    given = _pieces(cell.stub, code=not cell.by_hand) | _pieces(cell.solution, code=not cell.by_hand)
-    own = {student: found - given for student, found in pieces.items()}
+    said_by = {student: pieces(text, code=not cell.by_hand) for student, text in answers.items()}
+    given = pieces(cell.stub, code=not cell.by_hand) | pieces(cell.solution, code=not cell.by_hand)
+    own = {student: found - given for student, found in said_by.items()}
     writers = Counter(piece for found in own.values() for piece in found)
     size = max(len(answers), SMALL_CLASS)
     weight = {piece: math.log2(size / count) for piece, count in writers.items() if count < size}
@@ -119,7 +146,8 @@ def _sum(pieces: frozenset, weight: dict) -> float:
     return math.fsum(weight.get(piece, 0.0) for piece in pieces)
 
 
-def _pieces(text: str, *, code: bool) -> frozenset:
+def pieces(text: str, *, code: bool) -> frozenset:
+    """The overlapping runs of PIECE tokens of code, or of words."""
     words = normalised(text) if code else re.findall(r"\w+", text.lower())
     return frozenset(tuple(words[start : start + PIECE]) for start in range(len(words) - PIECE + 1))
 

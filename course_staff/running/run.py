@@ -22,6 +22,7 @@ from tqdm import tqdm
 from course_staff.gradebook import gradebook
 from course_staff.gradebook.backup import backup
 from course_staff.handin.preflight import read_notebook
+from course_staff.handin.records import largest
 from course_staff.marking import results
 from course_staff.marking.grade import Graded, submission_digest
 from course_staff.marking.merge import merged
@@ -142,6 +143,7 @@ class _Run:
         self.course, self.name, self.state, self.last = course, lab, state, last
         self.progress, self.unsafe, self.dask_wait = progress, unsafe, dask_wait
         self.summary = Summary(lab, unsafe=state.unsafe)
+        self.most_bytes = largest(course, lab)
         self.info: dict[str, Any] = {}
         self.chosen: dict[str, str] = {}  # student -> digest of submission and lab
         self.submissions: dict[str, str] = {}  # student -> SHA-256 of what is being graded
@@ -214,7 +216,7 @@ class _Run:
             if not os.path.lexists(path):
                 there = sorted(item.name for item in path.parent.glob("*") if item.name != "timestamp.txt")
                 raise ValueError(f"there is no {path.name} in its folder, but {', '.join(there) or 'nothing'}")
-            submission = read_notebook(path)
+            submission = read_notebook(path, self.most_bytes)
             gradebook.submitted_at(self.course, student, self.name)
         except ValueError as why:
             self.chosen.pop(student, None)

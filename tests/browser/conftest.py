@@ -1,6 +1,6 @@
-"""Let browser tests use the small course of tests/classroom."""
+"""Let browser tests import one another, which importlib mode does not."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))

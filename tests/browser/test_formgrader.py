@@ -21,6 +21,8 @@ from test_lab_in_browser import browser as chromium
 
 from course_staff.authoring.build import build
 from course_staff.course import Course
+from course_staff.handin import students
+from course_staff.handin.students import Student, Students
 from course_staff.marking.reading import read_lab_to_grade
 from course_staff.reports.export import export
 from course_staff.running.run import run
@@ -39,6 +41,7 @@ display(HTML("<script>window.reached = 4</script>and <img src=nowhere.png onerro
 display(Javascript("window.reached = 6"))
 display({"image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg' onload='window.reached = 7'/>"}, raw=True)
 """
+HOSTILE_NAME = "<img src=x onerror='window.reached = 8'><script>window.reached = 9</script>"
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 
@@ -58,6 +61,8 @@ def course(tmp_path_factory) -> Course:
         folder = course.submitted(student, LAB)
         folder.mkdir(parents=True)
         (folder / f"{LAB}.ipynb").write_bytes(paper.bytes())
+    people = [Student("ann", HOSTILE_NAME, HOSTILE_NAME, HOSTILE_NAME), Student("bob", "Bob", "Lee")]
+    students.write(course.root / "grading" / "students.csv", Students(people))
     assert grade(course) == 0
     return course
 
@@ -171,6 +176,27 @@ def test_a_written_answer_graded_in_formgrader_lands_in_our_export(course, formg
     assert grade(course) == 0
     assert marks(course) == after, "grading the code again keeps what a person gave"
     assert saved_comment(course) == "Say why the root comes last."
+
+
+def test_a_name_that_is_a_script_is_shown_and_not_run(course, formgrader, browser):
+    with course.gradebook() as gradebook:
+        submission = gradebook.find_submission_notebook(LAB, LAB, "ann").id
+    browser.get(formgrader)  # with the token, which then holds for the other pages
+    root = formgrader.partition("/?")[0]
+    pages = {
+        f"submissions/{submission}": "formgrader/gradebook",
+        "manage_students": "‹img",
+        f"manage_submissions/{LAB}": "‹img",
+        "manage_students/ann": LAB,
+        f"gradebook/{LAB}/{LAB}": "Submission #",
+    }
+    for page, words in pages.items():
+        browser.get(f"{root}/{page}")
+        until(browser, f"{words} in {page}", lambda words=words: words in browser.page_source)
+        time.sleep(1)  # for a picture that is not there to say so
+        reached = browser.execute_script("return window.reached")
+        assert reached is None, f"the name of a student ran in {page}: {reached}"
+    assert marks(course)["ann"]["first_name"] == HOSTILE_NAME, "the export shows the true name"
 
 
 def saved_comment(course: Course) -> str | None:

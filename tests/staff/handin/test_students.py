@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from course_staff.handin import students as _students
 from course_staff.handin.students import Student, Students, normal, read, safe_id, write
 
 
@@ -41,16 +42,50 @@ def test_tables_of_every_office_program_are_one(table, raw):
     assert (students["u2"].first, students["u2"].last) == ("José", "Ñandú")
 
 
-def test_tables_of_canvas_and_moodle():
-    def one(cells: dict[str, str], canvas: bool) -> Student:
-        return _students._student(cells, canvas)
+def test_tables_of_canvas_and_moodle(table):
+    def one(text: str) -> Student:
+        [student] = read(table(text)).by_id.values()
+        return student
 
-    canvas = {"student": "Doe, Jane", "id": "12345", "sis user id": "U1", "sis login id": "jdoe", "section": "A"}
-    assert one(canvas, True) == Student("jdoe", "Jane", "Doe", "", "12345")
-    assert one(canvas | {"sis login id": ""}, True).id == "U1"
-    moodle = {"identifier": "Participant 77", "full name": "Jane van Doe", "email address": "jane@x.org"}
-    assert one(moodle, False) == Student("jane@x.org", "Jane van", "Doe", "jane@x.org", "77")
-    assert one(moodle | {"id number": "m7"}, False).id == "m7"
+    points = "    Points Possible,,,,,6\n"
+    canvas = f'Student,ID,SIS User ID,SIS Login ID,Section,lab42 (99)\n{points}"Doe, Jane",12345,U1,jdoe,A,\n'
+    assert one(canvas) == Student("jdoe", "Jane", "Doe", "", "12345", section="A", sis="U1", login="jdoe")
+    assert one(canvas.replace("jdoe", "")).id == "U1"
+    few_rights = f'Student,ID,Section,lab42 (99)\n{points}"Doe, Jane",12345,A,\n'
+    assert one(few_rights) == Student("12345", "Jane", "Doe", "", "12345", section="A")
+    moodle = "Identifier,Full name,Email address\nParticipant 77,Jane van Doe,jane@x.org\n"
+    assert one(moodle) == Student("jane@x.org", "Jane van", "Doe", "jane@x.org", participant="77")
+    assert one(moodle.replace("Email address", "ID number").replace("jane@x.org", "m7")).id == "m7"
+
+
+@pytest.mark.parametrize(
+    ("headings", "word", "identifier"),
+    [
+        ("ID,Vollständiger Name,ID-Nummer,E-Mail-Adresse,Status", "Teilnehmer/in", "m7"),
+        ("Identifiant,Nom complet,Numéro d'identification,Adresse de courriel,Statut", "Participant", "m7"),
+        ("Identificador,Nombre completo,Número de ID,Dirección de correo,Estatus", "Participante", "m7"),
+        ("識別子,氏名,番号,メール,状態", "参加者です", "jane@x.org"),
+    ],
+)
+def test_a_worksheet_of_moodle_in_another_language_is_known_by_its_shape(table, headings, word, identifier):
+    text = f"{headings}\n{word} 707,Jane Doe,m7,jane@x.org,x\n{word} 708,Ben Lee,m8,ben@x.org,x\n"
+    student = next(iter(read(table(text)).by_id.values()))
+    assert student == Student(identifier, "Jane", "Doe", "jane@x.org", participant="707")
+
+
+def test_words_with_numbers_in_a_table_of_ours_are_no_participants(table):
+    students = read(table("id,first,last,group\nstudent 1,Jane,Doe,Group 1\nstudent 2,Ben,Lee,Group 2\n")).by_id
+    assert [student.participant for student in students.values()] == ["", ""]
+    assert list(students) == [safe_id("student 1"), safe_id("student 2")]
+
+
+@pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1 x", "-x", "@x", "'=x", "''+x", "'x", "a;=1", "a;'=1", "\uff1d1"])
+def test_a_name_that_is_a_formula_is_escaped_in_our_table_and_read_back_as_it_was(tmp_path, name):
+    write(tmp_path / "t.csv", Students([Student("a", name, "Lee")]))
+    assert read(tmp_path / "t.csv").by_id["a"].first == name
+    row = (tmp_path / "t.csv").read_text().splitlines()[1].partition(",")[2]
+    cells = [cell.strip('"') for cell in re.split("[,;]", row)]
+    assert not any(cell.startswith(tuple("=+-@\uff1d")) for cell in cells)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +93,8 @@ def test_tables_of_canvas_and_moodle():
     [
         ("", "header"),
         ("id,first\n", "header"),
-        ("first,last\nJane,Doe\n", "row 2: expected an id"),
+        ("first,last\nJane,Doe\n", "none of its headings .'first', 'last'. says who"),
+        ("id,first\n,Jane\n", "row 2: expected an id"),
         ("id\nu1\nu1\n", "'u1' twice"),
         ("id\nAnna\nanna\n", "'anna' twice"),
     ],
