@@ -23,6 +23,7 @@ from course_staff.marking.replay import GivenUp, Replay, Step
 
 if TYPE_CHECKING:
     from course_staff.sandbox.sandbox import Sandbox
+    from course_staff.sandbox.session import CellRun
 
 MEDDLED = (
     "your answer is right only together with cells that change Python, the library or the check itself:"
@@ -43,29 +44,72 @@ class Alone:
     nonce: str
     deadline: float
     look: list[str] = field(default_factory=list)
+    ran: dict[str, CellRun] = field(default_factory=dict)
+    complete: bool = False  # whether nothing is left of the notebook that has not run with the answers
     peak_memory: int = 0
     _hints: dict[str, list[str]] = field(default_factory=dict)
+    _plans: dict[str, tuple[list[Step], set[str]]] = field(default_factory=dict)
+    _shared: set[str] = field(default_factory=set)
 
-    def judge(self, tests: Sequence[GradedCell], passed: set[str], deadly: set[str]) -> dict[str, Finding]:
-        """By name of the test. passed: tests that passed in the whole notebook; deadly: cells that ended it."""
-        plans = {test.name: needed(self.steps, test, self.answers.get(test.exercise, [])) for test in tests}
-        clean = [test for test in tests if not any(self.hints(step) for step in plans[test.name][0])]
-        found = self._together(clean, {test.name: plans[test.name][0] for test in clean})
-        shared = {step.name for test in clean for step in plans[test.name][0]}
-        for test in tests:
-            finding = found.get(test.name)
-            if finding is not None and finding.right:
-                continue
-            steps, names = plans[test.name]
-            mine = {step.name for step in steps}
-            others = [step for step in self.steps if step.name in shared - mine and step.student]
-            if finding is None or test.name in passed or any(spoils(step, names) for step in others):
-                finding = self._look(test, steps, "by itself") or finding
-            if not (finding and finding.right) and test.name in passed:
-                finding = self._among_others(test, deadly, mine) or finding
-            if finding is not None:
-                found[test.name] = finding
+    def together(self, tests: Sequence[GradedCell]) -> dict[str, Finding]:
+        """All answers in one session, each test after its answer; those without that lean on what may be meddling.
+
+        Afterwards `ran` holds how the cells ended. Hidden tests and values come last, when no cell is left that could
+        show them to anybody.
+        """
+        self._plans = {test.name: needed(self.steps, test, self.answers.get(test.exercise, [])) for test in tests}
+        plans = {name: steps for name, (steps, _) in self._plans.items() if not any(map(self.hints, steps))}
+        self._shared = {step.name for steps in plans.values() for step in steps}
+        asked = [step.test for step in self.steps if step.test is not None and step.test.name in plans]
+        found: dict[str, Finding] = {}
+        replay = self._replay(closed=self._closed(plans))
+        try:
+            for step in self.steps:
+                if step.test is None and (step.name in self._shared or not step.student):
+                    self.ran[step.name] = replay.run(step)
+                elif step.test in asked:
+                    found[step.test.name] = self._visible(replay, step.test)
+            for right in (True, False):  # the failed ones last, so that they end the session of none that is right
+                for test in asked:
+                    if found[test.name].right == right:
+                        found[test.name] = asking.ask_hidden(
+                            replay, self.lab, test, found[test.name], self._draw(test, "hidden")
+                        )
+            self.complete = self._is_complete() and len(asked) == len(tests)
+        except GivenUp:
+            for test in asked:
+                if test.name in found and (test.values or test.has_hidden_tests):
+                    del found[test.name]
+        finally:
+            self._drop(replay)
         return found
+
+    def _visible(self, replay: Replay, test: GradedCell) -> Finding:
+        finding = asking.ask_visible(replay, self.lab, test, self._draw(test, "together"))
+        if finding.run is not None and finding.run.status == "error":
+            finding.run = replay.as_it_is(test.source)  # a student sees the test that was handed out
+        return finding
+
+    def _is_complete(self) -> bool:
+        """Did all cells of the notebook run there, and a student's as it would have elsewhere?"""
+        cells = [step for step in self.steps if step.test is None]
+        return all(step.name in self.ran for step in cells) and all(
+            self.ran[step.name].status == "ok" for step in cells if step.student
+        )
+
+    def again(self, test: GradedCell, finding: Finding | None, *, passed: bool, deadly: set[str]) -> Finding | None:
+        """What is true of an answer that was not right together with the others; None where time is over.
+
+        passed: whether the test passed in the whole notebook; deadly: the cells that ended its process.
+        """
+        steps, names = self._plans[test.name]
+        mine = {step.name for step in steps}
+        others = [step for step in self.steps if step.name in self._shared - mine and step.student]
+        if finding is None or passed or any(spoils(step, names) for step in others):
+            finding = self._look(test, steps, "by itself") or finding
+        if passed and not (finding and finding.right):
+            finding = self._among_others(test, deadly, mine) or finding
+        return finding
 
     def hints(self, step: Step) -> list[str]:
         """What in a student's cell looks like meddling, less what looks so in the lab's own version of it."""
@@ -85,27 +129,6 @@ class Alone:
         """The names that the lab's cells import."""
         lab = [step.source for step in self.steps if not step.student and step.test is None]
         return frozenset().union(*(names_of_stranger(source).imports for source in lab))
-
-    def _together(self, tests: list[GradedCell], plans: dict[str, list[Step]]) -> dict[str, Finding]:
-        """All answers in one session, each test after its answer."""
-        found: dict[str, Finding] = {}
-        if not tests:
-            return found
-        names = {step.name for steps in plans.values() for step in steps}
-        replay = self._replay(closed=self._closed(plans))
-        try:
-            for step in self.steps:
-                if step.name in names:
-                    replay.run(step)
-                elif step.test is not None and step.test.name in plans:
-                    found[step.test.name] = asking.ask_all(
-                        replay, self.lab, step.test, self._draw(step.test, "together")
-                    )
-        except GivenUp:
-            pass
-        finally:
-            self._drop(replay)
-        return found
 
     def _look(
         self, test: GradedCell, past: list[Step], which: str, *, closed: bool = True, usual: bool = True

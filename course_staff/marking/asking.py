@@ -30,54 +30,81 @@ EQUALS_ALL = "the answer claims to equal whatever it is compared with"
 @dataclass
 class Finding:
     """What came of it. right: is the answer? words: why not, for the student; empty where its visible test says that.
-    values: its hidden values, as far as they came."""
+    values: its hidden values, as far as they came. run: the visible test, as a student may see it."""
 
     right: bool
     words: str = ""
     values: list[Value | str] = field(default_factory=list)
+    run: CellRun | None = None
 
 
-def ask_all(replay: Replay, lab: Lab, test: GradedCell, draw: random.Random) -> Finding:
-    """All variants in one session, in an order that nobody knows, then the values. Raises GivenUp."""
-    variants = [*true_variants(lab, test, draw), *false_variants(lab, test, draw)]
+def ask_visible(
+    replay: Replay, lab: Lab, test: GradedCell, draw: random.Random, *, true: bool = True, false: bool = True
+) -> Finding:
+    """Variants of the visible test, in an order that nobody knows: true and false ones, or one kind. Raises GivenUp."""
+    variants = true_variants(lab, test, draw) * true + false_variants(lab, test, draw) * false
     draw.shuffle(variants)
     finding = Finding(True)
     for variant in variants:
-        words = _trouble(replay, lab, test, variant)
+        words, done = _trouble(replay, lab, test, variant)
+        if not (variant.fails or variant.probes):
+            finding.run = done
         if words is not None:
-            finding = Finding(False, words)
+            finding.right, finding.words = False, words
             break
-    return _with_values(replay, lab, test, finding)
+    return finding
+
+
+def ask_hidden(replay: Replay, lab: Lab, test: GradedCell, finding: Finding, draw: random.Random) -> Finding:
+    """The hidden tests and values of an answer, after its visible test. Raises GivenUp.
+
+    Values are asked for where the answer has failed, too: equal mistakes have equal values.
+    """
+    if test.has_hidden_tests and finding.right:
+        done = replay.probe(canaries.true(test.full_source, draw).source, lab.canaries[test.name]["closed"])
+        if done.status == "error":
+            known = isinstance(getattr(builtins, done.ename, None), type) and done.ename != "AssertionError"
+            finding.right, finding.words = False, UNSEEN + (f" ({done.ename})" if known else "")
+        elif done.status != "ok":
+            finding.right, finding.words = False, TOO_LONG
+    if not test.values or finding.words in (TOO_LONG, ENDED):
+        return finding
+    try:
+        finding.values = replay.values(test)
+    except GivenUp:
+        if finding.right:
+            raise
+        return finding
+    if finding.right:
+        expected = [decode(text) for text in lab.expected[test.exercise]]
+        for one, other in zip(expected, finding.values, strict=True):
+            if wrong := matches(one, other):
+                finding.right, finding.words = False, wrong
+                break
+    return finding
 
 
 def ask_true(replay: Replay, lab: Lab, test: GradedCell, draw: random.Random) -> Finding:
-    """The variants that a right answer passes, then the values. Raises GivenUp."""
-    for variant in true_variants(lab, test, draw):
-        words = _trouble(replay, lab, test, variant)
-        if words is not None:
-            return _with_values(replay, lab, test, Finding(False, words))
-    return _with_values(replay, lab, test, Finding(True))
+    """What a right answer passes, and nothing else. Raises GivenUp."""
+    finding = ask_visible(replay, lab, test, draw, false=False)
+    return ask_hidden(replay, lab, test, finding, draw)
 
 
 def ask_false(replay: Replay, lab: Lab, test: GradedCell, draw: random.Random) -> Finding:
-    """The variants that nothing can pass. Raises GivenUp."""
-    for variant in false_variants(lab, test, draw):
-        words = _trouble(replay, lab, test, variant)
-        if words is not None:
-            return Finding(False, words)
-    return Finding(True)
+    """What nothing can pass. Raises GivenUp."""
+    return ask_visible(replay, lab, test, draw, true=False)
 
 
 def true_variants(lab: Lab, test: GradedCell, draw: random.Random) -> list[Variant]:
     known = lab.canaries[test.name]
     sides = [] if test.values else known["unequal"]
-    found = [canaries.unequal(test.full_source, draw, left=side == "left") for side in sides]
-    return [canaries.true(test.full_source, draw), *(variant for variant in found if variant is not None)]
+    found = [canaries.unequal(test.source, draw, left=side == "left") for side in sides]
+    return [canaries.true(test.source, draw), *(variant for variant in found if variant is not None)]
 
 
 def false_variants(lab: Lab, test: GradedCell, draw: random.Random) -> list[Variant]:
     numbers = lab.canaries[test.name]["false"]
-    return [canaries.false(test.full_source, draw.choice(numbers), draw)] if numbers else []
+    return [canaries.false(test.source, draw.choice(numbers), draw)] if numbers else []
 
 
 def working_canaries(replay: Replay, test: GradedCell) -> dict[str, Any]:
@@ -88,24 +115,24 @@ def working_canaries(replay: Replay, test: GradedCell) -> dict[str, Any]:
     draw = random.Random(test.name)
     closed = closed_by(test.full_source)
 
-    def run(variant: Variant | None) -> CellRun | None:
-        return replay.probe(variant.source, closed) if variant is not None else None
+    def run(variant: Variant | None) -> CellRun:
+        return replay.probe(variant.source, closed) if variant is not None else CellRun("none")
 
-    first = run(canaries.true(test.full_source, draw))
-    if first is not None and first.status != "ok":  # it may call outside of `without` what it closes inside
+    if run(canaries.true(test.source, draw)).status != "ok":  # it may call outside of `without` what it closes inside
         closed = ()
-        if replay.probe(test.full_source).status != "ok":
+        if replay.probe(test.source).status != "ok":
             return {}
-    numbers = []
-    for number in range(canaries.falsifiable(test.full_source)):
-        done = run(canaries.false(test.full_source, number, draw))
-        numbers += [number] if done is not None and done.ename == "AssertionError" else []
-    sides = []
-    for side in ("left", "right"):
-        done = run(canaries.unequal(test.full_source, draw, left=side == "left"))
-        sides += [side] if done is not None and done.status == "ok" else []
-    again = run(canaries.true(test.full_source, draw))
-    if again is None or again.status != "ok":  # the test changes something: it can be run once only
+    numbers = [
+        number
+        for number in range(canaries.falsifiable(test.source))
+        if run(canaries.false(test.source, number, draw)).ename == "AssertionError"
+    ]
+    sides = [
+        side
+        for side in ("left", "right")
+        if run(canaries.unequal(test.source, draw, left=side == "left")).status == "ok"
+    ]
+    if run(canaries.true(test.source, draw)).status != "ok":  # the test changes something: it can be run once only
         numbers, sides = [], []
     return {"false": numbers, "unequal": sides, "closed": list(closed)}
 
@@ -124,36 +151,13 @@ def closed_by(test: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str)))
 
 
-def _trouble(replay: Replay, lab: Lab, test: GradedCell, variant: Variant) -> str | None:
-    """What is wrong with how a variant ended, in words that give nothing away; None if nothing is."""
+def _trouble(replay: Replay, lab: Lab, test: GradedCell, variant: Variant) -> tuple[str | None, CellRun]:
+    """What is wrong with how a variant ended, in words, None if nothing is; and how it ended."""
     done = replay.probe(variant.source, lab.canaries[test.name]["closed"])
     if done.status in ("timeout", "died"):
-        return TOO_LONG if test.has_hidden_tests and not variant.fails else ENDED
+        return ENDED, done
     if variant.fails:
-        return SWITCHED_OFF if done.status == "ok" else None
+        return SWITCHED_OFF if done.status == "ok" else None, done
     if variant.probes:
-        return EQUALS_ALL if done.ename == "AssertionError" else None
-    if done.status == "ok":
-        return None
-    if test.has_hidden_tests and replay.probe(test.source, lab.canaries[test.name]["closed"]).status == "ok":
-        known = isinstance(getattr(builtins, done.ename, None), type) and done.ename != "AssertionError"
-        return UNSEEN + (f" ({done.ename})" if known else "")
-    return ""
-
-
-def _with_values(replay: Replay, lab: Lab, test: GradedCell, finding: Finding) -> Finding:
-    """Asked for where the answer has failed, too: equal mistakes have equal values."""
-    if not test.values or finding.words in (TOO_LONG, ENDED):
-        return finding
-    try:
-        finding.values = replay.values(test)
-    except GivenUp:
-        if finding.right:
-            raise
-        return finding
-    if finding.right:
-        expected = [decode(text) for text in lab.expected[test.exercise]]
-        for one, other in zip(expected, finding.values, strict=True):
-            if wrong := matches(one, other):
-                return Finding(False, wrong, finding.values)
-    return finding
+        return EQUALS_ALL if done.ename == "AssertionError" else None, done
+    return None if done.status == "ok" else "", done

@@ -1,9 +1,10 @@
 """Run a restored notebook and judge its tests.
 
-First the notebook runs as the student has it, and what it shows is kept. What a student's own cells did to the process
-(ended it, or used up the time) costs nothing: then the lab's cells run once more without them. But no test counts
-because it passed there: each answer is then judged by itself (`alone.py`), with canaries, hidden tests and hidden
-values, in sessions whose outputs nobody sees. An answer that nobody wrote is not even asked.
+Each answer is judged by itself (`alone.py`), with canaries, hidden tests and hidden values, in sessions of which
+nothing hidden is ever shown. The notebook also runs as the student has it, and what it shows is kept: with the tests of
+those answers that are not yet known to be right. What a student's own cells did to the process (ended it, or used up
+the time) costs nothing: then the lab's cells run once more without them. But no test counts because it passed there.
+An answer that nobody wrote is not even asked.
 """
 
 from __future__ import annotations
@@ -62,15 +63,63 @@ class Marking:
     problems: list[str] = field(default_factory=list)
     look: list[str] = field(default_factory=list)  # for a person to look at
     peak_memory: int = 0
+    _settled: set[str] = field(default_factory=set)  # tests that the whole notebook need not run
 
     def run(self) -> None:
         """Raises SandboxError where no session can be had; nothing else."""
         start, seconds = time.monotonic(), self.sandbox.limits.submission_seconds
         steps = self.steps()
+        alone = Alone(self.lab, self.sandbox, steps, self.restored.answer_cells, self.nonce, start + seconds)
+        tests = [step.test for step in steps if step.test is not None and self._is_answered(step.test, steps)]
+        found = alone.together(tests)
+        for step in steps:
+            if step.test is not None and step.test.name in found:
+                self._settle(step.test, step.name, found[step.test.name], complete=alone.complete)
+        deadly: set[str] = set()
+        if alone.complete:
+            self.outputs |= {name: done.outputs for name, done in alone.ran.items()}
+            for step in steps:
+                if step.test is not None:
+                    self.verdicts.setdefault(step.test.name, Verdict(False, NOT_ANSWERED, NOT_ANSWERED))
+        else:
+            deadly = self._run_whole(steps, start)
+        for test in tests:
+            # what does not end, or ends the process, is not tried again
+            if test.name in self._settled or self.verdicts[test.name].mistake in ("timeout", "died"):
+                continue
+            finding = found.get(test.name)
+            if finding is None or not finding.right:
+                finding = alone.again(test, finding, passed=self.verdicts[test.name].passed, deadly=deadly)
+            self._take(test, finding or Finding(False, "the time for one submission is over"))
+        self._look_at(steps, tests, alone)
+        self.peak_memory = max(self.peak_memory, alone.peak_memory)
+
+    def _settle(self, test: GradedCell, cell: str, finding: Finding, *, complete: bool) -> None:
+        """Keep what the whole notebook cannot change: the answer is right, or its test does not end.
+
+        complete: whether the whole notebook has run with it, so that there is no other look at it.
+        """
+        self.values[test.name] = finding.values
+        done = finding.run
+        if done is None:
+            return
+        ended = done.status in ("timeout", "died")
+        if finding.right or ended or complete:
+            self.verdicts[test.name] = self._judge(test, done, None)
+            self.outputs[cell] = done.outputs
+        if finding.right or ended:
+            self._settled.add(test.name)
+        if ended:
+            self._tell(f"{cell}: {done.evalue}")
+
+    def _run_whole(self, steps: list[Step], start: float) -> set[str]:
+        """Run the notebook as the student has it; returns the cells that ended its process."""
+        seconds = self.sandbox.limits.submission_seconds
         own = any(step.own for step in steps)
         replay = Replay(self.sandbox, start + seconds * (OWN_CELLS_SHARE if own else 1))
         try:
             self._run(replay, steps)
+            deadly = {step.name for step in steps} - {step.name for step in replay.survivors(steps)}
             if own and not all(self._is_judged(step) for step in steps):
                 self._drop(replay)
                 replay = Replay(self.sandbox, start + seconds * 0.9)
@@ -80,10 +129,9 @@ class Marking:
                     why = "this test was not reached: other cells ended the process, or used up the time"
                     self.verdicts[step.test.name] = Verdict(False, why, "not reached")
                     self.problems.append(f"{step.name}: was not reached")
-            deadly = {step.name for step in steps} - {step.name for step in replay.survivors(steps)}
         finally:
             self._drop(replay)
-        self._judge_alone(steps, deadly - set(self.verdicts), start + seconds)
+        return deadly
 
     def _drop(self, replay: Replay) -> None:
         replay.close()
@@ -110,6 +158,8 @@ class Marking:
         own = any(step.own for step in steps)
         try:
             for step in steps:
+                if step.test is not None and step.test.name in self._settled:
+                    continue
                 done = replay.run(step)
                 self.outputs.setdefault(step.name, done.outputs)
                 if done.status in ("timeout", "died"):
@@ -147,30 +197,15 @@ class Marking:
             return f"{NOT_ANSWERED}: the line `raise NotImplementedError(...)` is still there"
         return _short(done)
 
-    def _judge_alone(self, steps: list[Step], deadly: set[str], deadline: float) -> None:
-        """Replace what the whole notebook said by what is true of each answer."""
-        alone = Alone(self.lab, self.sandbox, steps, self.restored.answer_cells, self.nonce, deadline)
-        self.look = [
-            f"{self._place(step)}: {'; '.join(found)}"
-            for step in steps
-            if step.student and (found := alone.hints(step))
-        ]
-        tests = []
+    def _look_at(self, steps: list[Step], answered: list[GradedCell], alone: Alone) -> None:
+        """Gather what a person should look at; an answer that nobody wrote earns nothing."""
         for step in steps:
-            if step.test is None:
-                continue
-            if self._is_answered(step.test, steps):
-                # what does not end, or ends the process, is not tried again
-                tests += [step.test] if self.verdicts[step.test.name].mistake not in ("timeout", "died") else []
-            elif self.verdicts[step.test.name].passed:
+            if step.student and (found := alone.hints(step)):
+                self.look.append(f"{self._place(step)}: {'; '.join(found)}")
+            if step.test is not None and step.test not in answered and self.verdicts[step.test.name].passed:
                 self.verdicts[step.test.name] = Verdict(False, NOBODYS, "nobody's")
                 self.look.append(f"{step.test.name}: its test passed, but its answer cell holds no answer")
-        passed = {name for name, verdict in self.verdicts.items() if verdict.passed}
-        found = alone.judge(tests, passed, deadly)
-        for test in tests:
-            self._take(test, found.get(test.name) or Finding(False, "the time for one submission is over"))
         self.look += alone.look
-        self.peak_memory = max(self.peak_memory, alone.peak_memory)
 
     def _take(self, test: GradedCell, finding: Finding) -> None:
         before = self.verdicts[test.name]

@@ -38,16 +38,25 @@ class Settings:
     """The settings of this process at one moment, to be restored later."""
 
     def __init__(self) -> None:
-        self._found: list[tuple[Callable[[Any], object], Any]] = []
-        for ask, put in (*_PYTHON, *_of_torch()):
+        self._found: list[tuple[Setting, Any]] = []
+        for setting in (*_PYTHON, *_of_torch()):
             with contextlib.suppress(Exception):
-                self._found.append((put, ask()))
+                self._found.append((setting, setting[0]()))
 
     def restore(self) -> None:
-        """Set what differs; what cannot be set is left as it is."""
-        for put, value in self._found:
+        """Set what differs (some of it takes torch seconds); what cannot be set is left as it is."""
+        for (ask, put), value in self._found:
             with contextlib.suppress(Exception):
-                put(value)
+                if not _same(ask(), value):
+                    put(value)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, for certain? Arrays in the state of a generator have no truth: it is set in any case."""
+    try:
+        return type(one) is type(other) and bool(one == other)
+    except (ValueError, RuntimeError):
+        return False
 
 
 @contextmanager
