@@ -1,164 +1,150 @@
-"""Canaries: tests that must fail. A check that lets them pass was switched off, and its other verdicts count nothing.
+"""Canaries: variants of a test, some of which a right answer passes and some of which nothing can pass.
 
-A student's code shares a process with the visible tests: it may remove asserts, replace what runs a cell, or return an
-object that equals everything. So a test that passed runs again, changed: one assert negated, or every comparison also
-made with numbers that no right answer has. Where a right answer cannot be told from a wrong one this way, a canary is
-not used: `with_expected` tries them all on the solution. None of this is proof against all malice; hidden values are.
+A student's code shares a process with the test: it may remove asserts, replace what runs a cell, or return an object
+that equals everything. So what runs is never the test as it was handed out, but variants of it in which every assert
+is written anew: as it was, or as a statement that says the same, or, in one place, as one that says the opposite. Which
+variant is false is not to be seen from its text: all have the test's own messages, its own expressions, and numbers
+drawn for this one submission. Whatever lets a false variant pass was no check.
+
+None of this is proof against all malice: whoever reads the whole test can work out what each variant means. Hidden
+values, which are compared outside, are.
 """
 
 from __future__ import annotations
 
 import ast
+import random
+from dataclasses import dataclass
 
-STRANGE = -918273645.1875  # no exercise has this answer, nor one that differs by it from the right one
-_CLOSE = {"isclose", "allclose", "array_equal", "equal"}
-_LEFT, _RIGHT, _LIE = "_canary_left", "_canary_right", "_canary_lie"
-_BLOCKS = (ast.With, ast.Try, ast.Module)
-
-
-def negatable(test: str) -> int:
-    """How many asserts of a test surely run, one after the other."""
-    return len(_asserts(test))
+_CLOSE = {"isclose", "allclose", "array_equal", "equal", "approx"}
+_LEAST, _MOST = 2e5, 9e5  # numbers by which no right answer differs from what a test expects
+_NO_NUMBERS = (ast.Dict, ast.Set, ast.JoinedStr, ast.Compare, ast.BoolOp, ast.Lambda)
+_NO_NUMBER_NAMES = {"shape", "dtype", "size", "type", "list", "tuple", "str", "set", "sorted"}
 
 
-def negated(test: str, number: int, nonce: str) -> str:
-    """The test with that assert negated, and `nonce` as its message. All else stays, character for character."""
-    node = _asserts(test)[number]
-    data = test.encode()
-    condition, message = _span(data, node.test), _span(data, node.msg) if node.msg else None
-    inverted = b"not (" + data[slice(*condition)] + b")"
-    if message is None:
-        inverted += b", " + repr(nonce).encode()
-    else:
-        data = data[: message[0]] + repr(nonce).encode() + data[message[1] :]
-    return (data[: condition[0]] + inverted + data[condition[1] :]).decode()
+@dataclass(frozen=True)
+class Variant:
+    """A test, rewritten. fails: whether it is one that must fail. probes: whether its asserts only say that things are
+    *not* equal: then an error that is no failed assert says nothing about the answer."""
+
+    source: str
+    fails: bool = False
+    probes: bool = False
 
 
-def plain(nonce: str) -> str:
-    """A test that fails by itself."""
-    return f"assert {nonce!r} == '', {nonce!r}"  # no name of Python's that a student may have given to something else
+def falsifiable(test: str) -> int:
+    """How many asserts a test has: as many false variants there are."""
+    return len(_asserts(_tree(test)))
 
 
-def comparing(test: str, nonce: str) -> str | None:
-    """The test, in which each comparison is first made with strange numbers: `nonce` is raised where that holds too.
+def true(test: str, draw: random.Random) -> Variant:
+    """Says what the test says. A test of no asserts, or with a line magic, stays as it is."""
+    return _written(test, draw)
 
-    None where nothing is compared.
-    """
+
+def false(test: str, number: int, draw: random.Random) -> Variant:
+    """Says the opposite in the assert of that number."""
+    return _written(test, draw, number)
+
+
+def unequal(test: str, draw: random.Random, *, left: bool) -> Variant | None:
+    """Says of all that is compared that it is not equal to something far away: to what stands on the other side, plus a
+    large number; left: the left side is moved. None where nothing is compared."""
+    tree = _tree(test)
+    moved = 0
+    for node in _asserts(tree):
+        pair = _pair(node.test)
+        if pair is not None and _move(pair, draw, left):
+            node.test = ast.UnaryOp(ast.Not(), node.test)
+            moved += 1
+        else:
+            node.test = _same(node.test, draw)
+    return Variant(ast.unparse(ast.fix_missing_locations(tree)), probes=True) if tree and moved else None
+
+
+def _written(test: str, draw: random.Random, wrong: int | None = None) -> Variant:
+    tree = _tree(test)
+    asserts = _asserts(tree)
+    if tree is None or not asserts:
+        return Variant(test)
+    for number, node in enumerate(asserts):
+        node.test = _opposite(node.test, draw) if number == wrong else _same(node.test, draw)
+    return Variant(ast.unparse(ast.fix_missing_locations(tree)), fails=wrong is not None)
+
+
+def _same(test: ast.expr, draw: random.Random) -> ast.expr:
+    """The same condition: as it is, denied twice, or one that is equal denied to be unequal."""
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
+        if draw.random() < 0.5:
+            return ast.UnaryOp(ast.Not(), ast.Compare(test.left, [ast.NotEq()], test.comparators))
+    if draw.random() < 0.5:
+        return ast.UnaryOp(ast.Not(), ast.UnaryOp(ast.Not(), test))
+    return test
+
+
+def _opposite(test: ast.expr, draw: random.Random) -> ast.expr:
+    pair = _pair(test)
+    if pair is not None and draw.random() < 0.4 and _move(pair, draw, draw.random() < 0.5):
+        return _same(test, draw)
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
+        if draw.random() < 0.5:
+            return ast.Compare(test.left, [ast.NotEq()], test.comparators)
+    return ast.UnaryOp(ast.Not(), _same(test, draw))
+
+
+def _tree(test: str) -> ast.Module | None:
     try:
-        tree = ast.parse(test)
-    except SyntaxError:
+        return ast.parse(test)
+    except SyntaxError:  # a line magic
         return None
-    probes = _Probes(nonce)
-    tree = ast.fix_missing_locations(probes.visit(tree))
-    return ast.unparse(tree) if probes.count else None
 
 
-def closing(test: str) -> str | None:
-    """Calls what the test closes by `without`: AnswerFromLibrary must be raised. None where it closes nothing."""
-    try:
-        tree = ast.parse(test)
-    except SyntaxError:
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "without" and node.args:
-            name = getattr(node.args[0], "value", None)
-            if isinstance(name, str):
-                module, _, function = name.rpartition(".")
-                return (
-                    "from course_lib.exercise import without\n"
-                    f"with without({name!r}):\n"
-                    f"    __import__('importlib').import_module({module!r}).{function}()"
-                )
+def _asserts(tree: ast.Module | None) -> list[ast.Assert]:
+    """In the order in which they stand. Which of them run, the solution tells."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)] if tree is not None else []
+    return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+
+def _pair(test: ast.expr) -> ast.Compare | ast.Call | None:
+    """Where the two sides of the comparison stand: in a == b, close(a, b), np.all(a == b), (a == b).all()."""
+    while isinstance(test, ast.Call):
+        name = getattr(test.func, "attr", getattr(test.func, "id", ""))
+        if name in _CLOSE and len(test.args) >= 2 and not any(isinstance(part, ast.Starred) for part in test.args):
+            return test
+        if name in ("all", "bool") and len(test.args) == 1 and not isinstance(test.args[0], ast.GeneratorExp):
+            test = test.args[0]
+        elif name == "all" and not test.args and isinstance(test.func, ast.Attribute):
+            test = test.func.value
+        else:
+            return None
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
+        return test
     return None
 
 
-def _asserts(test: str) -> list[ast.Assert]:
-    try:
-        pending: list[ast.AST] = [ast.parse(test)]
-    except SyntaxError:  # a line magic
-        return []
-    found = []
-    while pending:
-        node = pending.pop(0)
-        if isinstance(node, ast.Assert):
-            found.append(node)
-        elif isinstance(node, _BLOCKS) or (isinstance(node, ast.For) and _written_out(node.iter)):
-            pending = [*node.body, *pending]
-    return found
-
-
-def _written_out(items: ast.expr) -> bool:
-    """Is it a tuple or list that stands in the test, so that a loop over it runs?"""
-    return isinstance(items, (ast.Tuple, ast.List)) and bool(items.elts)
-
-
-def _span(data: bytes, node: ast.expr) -> tuple[int, int]:
-    lines = data.split(b"\n")
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line) + 1)
-    assert node.end_lineno is not None and node.end_col_offset is not None
-    return starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
-
-
-class _Probes(ast.NodeTransformer):
-    """assert A == B, M  ->  both sides are computed once, compared with what they cannot equal, and then as before."""
-
-    def __init__(self, nonce: str):
-        self.nonce, self.count = nonce, 0
-
-    def visit_Assert(self, node: ast.Assert) -> ast.AST | list[ast.AST]:
-        holder, field, index = self._pair(node)
-        if holder is None:
-            return node
-        self.count += 1
-        left, right = _pick(holder, field, index)
-        bind = ast.parse(f"{_LEFT} = 0\n{_RIGHT} = 0").body
-        bind[0].value, bind[1].value = left, right  # type: ignore[attr-defined]
-        lies = []
-        for one, other in self._strange(holder):
-            _put(holder, field, index, one, other)
-            lies.append(ast.unparse(node.test))
-        _put(holder, field, index, _LEFT, _RIGHT)
-        probe = "".join(
-            f"try:\n    {_LIE} = not not ({lie})\nexcept Exception:\n    {_LIE} = False\n"
-            f"assert not {_LIE}, {self.nonce!r}\n"
-            for lie in lies
-        )
-        return [*bind, *ast.parse(probe).body, node]
-
-    def _pair(self, node: ast.Assert) -> tuple[ast.AST | None, str, int]:
-        """Where the two sides of the comparison stand: in a == b, close(a, b), np.all(a == b), (a == b).all()."""
-        test = node.test
-        while isinstance(test, ast.Call):
-            name = getattr(test.func, "attr", getattr(test.func, "id", ""))
-            if name in _CLOSE and len(test.args) >= 2 and not any(isinstance(part, ast.Starred) for part in test.args):
-                return test, "args", 0
-            if name in ("all", "bool") and len(test.args) == 1 and not isinstance(test.args[0], ast.GeneratorExp):
-                test = test.args[0]
-            elif name == "all" and not test.args and isinstance(test.func, ast.Attribute):
-                test = test.func.value
-            else:
-                return None, "", 0
-        if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
-            return test, "compare", 0
-        return None, "", 0
-
-    def _strange(self, holder: ast.AST) -> list[tuple[str, str]]:
-        if isinstance(holder, ast.Compare):
-            return [(_LEFT, repr(STRANGE)), (repr(STRANGE), _RIGHT)]
-        return [(_LEFT, f"{_RIGHT} + {STRANGE!r}"), (f"{_LEFT} + {STRANGE!r}", _RIGHT)]
-
-
-def _pick(holder: ast.AST, field: str, index: int) -> tuple[ast.expr, ast.expr]:
-    if isinstance(holder, ast.Compare):
-        return holder.left, holder.comparators[0]
-    return holder.args[index], holder.args[index + 1]  # type: ignore[attr-defined]
-
-
-def _put(holder: ast.AST, field: str, index: int, left: str, right: str) -> None:
-    sides = [ast.parse(text, mode="eval").body for text in (left, right)]
-    if isinstance(holder, ast.Compare):
-        holder.left, holder.comparators[0] = sides
+def _move(pair: ast.Compare | ast.Call, draw: random.Random, left: bool) -> bool:
+    """Add a large number to one side, if it may be a number, or to each number that is written out there."""
+    number = ast.Constant(round(draw.uniform(_LEAST, _MOST), draw.randrange(1, 5)))
+    sides = [pair.left, *pair.comparators] if isinstance(pair, ast.Compare) else pair.args
+    at = 0 if left else 1
+    moved = _moved(sides[at], number)
+    if moved is None:
+        return False
+    if isinstance(pair, ast.Compare):
+        pair.left, pair.comparators[0] = (moved, sides[1]) if left else (sides[0], moved)
     else:
-        holder.args[index : index + 2] = sides  # type: ignore[attr-defined]
+        pair.args[at] = moved
+    return True
+
+
+def _moved(side: ast.expr, number: ast.Constant) -> ast.expr | None:
+    if isinstance(side, (ast.List, ast.Tuple)):
+        items = [_moved(item, number) for item in side.elts]
+        written = [item for item in items if item is not None]
+        return type(side)(written, side.ctx) if items and len(written) == len(items) else None
+    if isinstance(side, ast.Constant):
+        number_like = type(side.value) in (int, float, complex)
+    else:
+        name = getattr(side, "attr", "") or getattr(getattr(side, "func", None), "id", "")
+        number_like = not isinstance(side, _NO_NUMBERS) and name not in _NO_NUMBER_NAMES
+    return ast.BinOp(side, ast.Add(), number) if number_like else None

@@ -8,12 +8,12 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from course_staff.marking import canaries as _canaries
+from course_staff.marking.asking import working_canaries
 from course_staff.marking.autograded import autograded_notebook
 from course_staff.marking.lab import GradedCell, Lab
 from course_staff.marking.marking import NOT_ANSWERED, Marking
 from course_staff.marking.notebook import clean
-from course_staff.marking.replay import Replay, Step
+from course_staff.marking.replay import GivenUp, Replay, Step
 from course_staff.marking.restore import Rejected, restore
 from course_staff.sandbox.inside.plain import encode
 
@@ -27,7 +27,8 @@ class Graded:
 
     digest: of the submission and the lab. marks: graded cell -> points, None where a person must grade.
     messages: graded cell -> words for the student. fingerprints: failing exercise -> a text that is equal for equal
-    mistakes. problems: words for the instructor. notebook: the autograded notebook with outputs. rejected: why it is no
+    mistakes. problems: words for the instructor. look: what a person should look at, marks or no marks.
+    notebook: the autograded notebook with outputs. rejected: why it is no
     notebook, in words (then there are no marks).
     """
 
@@ -38,6 +39,7 @@ class Graded:
     messages: dict[str, str] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    look: list[str] = field(default_factory=list)
     seconds: float = 0.0
     peak_memory: int = 0
     notebook: str = ""
@@ -58,31 +60,48 @@ def with_expected(lab: Lab, sandbox: Sandbox) -> Lab:
     """
     from course_staff.authoring.source import SourceError  # with jupytext, which workers do not need
 
-    restored = restore(_solution(lab), lab)
-    tests = [cell for cell in lab.graded if not cell.by_hand]
+    steps = Marking(restore(_solution(lab), lab), lab, sandbox, "solution").steps()
+    replay = Replay(sandbox, time.monotonic() + sandbox.limits.submission_seconds, usual=True)
+    expected: dict[str, list[str]] = {}
     canaries: dict[str, dict[str, Any]] = {}
-
-    def try_canaries(replay: Replay, test: GradedCell) -> str:
-        canaries[test.name] = _working_canaries(replay, test)
-        return ""
-
-    marking = Marking(restored, lab, sandbox, "solution", check=try_canaries)
-    marking.run()
-    for test in tests:
-        if not marking.verdicts[test.name].passed:
-            raise SourceError(f"{lab.name}: the solution fails {test.name}: {marking.verdicts[test.name].message}")
-        for value, got in zip(test.values, marking.values.get(test.name, []), strict=True):
-            if isinstance(got, str):
-                raise SourceError(f"{lab.name}: {test.name}: the solution has no value {value.expression!r}: {got}")
-    expected = {
-        test.exercise: [
-            encode(got.data).decode("ascii") for got in marking.values[test.name] if not isinstance(got, str)
-        ]
-        for test in tests
-        if test.values
-    }
-    modules = dict.fromkeys([*lab.modules, *_loaded_by(marking.steps(), sandbox)])
+    try:
+        for step in steps:
+            if step.test is None:
+                replay.run(step)
+                continue
+            canaries[step.test.name] = found = working_canaries(replay, step.test)
+            if not found:
+                raise SourceError(f"{lab.name}: the solution fails {step.test.name}: {_told(replay, step.test)}")
+        for step in steps:  # at the end, as of a student's notebook
+            if step.test is not None and step.test.has_hidden_tests:
+                if (done := replay.probe(step.test.full_source)).status != "ok":
+                    raise SourceError(
+                        f"{lab.name}: the solution fails the hidden tests of {step.test.name}: {done.evalue}"
+                    )
+            if step.test is not None and step.test.values:
+                expected[step.test.exercise] = _expected(replay, lab, step.test)
+    except GivenUp as why:
+        raise SourceError(f"{lab.name}: the solution cannot be run: {why}") from None
+    finally:
+        replay.close()
+    modules = dict.fromkeys([*lab.modules, *_loaded_by(steps, sandbox)])
     return replace(lab, expected=expected, canaries=canaries, modules=tuple(modules))
+
+
+def _told(replay: Replay, test: GradedCell) -> str:
+    done = replay.probe(test.full_source)
+    return done.evalue or done.ename or "when it runs a second time"
+
+
+def _expected(replay: Replay, lab: Lab, test: GradedCell) -> list[str]:
+    """The solution's values, encoded. Raises SourceError."""
+    from course_staff.authoring.source import SourceError
+
+    found = replay.values(test)
+    for value, got in zip(test.values, found, strict=True):
+        if isinstance(got, str):
+            raise SourceError(f"{lab.name}: {test.name}: the solution has no value {value.expression!r}: {got}")
+    return [encode(got.data).decode("ascii") for got in found if not isinstance(got, str)]
 
 
 def grade(submission: bytes, lab: Lab, sandbox: Sandbox, *, student: str = "") -> Graded:
@@ -111,6 +130,7 @@ def grade(submission: bytes, lab: Lab, sandbox: Sandbox, *, student: str = "") -
             graded.messages[cell.name] = clean(verdict.message)
             graded.fingerprints[cell.exercise] = marking.fingerprint(cell)
     graded.problems = [clean(text) for text in [*restored.notes, *marking.problems]]
+    graded.look = [clean(text)[:1000] for text in marking.look]
     graded.notebook = autograded_notebook(restored, lab, marking.outputs, graded.messages)
     graded.peak_memory = marking.peak_memory
     graded.seconds = time.monotonic() - start
@@ -163,21 +183,3 @@ _specs = {name: getattr(sys.modules[name], "__spec__", None) for name in _new}
 _new = [name for name, spec in _specs.items() if spec and spec.origin and spec.name == name]
 print(json.dumps([_new, len(os.listdir("/proc/self/task"))]))
 """
-
-
-def _working_canaries(replay: Replay, test: GradedCell) -> dict[str, Any]:
-    """The canaries that a right answer does not disturb."""
-    nonce = "canary of the solution"
-
-    def raises(source: str) -> bool:
-        done = replay.probe(source)
-        return done.ename == "AssertionError" and done.evalue == nonce
-
-    count = _canaries.negatable(test.source)
-    negated = [number for number in range(count) if raises(_canaries.negated(test.source, number, nonce))]
-    comparing, closing = _canaries.comparing(test.source, nonce), _canaries.closing(test.source)
-    return {
-        "negated": negated,
-        "comparing": comparing is not None and replay.probe(comparing).status == "ok",
-        "closing": closing is not None and replay.probe(closing).ename == "AnswerFromLibrary",
-    }

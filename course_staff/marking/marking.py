@@ -1,28 +1,27 @@
 """Run a restored notebook and judge its tests.
 
-First the notebook runs as the student has it, and what it shows is kept. Each test that passes is followed by its
-canaries. Hidden tests and values come last, when no cell is left that could show them to anybody; and where one fails,
-it is asked again in a new session right after its test: what a student's later cells did to the names is no mistake.
-What a student's own cells did to the process (ended it, or used up the time) costs nothing either: then the lab's
-cells run once more without them.
+Each answer is judged by itself (`alone.py`), with canaries, hidden tests and hidden values, in sessions of which
+nothing hidden is ever shown. The notebook also runs as the student has it, and what it shows is kept: with the tests of
+those answers that are not yet known to be right. What a student's own cells did to the process (ended it, or used up
+the time) costs nothing: then the lab's cells run once more without them. But no test counts because it passed there.
+An answer that nobody wrote is not even asked.
 """
 
 from __future__ import annotations
 
-import builtins
 import hashlib
 import re
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from course_staff.marking import canaries
-from course_staff.marking.hidden_values import fingerprint, matches
+from course_staff.marking.alone import Alone
+from course_staff.marking.answered import is_answered
+from course_staff.marking.asking import SWITCHED_OFF, Finding
+from course_staff.marking.hidden_values import fingerprint
 from course_staff.marking.lab import GradedCell, Lab
 from course_staff.marking.replay import GivenUp, Replay, Step
 from course_staff.marking.restore import Restored
-from course_staff.sandbox.inside.plain import decode
 from course_staff.sandbox.session import CellRun
 
 if TYPE_CHECKING:
@@ -30,9 +29,8 @@ if TYPE_CHECKING:
     from course_staff.sandbox.sandbox import Sandbox
 
 NOT_ANSWERED = "not answered"
-UNSEEN = "on inputs that you have not seen, your answer is wrong"
-SWITCHED_OFF = "the check was switched off by something in the notebook: it does not fail where it must"
-ENDED = "the process ended, or took too long, when the test was run again"
+ALONE_WRONG = "the test passed, but only with the rest of the notebook: by itself, your answer is wrong"
+NOBODYS = "not answered: the test passed, but nothing in the notebook answers this exercise"
 OWN_CELLS_SHARE = 0.6  # of the time: what remains is for the lab's cells alone
 _NUMBER = re.compile(r"\d+\.\d+(?:e[-+]?\d+)?", re.IGNORECASE)
 _ADDRESS = re.compile(r"0x[0-9a-f]+", re.IGNORECASE)
@@ -63,17 +61,65 @@ class Marking:
     outputs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     values: dict[str, list[Value | str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    look: list[str] = field(default_factory=list)  # for a person to look at
     peak_memory: int = 0
-    check: Callable[[Replay, GradedCell], str] | None = None  # instead of the canaries
+    _settled: set[str] = field(default_factory=set)  # tests that the whole notebook need not run
 
     def run(self) -> None:
         """Raises SandboxError where no session can be had; nothing else."""
         start, seconds = time.monotonic(), self.sandbox.limits.submission_seconds
         steps = self.steps()
+        alone = Alone(self.lab, self.sandbox, steps, self.restored.answer_cells, self.nonce, start + seconds)
+        tests = [step.test for step in steps if step.test is not None and self._is_answered(step.test, steps)]
+        found = alone.together(tests)
+        for step in steps:
+            if step.test is not None and step.test.name in found:
+                self._settle(step.test, step.name, found[step.test.name], complete=alone.complete)
+        deadly: set[str] = set()
+        if alone.complete:
+            self.outputs |= {name: done.outputs for name, done in alone.ran.items()}
+            for step in steps:
+                if step.test is not None:
+                    self.verdicts.setdefault(step.test.name, Verdict(False, NOT_ANSWERED, NOT_ANSWERED))
+        else:
+            deadly = self._run_whole(steps, start)
+        for test in tests:
+            # what does not end, or ends the process, is not tried again
+            if test.name in self._settled or self.verdicts[test.name].mistake in ("timeout", "died"):
+                continue
+            finding = found.get(test.name)
+            if finding is None or not finding.right:
+                finding = alone.again(test, finding, passed=self.verdicts[test.name].passed, deadly=deadly)
+            self._take(test, finding or Finding(False, "the time for one submission is over"))
+        self._look_at(steps, tests, alone)
+        self.peak_memory = max(self.peak_memory, alone.peak_memory)
+
+    def _settle(self, test: GradedCell, cell: str, finding: Finding, *, complete: bool) -> None:
+        """Keep what the whole notebook cannot change: the answer is right, or its test does not end.
+
+        complete: whether the whole notebook has run with it, so that there is no other look at it.
+        """
+        self.values[test.name] = finding.values
+        done = finding.run
+        if done is None:
+            return
+        ended = done.status in ("timeout", "died")
+        if finding.right or ended or complete:
+            self.verdicts[test.name] = self._judge(test, done, None)
+            self.outputs[cell] = done.outputs
+        if finding.right or ended:
+            self._settled.add(test.name)
+        if ended:
+            self._tell(f"{cell}: {done.evalue}")
+
+    def _run_whole(self, steps: list[Step], start: float) -> set[str]:
+        """Run the notebook as the student has it; returns the cells that ended its process."""
+        seconds = self.sandbox.limits.submission_seconds
         own = any(step.own for step in steps)
         replay = Replay(self.sandbox, start + seconds * (OWN_CELLS_SHARE if own else 1))
         try:
             self._run(replay, steps)
+            deadly = {step.name for step in steps} - {step.name for step in replay.survivors(steps)}
             if own and not all(self._is_judged(step) for step in steps):
                 self._drop(replay)
                 replay = Replay(self.sandbox, start + seconds * 0.9)
@@ -83,9 +129,9 @@ class Marking:
                     why = "this test was not reached: other cells ended the process, or used up the time"
                     self.verdicts[step.test.name] = Verdict(False, why, "not reached")
                     self.problems.append(f"{step.name}: was not reached")
-            self._hidden(replay, steps, start + seconds)
         finally:
             self._drop(replay)
+        return deadly
 
     def _drop(self, replay: Replay) -> None:
         replay.close()
@@ -93,12 +139,15 @@ class Marking:
 
     def steps(self) -> list[Step]:
         """The cells that run, in order."""
+        of_lab = {cell["id"] for cell in self.lab.cells}
         tests = {cell.name: cell for cell in self.lab.graded if not cell.by_hand}
         steps = []
         for cell in self.restored.cells:
             if cell["id"] in self.restored.runs:
-                name = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
-                steps.append(Step(cell["id"], cell["source"], tests.get(name), cell["id"] in self.restored.own))
+                nbgrader = cell["metadata"].get("nbgrader", {})
+                test, own = tests.get(nbgrader.get("grade_id", "")), cell["id"] in self.restored.own
+                student = bool(nbgrader.get("solution")) or cell["id"] not in of_lab
+                steps.append(Step(cell["id"], cell["source"], test, own, student))
         return steps
 
     def _is_judged(self, step: Step) -> bool:
@@ -109,6 +158,8 @@ class Marking:
         own = any(step.own for step in steps)
         try:
             for step in steps:
+                if step.test is not None and step.test.name in self._settled:
+                    continue
                 done = replay.run(step)
                 self.outputs.setdefault(step.name, done.outputs)
                 if done.status in ("timeout", "died"):
@@ -117,7 +168,7 @@ class Marking:
                     if done.status != "ok":
                         failed[step.name] = done
                 elif not self._is_judged(step):
-                    verdict = self._judge(replay, step.test, done, failed.get(step.test.exercise))
+                    verdict = self._judge(step.test, done, failed.get(step.test.exercise))
                     verdict.final = verdict.final or not own
                     self.verdicts[step.test.name] = verdict
                     self.outputs[step.name] = done.outputs
@@ -130,17 +181,14 @@ class Marking:
         if problem not in self.problems:
             self.problems.append(problem)
 
-    def _judge(self, replay: Replay, test: GradedCell, done: CellRun, answer: CellRun | None) -> Verdict:
-        if done.status != "ok":
-            message = self._words(test, done)
-            if answer is not None and message != NOT_ANSWERED:
-                message = f"your answer cell stops: {_short(answer)}. The test then says: {message}"
-            return Verdict(False, message, _mistake(done), final=done.status == "error")
-        trouble = (self.check or self._canaries)(replay, test)
-        if trouble:
-            self._tell(f"{test.name}: {trouble}")
-            return Verdict(False, trouble, trouble, final=trouble != ENDED)
-        return Verdict(True)
+    def _judge(self, test: GradedCell, done: CellRun, answer: CellRun | None) -> Verdict:
+        """How a test ended in the whole notebook."""
+        if done.status == "ok":
+            return Verdict(True)
+        message = self._words(test, done)
+        if answer is not None and message != NOT_ANSWERED:
+            message = f"your answer cell stops: {_short(answer)}. The test then says: {message}"
+        return Verdict(False, message, _mistake(done), final=done.status == "error")
 
     def _words(self, test: GradedCell, done: CellRun) -> str:
         if test.exercise in self.restored.untouched:
@@ -149,107 +197,47 @@ class Marking:
             return f"{NOT_ANSWERED}: the line `raise NotImplementedError(...)` is still there"
         return _short(done)
 
-    def _canaries(self, replay: Replay, test: GradedCell) -> str:
-        """What is wrong with a test that passed; empty if nothing is."""
-        known = self.lab.canaries[test.name]
-        nonce = f"canary {_hash(self.nonce, test.name)}"
-        numbers = known["negated"]
-        source = canaries.plain(nonce)
-        if numbers:
-            source = canaries.negated(test.source, numbers[int(_hash("which", nonce), 16) % len(numbers)], nonce)
-        done = replay.probe(source)
-        if done.status != "ok" and not _is_canary(done, nonce):
-            # a right answer may give another result the second time, or something else ended the process just now:
-            # then a test that cannot depend on it
-            done = replay.probe(canaries.plain(nonce))
-        if not _is_canary(done, nonce):
-            return ENDED if done.status in ("timeout", "died") else SWITCHED_OFF
-        if known["comparing"] and not test.values:
-            if _is_canary(replay.probe(canaries.comparing(test.source, nonce) or ""), nonce):
-                return "the answer claims to equal whatever it is compared with"
-        closed = replay.probe(canaries.closing(test.source) or "") if known["closing"] else None
-        if closed is not None and closed.ename != "AnswerFromLibrary":
-            if closed.status in ("timeout", "died"):
-                return ENDED
-            return "the library could not be closed during the check: something in the notebook prevents it"
-        return ""
+    def _look_at(self, steps: list[Step], answered: list[GradedCell], alone: Alone) -> None:
+        """Gather what a person should look at; an answer that nobody wrote earns nothing."""
+        for step in steps:
+            if step.student and (found := alone.hints(step)):
+                self.look.append(f"{self._place(step)}: {'; '.join(found)}")
+            if step.test is not None and step.test not in answered and self.verdicts[step.test.name].passed:
+                self.verdicts[step.test.name] = Verdict(False, NOBODYS, "nobody's")
+                self.look.append(f"{step.test.name}: its test passed, but its answer cell holds no answer")
+        self.look += alone.look
 
-    def _hidden(self, replay: Replay, steps: list[Step], deadline: float) -> None:
-        # failed ones last, and only for their fingerprints: none of them may end the session of one that passed
-        tests = [step.test for step in steps if step.test is not None]
-        for passed in (True, False):
-            for test in tests:
-                if self.verdicts[test.name].passed == passed and (passed or test.values):
-                    if passed:
-                        self._check_hidden(replay, steps, test, deadline)
-                    elif replay.alive and self._may_be_asked(test):
-                        self._ask_for_fingerprint(replay, test)
+    def _take(self, test: GradedCell, finding: Finding) -> None:
+        before = self.verdicts[test.name]
+        self.values[test.name] = finding.values
+        if finding.right:
+            if not before.passed:
+                self._tell(f"{test.name}: the test failed in the whole notebook; the answer by itself is right")
+                self.outputs.pop(test.name, None)
+            self.verdicts[test.name] = Verdict(True)
+        elif before.passed:
+            words = finding.words or ALONE_WRONG
+            if finding.words == SWITCHED_OFF or not finding.words:
+                self._tell(f"{test.name}: {words}")
+            self.verdicts[test.name] = Verdict(False, words, "" if finding.values else words)
 
-    def _may_be_asked(self, test: GradedCell) -> bool:
-        """Has a failed answer values of its own? One that does not end, or ends the process, is not tried again."""
-        touched = test.exercise not in self.restored.untouched
-        return touched and self.verdicts[test.name].mistake not in ("timeout", "died", "not reached")
+    def _is_answered(self, test: GradedCell, steps: list[Step]) -> bool:
+        mine = self.restored.answer_cells.get(test.exercise, [])
+        students = [step for step in steps if step.student]
+        answers = [step.source for step in students if step.name in mine]
+        return is_answered(test, answers, [step.source for step in students if step.name not in mine])
 
-    def _check_hidden(self, replay: Replay, steps: list[Step], test: GradedCell, deadline: float) -> None:
-        if not (test.values or test.has_hidden_tests):
-            return
-        try:
-            wrong = self._hidden_trouble(replay, test)
-        except GivenUp as why:
-            wrong = f"the hidden part of the test could not be run: {why}"
-        here = next(number for number, step in enumerate(steps) if step.test is test)
-        # an answer may remember how often it was called: hidden tests, which repeat the visible ones, come instead
-        before = steps[: here + (not test.has_hidden_tests)]
-        looks = [replay.survivors(before), [step for step in before if not step.own]]
-        for past in looks[: 2 if any(step.own for step in before) else 1]:
-            start = time.monotonic()
-            if not wrong or self.check is not None:
-                break
-            again = Replay(self.sandbox, deadline, past)
-            try:
-                wrong = self._hidden_trouble(again, test)
-            except GivenUp:
-                break
-            finally:
-                self._drop(again)
-            if time.monotonic() - start > self.sandbox.limits.cell_seconds:
-                break
-        if wrong:
-            mistake = "" if test.values else "hidden test"
-            self.verdicts[test.name] = Verdict(False, wrong, mistake)
-
-    def _hidden_trouble(self, replay: Replay, test: GradedCell) -> str:
-        """What is wrong with the hidden part of a test, in words that do not give it away; empty if nothing is."""
-        if test.has_hidden_tests:
-            done = replay.probe(test.full_source)
-            if done.status == "error":
-                known = isinstance(getattr(builtins, done.ename, None), type) and done.ename != "AssertionError"
-                return UNSEEN + (f" ({done.ename})" if known else "")
-            if done.status != "ok":
-                return "on inputs that you have not seen, your answer takes too long, or ends the process"
-        if test.values:
-            self.values[test.name] = got = replay.values(test)
-            if self.check is None:
-                expected = [decode(text) for text in self.lab.expected[test.exercise]]
-                for one, other in zip(expected, got, strict=True):
-                    if wrong := matches(one, other):
-                        return wrong
-        return ""
-
-    def _ask_for_fingerprint(self, replay: Replay, test: GradedCell) -> None:
-        try:
-            self.values[test.name] = replay.values(test)
-        except GivenUp:
-            pass
+    def _place(self, step: Step) -> str:
+        """Where a cell stands, for a person: an answer by its exercise, others by what they begin with."""
+        for exercise, names in self.restored.answer_cells.items():
+            if step.name in names:
+                return exercise
+        return f"own cell ({step.source.strip().split(chr(10))[0][:40]} …)"
 
     def fingerprint(self, test: GradedCell) -> str:
         """Equal for submissions that made the same mistake in an exercise."""
         got = self.values.get(test.name)
         return _hash(self.verdicts[test.name].mistake, fingerprint(got) if got else "")
-
-
-def _is_canary(done: CellRun, nonce: str) -> bool:
-    return done.status == "error" and done.ename == "AssertionError" and done.evalue == nonce
 
 
 def _hash(*texts: str) -> str:

@@ -196,7 +196,8 @@ class _Matcher:
             elif self.names[number] in self.answers and number not in present:
                 notes.append(f"{self.names[number]}: the answer cell is missing")
             elif self.code[number] and number not in present and "experiment" not in cell["metadata"].get("tags", []):
-                notes.append(f"a code cell of the lab is missing: {cell['source'].strip().split(chr(10))[0][:80]}")
+                first = cell["source"].strip().split("\n")[0][:80]
+                notes.append(f"a code cell of the lab was missing, and was put back: {first}")
 
     def shuffled(self) -> bool:
         """Are cells of code that run in another order than in the lab?"""

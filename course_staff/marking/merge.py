@@ -29,6 +29,7 @@ def merged(old: Graded, new: Graded, lab: Lab, exercise: str) -> Graded:
         mix(old.messages, new.messages),
         mix(old.fingerprints, new.fingerprints),
         [*dict.fromkeys([*old.problems, *new.problems])],
+        [*dict.fromkeys([*old.look, *new.look])],
         new.seconds,
         new.peak_memory,
         _mixed_notebook(old.notebook, new.notebook, own),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from course_staff.code.strangers import statements
 from course_staff.marking.lab import GradedCell
 from course_staff.sandbox.session import CellRun, Session
 
@@ -23,23 +24,37 @@ class GivenUp(Exception):
 class Step:
     """One cell that runs.
 
-    name: its id; test: the graded cell that it is; own: is it a student's own, which no answer needs?
+    name: its id; test: the graded cell that it is; own: is it a student's own, which no answer needs? student: did a
+    student write it, as an answer or beside one?
     """
 
     name: str
     source: str
     test: GradedCell | None = None
     own: bool = False
+    student: bool = False
 
 
 class Replay:
     """One run of a notebook, over as many sessions as it takes.
 
     deadline: by `time.monotonic`. past: what a new session runs first. What died or did not end is not run again.
+    closed: name of a cell -> what its code may not call. usual: what is asked runs under the settings with which the
+    session began. patient: a student's cell that stops at an error is run again, statement by statement.
     """
 
-    def __init__(self, sandbox: Sandbox, deadline: float, past: Sequence[Step] = ()):
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        deadline: float,
+        past: Sequence[Step] = (),
+        *,
+        closed: Mapping[str, Sequence[str]] | None = None,
+        usual: bool = False,
+        patient: bool = False,
+    ):
         self.past = list(past)
+        self._closed, self._usual, self._patient = closed or {}, usual, patient
         self.peak_memory = 0
         self._sandbox, self._deadline = sandbox, deadline
         self._deadly: set[str] = set()
@@ -62,7 +77,7 @@ class Replay:
         """
         for again in (not step.own, False):
             session = self._live()
-            done = self._execute(session, step.source)
+            done = self._step(session, step)
             if done.status != "died" or not again:
                 break
             self._forgive(session)
@@ -77,10 +92,17 @@ class Replay:
         """Leave a cell out of all that a new session runs first."""
         self._deadly.add(step.name)
 
-    def probe(self, source: str) -> CellRun:
+    def probe(self, source: str, closed: Sequence[str] = ()) -> CellRun:
         """Run something that is no cell of the notebook, and is not run again. Raises GivenUp."""
         session = self._live()
-        done = self._execute(session, source)
+        done = session.run(source, seconds=self._seconds(), closed=closed, usual=self._usual)
+        self._forgive(session)
+        return done
+
+    def as_it_is(self, source: str) -> CellRun:
+        """As `probe`, with nothing closed, under the settings that the notebook has made. Raises GivenUp."""
+        session = self._live()
+        done = session.run(source, seconds=self._seconds())
         self._forgive(session)
         return done
 
@@ -92,6 +114,7 @@ class Replay:
             seed=cell.seed,
             closed=cell.values[0].closed,
             seconds=self._seconds(),
+            usual=self._usual,
         )
         self._forgive(session)
         return found
@@ -107,8 +130,15 @@ class Replay:
             raise GivenUp("the time for one submission is over")
         return min(left, self._sandbox.limits.cell_seconds)
 
-    def _execute(self, session: Session, source: str) -> CellRun:
-        return session.run(source, seconds=self._seconds())
+    def _step(self, session: Session, step: Step) -> CellRun:
+        closed = self._closed.get(step.name, ())
+        done = session.run(step.source, seconds=self._seconds(), closed=closed)
+        if done.status == "error" and self._patient and step.student:
+            for piece in statements(step.source):
+                part = session.run(piece, seconds=self._seconds(), closed=closed)
+                if part.status in ("timeout", "died"):
+                    return part
+        return done
 
     def _live(self) -> Session:
         while self._session is None or not self._session.alive:
@@ -121,7 +151,7 @@ class Replay:
             for step in self.past:
                 if step.name in self._deadly:
                     continue
-                if self._execute(session, step.source).status in ("timeout", "died"):
+                if self._step(session, step).status in ("timeout", "died"):
                     self._deadly.add(step.name)
                 if not session.alive:
                     break

@@ -2,7 +2,8 @@
 
 A notebook comes back with ids and metadata lost (Colab, old nbformat), forged or doubled, with cells deleted, moved,
 copied or of another type. So a cell is recognised by what it says it is, else by its text, else by the name that it
-defines, else by its neighbours (`match.py`). Tests and points are always the instructor's; all else is the student's.
+defines, else by its neighbours (`match.py`). Tests and points are always the instructor's, and so is the lab's own
+code; what a student changed in that runs before it, as a cell of the student's own.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ class Restored:
 
     cells: dicts of nbformat 4.5, in the order in which they run. runs: the ids of those that run. own: the ids of the
     student's own cells, which no answer needs. answers: exercise -> the student's source of it (absent: there is
-    none). untouched: the exercises that were left as they were handed out. notes: what was mended, in words.
+    none); answer_cells: the ids of the cells in which it stands. untouched: the exercises that were left as they were
+    handed out. notes: what was mended, in words.
     """
 
     cells: list[dict[str, Any]]
     runs: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)
     answers: dict[str, str] = field(default_factory=dict)
+    answer_cells: dict[str, list[str]] = field(default_factory=dict)
     untouched: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -48,6 +51,7 @@ def restore(submission: bytes, lab: Lab) -> Restored:
     places = _Places(matched, lab)
     taken = {cell["id"] for cell in lab.cells}
     kept = 0
+    names: dict[int, str] = {}  # place in the notebook -> id of the cell that was made of it
     for place, cell in enumerate(matched.cells):
         for test in places.before.get(place, ()):
             _add_lab_cell(restored, lab, test, None)
@@ -55,22 +59,40 @@ def restore(submission: bytes, lab: Lab) -> Restored:
         if place in matched.tests:
             continue
         if number is not None:
+            if _is_lab_code(lab.cells[number]) and not same_text(cell.source, lab.cells[number]["source"]):
+                if cell.source.strip():  # above the lab's cell, whose names then count
+                    _add_own_cell(restored, cell, taken, needed=False)
+                    restored.notes.append(f"a code cell of the lab was changed: {_first_line(lab.cells[number])}")
             _add_lab_cell(restored, lab, number, cell)
+            names[place] = lab.cells[number]["id"]
         elif cell.source.strip():
             needed = place in matched.needed
             kept += not needed
             if needed or kept <= MAX_OWN:
-                _add_own_cell(restored, cell, taken, needed)
+                names[place] = _add_own_cell(restored, cell, taken, needed)
     for test in places.before.get(len(matched.cells), ()):
         _add_lab_cell(restored, lab, test, None)
     if kept > MAX_OWN:
         restored.notes.append(f"{kept} cells of the student's own: only the first {MAX_OWN} were kept")
+    for exercise, where in matched.answers.items():
+        restored.answer_cells[exercise] = [names[place] for place in where if place in names]
     _say_what_is_answered(restored, matched, lab)
     return restored
 
 
+def _is_lab_code(cell: dict[str, Any]) -> bool:
+    """Is it code of the lab that runs when grading, and that no student is asked to write?"""
+    nbgrader = cell["metadata"].get("nbgrader", {})
+    mine = not nbgrader.get("solution") and not nbgrader.get("grade")
+    return cell["cell_type"] == "code" and mine and not is_experiment(cell)
+
+
+def _first_line(cell: dict[str, Any]) -> str:
+    return cell["source"].strip().split("\n")[0][:80]
+
+
 class _Places:
-    """Where the lab's tests go, and the answers that are missing. before: place in the notebook -> cells of the lab."""
+    """Where the lab's tests go, and its cells that are missing. before: place in the notebook -> cells of the lab."""
 
     def __init__(self, matched: Match, lab: Lab):
         self.before: dict[int, list[int]] = {}
@@ -83,7 +105,7 @@ class _Places:
             graded = by_name.get(name)
             if graded is not None and not graded.by_hand:
                 self.before.setdefault(self._of_test(matched, graded, number), []).append(number)
-            elif name in answers and number not in present:
+            elif number not in present and (name in answers or _is_lab_code(cell)):
                 self.before.setdefault(self._natural(number), []).append(number)
 
     def _natural(self, number: int) -> int:
@@ -106,7 +128,7 @@ def _add_lab_cell(restored: Restored, lab: Lab, number: int, given: Cell | None)
     """Add a cell of the lab. given: the student's version of it; None for a test, and for what is missing."""
     released = lab.cells[number]
     nbgrader = released["metadata"].get("nbgrader", {})
-    locked = nbgrader.get("locked") and not nbgrader.get("solution")
+    locked = (nbgrader.get("locked") and not nbgrader.get("solution")) or _is_lab_code(released)
     source = released["source"] if given is None or locked else given.source
     runs = released["cell_type"] == "code" and not is_experiment(released)
     if given is None and nbgrader.get("solution"):
@@ -117,7 +139,7 @@ def _add_lab_cell(restored: Restored, lab: Lab, number: int, given: Cell | None)
     _add(restored, cell, runs)
 
 
-def _add_own_cell(restored: Restored, cell: Cell, taken: set[str], needed: bool) -> None:
+def _add_own_cell(restored: Restored, cell: Cell, taken: set[str], needed: bool) -> str:
     number = len(restored.own) + 1
     while (name := f"own-{number}") in taken:
         number += 1
@@ -128,6 +150,7 @@ def _add_own_cell(restored: Restored, cell: Cell, taken: set[str], needed: bool)
     _add(restored, added, cell.kind == "code")
     if not needed:
         restored.own.add(name)
+    return name
 
 
 def _add(restored: Restored, cell: dict[str, Any], runs: bool) -> None:

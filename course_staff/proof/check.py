@@ -34,9 +34,9 @@ from course_lib.translation import UNKNOWN
 from course_staff.authoring import source
 from course_staff.authoring.build import release
 from course_staff.authoring.source import Exercise, SourceError, WrongAnswer
+from course_staff.code.names import names_of
 from course_staff.proof.class_proof import CAN_FORK, grade_as_a_class
 from course_staff.proof.kernel import EXPERIMENT, Kernel, Scores
-from course_staff.proof.names import names_of
 from course_staff.proof.reach import cells_to_run, imported
 from course_staff.proof.values_proof import ValuesProof, as_read
 from course_staff.proof.visible import PASTES, pasted, too_long

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from course_staff.proof.names import Names
+from course_staff.code.names import Names
 
 
 def cells_to_run(lab: list[Names], optional: list[bool], answer: int, wrong: Names) -> set[int]:

@@ -83,11 +83,19 @@ class Session:
             self._hear(0.5, lambda: self._heard > heard)
         return self._peak
 
-    def run(self, source: str, *, seconds: float | None = None) -> CellRun:
-        """Run one cell, like a notebook does. seconds: instead of `limits.cell_seconds`."""
+    def run(
+        self, source: str, *, seconds: float | None = None, closed: Sequence[str] = (), usual: bool = False
+    ) -> CellRun:
+        """Run one cell, like a notebook does. seconds: instead of `limits.cell_seconds`.
+
+        closed: what the cell may not call, as for `without`. usual: whether it runs under the settings with which the
+        session began, whatever the cells before it have set.
+        """
         self._count += 1
         outputs = Outputs(self._limits.output_bytes)
-        status, ename, evalue, spent, _ = self._request({"do": "run", "source": source}, seconds, outputs)
+        status, ename, evalue, spent, _ = self._request(
+            {"do": "run", "source": source, "closed": list(closed), "usual": usual}, seconds, outputs
+        )
         kept = outputs.finished(self._count, status, ename, evalue)
         return CellRun(status, ename, evalue, kept, spent, self._count)
 
@@ -99,12 +107,13 @@ class Session:
         closed: Sequence[str] = (),
         setup: str = "",
         seconds: float | None = None,
+        usual: bool = False,
     ) -> list[Value | str]:
         """The values of Python expressions in the student's names, decoded here; in place of one, a text says why not.
 
-        seed, closed, setup: as for `values.compute`, which runs inside.
+        seed, closed, setup: as for `values.compute`, which runs inside. usual: as for `run`.
         """
-        options = {"seed": seed, "closed": list(closed), "setup": setup}
+        options = {"seed": seed, "closed": list(closed), "setup": setup, "usual": usual}
         request = {"do": "values", "expressions": list(expressions), **options}
         status, ename, evalue, _, sent = self._request(request, seconds, Outputs(0))
         why = f"{ename}: {evalue}" if status == "error" else evalue

@@ -8,8 +8,8 @@ own, which the grader empties.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
-import random
 import signal
 import socket
 import sys
@@ -22,12 +22,12 @@ from traitlets import Any as AnyTrait
 from traitlets import Type
 from traitlets.config import Config
 
-from course_staff.sandbox.inside import values
+from course_lib.exercise import without
+from course_staff.sandbox.inside import settings, values
 from course_staff.sandbox.inside.streams import Channel, Stream
 
 LINES, CHARACTERS = 50, 4_000  # of a traceback, at its beginning and again at its end
 _process, _leave = os.getpid, os._exit
-SEED = 20_000  # of `random`, numpy and torch, alike in each session: a submission gets the same mark each time
 
 
 class _Publisher(DisplayPublisher):
@@ -67,6 +67,13 @@ class Shell(InteractiveShell):
     def enable_gui(self, gui: Any = None) -> None:
         pass
 
+    def enable_matplotlib(self, gui: Any = None) -> Any:
+        try:
+            return super().enable_matplotlib(gui)
+        except Exception as error:  # %matplotlib widget, qt, …: nothing is shown here, and no answer hangs on it
+            print(f"%matplotlib {gui or ''}: {type(error).__name__}: {error}")
+            return "inline", "inline"
+
     def ask_exit(self) -> None:
         print("quit() ends nothing here: the cells after this one run, too")
 
@@ -94,7 +101,9 @@ def serve(end: socket.socket, shell: Shell, output_bytes: int) -> None:
     sys.stdout, sys.stderr = Stream("stdout", 1, channel), Stream("stderr", 2, channel)
     sys.stdin = open(os.devnull)
     builtins.input = _no_input
-    _seed(SEED)
+    settings.seed(settings.SEED)
+    settings.keep_threads_few()
+    usual = settings.Settings()
     run_cell, kinds = InteractiveShell.run_cell, {"run": _run, "values": _values}
     while True:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -102,18 +111,22 @@ def serve(end: socket.socket, shell: Shell, output_bytes: int) -> None:
         if request is None:
             return
         channel.begin(request["id"], output_bytes)
-        done = kinds[request["do"]](channel, shell, request, run_cell)
+        done = kinds[request["do"]](channel, shell, request, run_cell, usual)
         if _process() != channel.process:  # the cell has forked, and this is the child: it has nothing to answer
             _leave(0)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         channel.finish(done)
 
 
-def _run(channel: Channel, shell: Shell, request: dict[str, Any], run_cell: Any) -> dict[str, Any]:
+def _run(
+    channel: Channel, shell: Shell, request: dict[str, Any], run_cell: Any, usual: settings.Settings
+) -> dict[str, Any]:
     shell.stb, error = [], None
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        result = run_cell(shell, request["source"], store_history=True)
+        with settings.under(usual) if request["usual"] else contextlib.nullcontext():
+            with without(*request["closed"]) if request["closed"] else contextlib.nullcontext():
+                result = run_cell(shell, request["source"], store_history=True)
         error = result.error_before_exec or result.error_in_exec
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     except BaseException as other:  # an interrupt that came while IPython was busy, or worse
@@ -125,12 +138,15 @@ def _run(channel: Channel, shell: Shell, request: dict[str, Any], run_cell: Any)
     return {"status": "error", "ename": name, "evalue": text, "traceback": shell.stb or [f"{name}: {text}"]}
 
 
-def _values(channel: Channel, shell: Shell, request: dict[str, Any], run_cell: Any) -> dict[str, Any]:
+def _values(
+    channel: Channel, shell: Shell, request: dict[str, Any], run_cell: Any, usual: settings.Settings
+) -> dict[str, Any]:
     channel.left = -1  # nobody asked for what is printed now
     options = {"seed": request["seed"], "closed": request["closed"], "setup": request["setup"]}
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        found = values.compute(request["expressions"], shell.user_ns, **options)
+        with settings.under(usual) if request["usual"] else contextlib.nullcontext():
+            found = values.compute(request["expressions"], shell.user_ns, **options)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for index, value in enumerate(found):
             channel.send({"value": index}, value)
@@ -154,11 +170,3 @@ def _text_of(error: BaseException) -> str:
 
 def _no_input(prompt: object = "") -> str:
     raise EOFError("input() has nobody to ask here: while a notebook is graded, no person sits at the keyboard")
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(seed % 2**32)
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed % 2**63)

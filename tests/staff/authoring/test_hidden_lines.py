@@ -214,7 +214,7 @@ def test_values_that_no_run_gave_are_missed():
 
 
 def test_what_a_value_reads_counts_as_read_by_its_test():
-    from course_staff.proof.names import names_of
+    from course_staff.code.names import names_of
 
     cell = nbformat.v4.new_code_cell("assert f(1)\n### HIDDEN VALUE: f(g(rng.random(3)), random_tensor(rng, 2))")
     assert names_of(as_read(cell)).needs == {"f", "g"}

@@ -283,6 +283,8 @@ def test_a_library_that_was_kept_open_gives_nothing(paper, graded):
         """,
         before="sign",
     )
+    assert marks(graded(paper)) == FULL, "the answer itself is right"
+    paper.answer("sign", "import statistics\ndef sign(x):\n    return statistics.fmean([(x > 0) - (x < 0)])\n")
     assert marks(graded(paper)) == all_but("sign")
 
 
@@ -375,7 +377,8 @@ def test_a_lab_must_be_completed_first(read, sandbox, paper):
 
 def test_completed_labs_know_the_solution_s_values_and_their_canaries(lab):
     assert set(lab.expected) == {"double", "mse"}
-    assert lab.canaries["sign_test"] == {"negated": [0, 1, 2], "comparing": True, "closing": True}
+    sign = {"false": [0, 1, 2], "unequal": ["left", "right"], "closed": ["statistics.fmean"]}
+    assert lab.canaries["sign_test"] == sign
 
 
 @pytest.mark.parametrize("wrong", ["def mse(a, b):\n    return 0.0\n", "def mse(a, b):\n    raise ValueError\n"])
@@ -397,6 +400,6 @@ def test_an_exercise_whose_test_changes_something_is_graded_without_the_canaries
     once = "calls = []\ndef sign(x):\n    calls.append(x)\n    assert len(calls) < 4\n    return (x > 0) - (x < 0)\n"
     cells = [dataclasses.replace(cell, solution=once) if cell.exercise == "sign" else cell for cell in read.graded]
     lab = with_expected(dataclasses.replace(read, graded=tuple(cells)), sandbox)
-    assert lab.canaries["sign_test"]["negated"] == []
+    assert lab.canaries["sign_test"]["false"] == []
     result = grade(Paper(lab.cells, ANSWERS | {"sign": once}).bytes(), lab, sandbox)
     assert marks(result) == FULL

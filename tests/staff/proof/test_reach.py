@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from course_staff.proof.meddling import blind, meddles
-from course_staff.proof.names import names_of
+from course_staff.code.meddling import blind, meddles
+from course_staff.code.names import names_of
 from course_staff.proof.reach import cells_to_run, imported
 
 

@@ -1,7 +1,7 @@
 """What a piece of code does with the notebook's names, read from its text alone.
 
-`reach.py` follows them from cell to cell. Where the text leaves a doubt, more is read, more may be bound, and less is
-bound for certain.
+`proof/reach.py` and `marking/needed.py` follow them from cell to cell. Where the text leaves a doubt, more is read,
+more may be bound, and less is bound for certain.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from course_staff.proof.meddling import blind, called, meddles
+from course_staff.code.meddling import blind, called, meddles
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _LET_ERRORS_THROUGH = {"without", "no_grad", "enable_grad", "inference_mode", "catch_warnings", "errstate", "fork_rng"}
@@ -37,14 +37,19 @@ def names_of(code: str, imported: frozenset[str] = frozenset()) -> Names:
         tree = ast.parse(code)
     except SyntaxError:  # a magic, or an answer that is no Python
         return Names(blind=True, meddles=True)
+    names = names_in(tree)
+    names.meddles = names.blind or meddles(tree, names.imports | imported)
+    return names
+
+
+def names_in(tree: ast.Module) -> Names:
+    """The names of code that has been parsed, without a look at whether it meddles."""
     walk = _Walk()
     for statement in tree.body:
         walk.visit(statement)
-    names = walk.names
-    names.surely = walk.sure
-    names.blind = blind(tree)
-    names.meddles = names.blind or meddles(tree, names.imports | imported)
-    return names
+    walk.names.surely = walk.sure
+    walk.names.blind = blind(tree)
+    return walk.names
 
 
 class _Walk(ast.NodeVisitor):

@@ -1,0 +1,1 @@
+"""What Python code does, read from its text alone: nothing is run."""
