@@ -1,4 +1,4 @@
-"""The commands `course grade …`: release, collect, run, status, report, feedback, export and similar.
+"""The commands `course grade …`: release, collect, extend, run, status, report, feedback, export, total and similar.
 
 Each reads its arguments and calls the function of the same name in the module that does the work.
 """
@@ -10,7 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from course_lib.closed_pipe import reader_is_gone
 from course_lib.project import project_root
+from course_staff.authoring.programs import without_grammars
 
 # Modules by which the absence of an extra is known.
 EXTRAS = dict.fromkeys(
@@ -22,6 +24,7 @@ EXTRAS = dict.fromkeys(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0: done, 1: something needs a person, 2: a wrong argument, 130: interrupted."""
     options = _parser().parse_args(argv)
+    without_grammars()
     try:
         return options.run(options)
     except ModuleNotFoundError as error:
@@ -37,6 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"course grade {options.command}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError as error:
+        if reader_is_gone():
+            raise  # `cli.main` ends quietly
+        print(f"course grade {options.command}: {error}", file=sys.stderr)
+        return 1
     except (RuntimeError, OSError) as error:  # no sandbox, no scheduler, no gradebook, no room on the disk
         print(f"course grade {options.command}: {error}", file=sys.stderr)
         return 1
@@ -67,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--zone", default="UTC", metavar="ZONE", help="of times that name none (default UTC)")
     collect.add_argument("--file-times", action="store_true", help="a file's own time is that of its submission")
 
+    extend = add("extend", _extend, "give one student more time, before or after the submission came")
+    extend.add_argument("student", metavar="STUDENT", help="id, as in grading/students.csv")
+    extend.add_argument("--days", type=int, metavar="N", help="after the due date; 0 takes an extension back")
+    extend.add_argument("--until", metavar="TIME", help='such as "2026-12-03 23:59 Europe/Vienna"')
+
     run = add("run", _run, "grade the class on all cores, each submission in a sandbox")
     run.add_argument("--workers", type=int, metavar="N", help="default: all cores")
     run.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
@@ -76,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--exercise", metavar="NAME", help="only this one, after its test was fixed")
     run.add_argument("--late-penalty", type=float, metavar="SHARE", help="of the mark, per started day (default 0)")
     run.add_argument("--cell-seconds", type=float, metavar="S", help="a cell may take (default 60)")
+    run.add_argument("--submission-seconds", type=float, metavar="S", help="all cells together (default 900)")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     run.add_argument("--unsafe-no-sandbox", action="store_true", help="run students' code with your own rights")
 
@@ -141,6 +155,14 @@ def _collect(options: argparse.Namespace) -> int:
     return int(bool(collection.rejected))
 
 
+def _extend(options: argparse.Namespace) -> int:
+    from course_staff.gradebook.extensions import extend
+
+    course, lab = _open(options)
+    print(extend(course, lab, options.student, days=options.days, until=options.until))
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
     from course_staff.running.run import run
 
@@ -157,21 +179,27 @@ def _run(options: argparse.Namespace) -> int:
         late_penalty=options.late_penalty,
         unsafe=options.unsafe_no_sandbox,
         cell_seconds=options.cell_seconds,
+        submission_seconds=options.submission_seconds,
         progress=not options.quiet,
     )
-    print(summary)
-    if summary.exit_code != 130:
-        from course_staff.reports.report import report
+    written: list[Path] = []
+    try:
+        if summary.exit_code != 130:
+            from course_staff.reports.report import report
 
-        print(*report(course, lab), sep="\n")
+            written = report(course, lab)  # before anything is printed: perhaps nobody reads it any more
+    finally:
+        print(summary)
+    print(*written, sep="\n", end="\n" if written else "")
     return summary.exit_code
 
 
 def _status(options: argparse.Namespace) -> int:
     from course_staff.running.run import status
 
-    print(status(*_open(options)))
-    return 0
+    found = status(*_open(options))
+    print(found)
+    return int(found.waits)
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -9,7 +9,6 @@ import contextlib
 import difflib
 import functools
 import logging
-import os
 import re
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from course_staff.authoring import source
+from course_staff.authoring.programs import programs_on_path as _programs_on_path
 from course_staff.authoring.source import Address, SourceError
 
 GRADEBOOK = "gradebook.db"
@@ -108,13 +108,6 @@ def _empty_gradebook(course: str) -> bytes:
         path = Path(folder, GRADEBOOK)
         Gradebook(f"sqlite:///{path}", course).close()
         return path.read_bytes()
-
-
-def _programs_on_path() -> None:
-    """nbgrader starts `alembic` by name: find it also where the virtual environment was not activated."""
-    programs = str(Path(sys.executable).parent)
-    if programs not in os.environ["PATH"].split(os.pathsep):
-        os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
 
 
 def _nbgrader_config(root: Path, folder: Path) -> Config:

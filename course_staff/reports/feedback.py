@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.files import write_whole
+from course_staff.gradebook.extensions import refresh_penalties
 from course_staff.reports import feedback_page
-from course_staff.reports.export import refresh_penalties
 from course_staff.reports.gathered import gather
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.files import write_whole
+from course_staff.gradebook.extensions import refresh_penalties
 from course_staff.gradebook.marks import MISSING, number
 from course_staff.reports import report_page
 from course_staff.reports.contents import Report, Row, Trouble
-from course_staff.reports.export import refresh_penalties, table
+from course_staff.reports.export import table
 from course_staff.reports.gathered import Gathered, gather
 from course_staff.reports.mistakes import Mistake, Named, mistakes_of, named_mistakes, stored_mistakes
 
