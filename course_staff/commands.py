@@ -99,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     feedback = add("feedback", _feedback, "write one page for each student: own mistakes, messages, points")
     feedback.add_argument("--student", action="append", dest="students", metavar="ID", help="only this one; repeatable")
 
+    feedback.add_argument("--explain", action="store_true", help="after the deadline: with the author's explanations")
+    feedback.add_argument("--now", action="store_true", help="explain even while somebody may still hand in")
+
     export = add("export", _export, "write the marks of all labs as a table", lab=False)
     export.add_argument("labs", nargs="*", metavar="LAB", help="default: all")
     export.add_argument("--format", choices=("csv", "canvas", "moodle"), default="csv", help="default: csv")
@@ -212,7 +215,9 @@ def _report(options: argparse.Namespace) -> int:
 def _feedback(options: argparse.Namespace) -> int:
     from course_staff.reports.feedback import feedback
 
-    print(*feedback(*_open(options), students=options.students), sep="\n")
+    course, lab = _open(options)
+    paths = feedback(course, lab, students=options.students, explain=options.explain, now=options.now)
+    print(*paths, sep="\n")
     return 0
 
 

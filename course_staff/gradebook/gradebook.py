@@ -16,6 +16,7 @@ from course_lib.files import write_whole
 from course_staff.gradebook import extensions
 from course_staff.gradebook.lab_cells import enter_lab
 from course_staff.gradebook.late import update_penalties
+from course_staff.gradebook.shown import with_mark_schemes
 from course_staff.handin import students as _students
 from course_staff.handin.preflight import moment
 from course_staff.marking.autograded import harmless_text
@@ -51,7 +52,7 @@ def write(
         extensions.apply(course, gradebook, lab.name)
         update_penalties(gradebook, lab.name, late_penalty)
     for graded in found:
-        _show(course.autograded(graded.student, lab.name), graded.notebook)
+        _show(course.autograded(graded.student, lab.name), with_mark_schemes(graded.notebook, lab))
 
 
 def _show(path: Path, notebook: str) -> None:

@@ -38,7 +38,7 @@ def report(course: Course, lab: str) -> list[Path]:
     gathered = gather(course, lab)
     if not gathered.students and not gathered.rejected:
         raise RuntimeError(f"nothing of {lab} is collected or graded yet: `course grade collect {lab} DIR` comes first")
-    named, notes = _named(course, gathered)
+    named, notes = known_mistakes(course, gathered)
     found = make(gathered, named, notes)
     pages = {"report.html": report_page.page(found), "report.csv": as_csv(found)}
     for name, text in pages.items():
@@ -133,7 +133,7 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _named(course: Course, gathered: Gathered) -> tuple[Named, list[str]]:
+def known_mistakes(course: Course, gathered: Gathered) -> tuple[Named, list[str]]:
     """The named mistakes, and a note where there are none because they could not be graded."""
     if not any(graded.fingerprints for graded in gathered.graded.values()):
         return {}, []
