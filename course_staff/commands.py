@@ -108,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--anonymous", action="store_true", help="made-up ids in place of names")
     export.add_argument("--out", type=Path, metavar="FILE", help="default: print it")
 
+    total = add("total", _total, "one number for each student from all labs, and how the class did", lab=False)
+    total.add_argument("--weights", type=Path, metavar="CSV", help="columns lab,weight (default grading/weights.csv)")
+    total.add_argument("--drop", type=int, default=0, metavar="N", help="each student's N lowest labs do not count")
+    total.add_argument("--missing", choices=("empty", "0"), default="empty", help="a missing mark (default empty)")
+    total.add_argument("--out", type=Path, metavar="FILE", help="of the table; default: print it")
+
     add("similar", _similar, "list pairs of near-identical answers: a lead to look at, never a proof")
     return parser
 
@@ -231,6 +237,23 @@ def _export(options: argparse.Namespace) -> int:
         options.out.write_text(table, encoding="utf-8", newline="")
     else:
         print(table, end="")
+    return 0
+
+
+def _total(options: argparse.Namespace) -> int:
+    from course_staff.reports.total import read_weights, total
+
+    course = _open(options)
+    path = options.weights or course.root / "grading" / "weights.csv"
+    wanted = options.weights or path.exists()
+    weights = read_weights(path, lambda lab: full_name(course.root, lab)) if wanted else None
+    found = total(course, weights=weights, drop=options.drop, missing=options.missing)
+    if options.out:
+        options.out.write_text(found.as_csv(), encoding="utf-8", newline="")
+        print(found.statistics())
+    else:
+        print(found.as_csv(), end="")
+        print(found.statistics(), file=sys.stderr)
     return 0
 
 
