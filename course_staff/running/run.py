@@ -7,9 +7,11 @@ gradebook is written once, in sorted order. So any number of workers, any order 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -253,6 +255,8 @@ class _Run:
     def _grade(self, work: Opens | Uncompleted, todo: list[str]) -> None:
         if not todo or isinstance(work, Uncompleted):
             return
+        # it takes a second, as workers do to start; no daemon thread, for Python should not end within an import
+        threading.Thread(target=importlib.import_module, args=("nbgrader.api",)).start()
         with (
             closing(self._pool(work, todo)) as pool_,
             tqdm(total=len(todo), desc=self.name, unit="student", disable=not self.progress) as bar,
