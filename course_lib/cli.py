@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from course_lib import __version__
+from course_lib.closed_pipe import ends_quietly
 
 Add = Callable[..., argparse.ArgumentParser]  # add(name, run, help): a new subcommand
 
@@ -20,7 +21,11 @@ def main(arguments: list[str] | None = None, *, extend: Callable[[Add], None] | 
 
     arguments: default those of the command line. extend: adds further subcommands.
     """
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    return ends_quietly(lambda: _run(given, extend))
+
+
+def _run(arguments: list[str], extend: Callable[[Add], None] | None) -> int:
     if arguments[:1] == ["data"]:  # has its own parser, which also answers `course data --help`
         from course_lib.data import commands
 

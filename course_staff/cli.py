@@ -8,6 +8,7 @@ from pathlib import Path
 
 from course_lib import cli
 from course_lib.cli import Add
+from course_lib.closed_pipe import ends_quietly
 from course_lib.project import project_root
 
 # Modules of the extra `instructor`, by which its absence is known.
@@ -16,7 +17,11 @@ _INSTRUCTOR = {"nbgrader", "jupytext", "nbclient", "nbformat", "nbconvert", "jup
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one `course` command; returns its exit code. arguments: default those of the command line."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    return ends_quietly(lambda: _run(given))
+
+
+def _run(arguments: list[str]) -> int:
     try:
         if arguments[:1] == ["grade"]:  # has its own parser
             from course_staff import commands
@@ -41,7 +46,11 @@ def _add_commands(add: Add) -> None:
     check.add_argument("labs", nargs="*", metavar="LAB", help="such as lab01; default: all")
     check.add_argument("--workers", type=int, default=2, metavar="N", help="labs at a time (default 2)")
     check.add_argument("--verbose", action="store_true", help="show what each wrong answer is told")
-    add("grade", None, "grade a class: release | collect | run | status | report | feedback | export | similar")
+    add(
+        "grade",
+        None,
+        "grade a class: release | collect | extend | run | status | report | feedback | export | total | similar",
+    )
     relink = add("relink", _relink, "say where the course is published; rewrites first cells and badges")
     relink.add_argument("repository", metavar="OWNER/NAME", help="on GitHub, or an address for git")
     relink.add_argument(

@@ -1,4 +1,4 @@
-"""The commands `course grade …`: release, collect, run, status, report, feedback, export and similar.
+"""The commands `course grade …`: release, collect, extend, run, status, report, feedback, export, total and similar.
 
 Each reads its arguments and calls the function of the same name in the module that does the work.
 """
@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from course_lib.closed_pipe import reader_is_gone
 from course_lib.project import project_root
+from course_staff.authoring.programs import without_grammars
 
 # Modules by which the absence of an extra is known.
 EXTRAS = dict.fromkeys(
@@ -23,6 +25,7 @@ EXTRAS = dict.fromkeys(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0: done, 1: something needs a person, 2: a wrong argument, 130: interrupted."""
     options = _parser().parse_args(argv)
+    without_grammars()
     try:
         return options.run(options)
     except ModuleNotFoundError as error:
@@ -38,6 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"course grade {options.command}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError as error:
+        if reader_is_gone():
+            raise  # `cli.main` ends quietly
+        print(f"course grade {options.command}: {error}", file=sys.stderr)
+        return 1
     except (RuntimeError, OSError) as error:  # no sandbox, no scheduler, no gradebook, no room on the disk
         print(f"course grade {options.command}: {error}", file=sys.stderr)
         return 1
@@ -70,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     collect.add_argument("--zone", default="UTC", metavar="ZONE", help="of times that name none (default UTC)")
     collect.add_argument("--file-times", action="store_true", help="a file's own time is that of its submission")
 
+    extend = add("extend", _extend, "give one student more time, before or after the submission came")
+    extend.add_argument("student", metavar="STUDENT", help="id, as in grading/students.csv")
+    extend.add_argument("--days", type=int, metavar="N", help="after the due date; 0 takes an extension back")
+    extend.add_argument("--until", metavar="TIME", help='such as "2026-12-03 23:59 Europe/Vienna"')
+
     run = add("run", _run, "grade the class on all cores, each submission in a sandbox")
     run.add_argument("--workers", type=int, metavar="N", help="default: all cores")
     run.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
@@ -79,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--exercise", metavar="NAME", help="only this one, after its test was fixed")
     run.add_argument("--late-penalty", type=float, metavar="SHARE", help="of the mark, per started day (default 0)")
     run.add_argument("--cell-seconds", type=float, metavar="S", help="a cell may take (default 60)")
+    run.add_argument("--submission-seconds", type=float, metavar="S", help="all cells together (default 900)")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     run.add_argument("--unsafe-no-sandbox", action="store_true", help="run students' code with your own rights")
 
@@ -88,12 +102,21 @@ def _parser() -> argparse.ArgumentParser:
     feedback = add("feedback", _feedback, "write one page for each student: own mistakes, messages, points")
     feedback.add_argument("--student", action="append", dest="students", metavar="ID", help="only this one; repeatable")
 
+    feedback.add_argument("--explain", action="store_true", help="after the deadline: with the author's explanations")
+    feedback.add_argument("--now", action="store_true", help="explain even while somebody may still hand in")
+
     export = add("export", _export, "write the marks of all labs as a table", lab=False)
     export.add_argument("labs", nargs="*", metavar="LAB", help="default: all")
     export.add_argument("--format", choices=("csv", "canvas", "moodle"), default="csv", help="default: csv")
     export.add_argument("--anonymous", action="store_true", help="made-up ids in place of names")
     export.add_argument("--excel", action="store_true", help="with a mark by which Excel knows the letters (csv only)")
     export.add_argument("--out", type=Path, metavar="FILE", help="default: print it")
+
+    total = add("total", _total, "one number for each student from all labs, and how the class did", lab=False)
+    total.add_argument("--weights", type=Path, metavar="CSV", help="columns lab,weight (default grading/weights.csv)")
+    total.add_argument("--drop", type=int, default=0, metavar="N", help="each student's N lowest labs do not count")
+    total.add_argument("--missing", choices=("empty", "0"), default="empty", help="a missing mark (default empty)")
+    total.add_argument("--out", type=Path, metavar="FILE", help="of the table; default: print it")
 
     add("similar", _similar, "list pairs of near-identical answers: a lead to look at, never a proof")
     return parser
@@ -145,6 +168,14 @@ def _collect(options: argparse.Namespace) -> int:
     return int(bool(collection.rejected))
 
 
+def _extend(options: argparse.Namespace) -> int:
+    from course_staff.gradebook.extensions import extend
+
+    course, lab = _open(options)
+    print(extend(course, lab, options.student, days=options.days, until=options.until))
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
     from course_staff.running.run import run
 
@@ -161,21 +192,27 @@ def _run(options: argparse.Namespace) -> int:
         late_penalty=options.late_penalty,
         unsafe=options.unsafe_no_sandbox,
         cell_seconds=options.cell_seconds,
+        submission_seconds=options.submission_seconds,
         progress=not options.quiet,
     )
-    print(summary)
-    if summary.exit_code != 130:
-        from course_staff.reports.report import report
+    written: list[Path] = []
+    try:
+        if summary.exit_code != 130:
+            from course_staff.reports.report import report
 
-        print(*report(course, lab), sep="\n")
+            written = report(course, lab)  # before anything is printed: perhaps nobody reads it any more
+    finally:
+        print(summary)
+    print(*written, sep="\n", end="\n" if written else "")
     return summary.exit_code
 
 
 def _status(options: argparse.Namespace) -> int:
     from course_staff.running.run import status
 
-    print(status(*_open(options)))
-    return 0
+    found = status(*_open(options))
+    print(found)
+    return int(found.waits)
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -188,7 +225,9 @@ def _report(options: argparse.Namespace) -> int:
 def _feedback(options: argparse.Namespace) -> int:
     from course_staff.reports.feedback import feedback
 
-    print(*feedback(*_open(options), students=options.students), sep="\n")
+    course, lab = _open(options)
+    paths = feedback(course, lab, students=options.students, explain=options.explain, now=options.now)
+    print(*paths, sep="\n")
     return 0
 
 
@@ -206,6 +245,23 @@ def _export(options: argparse.Namespace) -> int:
         options.out.write_text(table, encoding="utf-8", newline="")
     else:
         print(table, end="")
+    return 0
+
+
+def _total(options: argparse.Namespace) -> int:
+    from course_staff.reports.total import read_weights, total
+
+    course = _open(options)
+    path = options.weights or course.root / "grading" / "weights.csv"
+    wanted = options.weights or path.exists()
+    weights = read_weights(path, lambda lab: full_name(course.root, lab)) if wanted else None
+    found = total(course, weights=weights, drop=options.drop, missing=options.missing)
+    if options.out:
+        options.out.write_text(found.as_csv(), encoding="utf-8", newline="")
+        print(found.statistics())
+    else:
+        print(found.as_csv(), end="")
+        print(found.statistics(), file=sys.stderr)
     return 0
 
 

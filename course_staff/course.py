@@ -95,9 +95,9 @@ class Course:
         from nbgrader.api import Gradebook
         from sqlalchemy.exc import OperationalError
 
-        from course_staff.authoring.build import _programs_on_path
+        from course_staff.authoring.programs import programs_on_path
 
-        _programs_on_path()  # nbgrader starts one to learn the version of an empty database
+        programs_on_path()  # nbgrader starts one to learn the version of an empty database
         file = self.sqlite_file
         if file is not None and not file.exists():
             if not create:

@@ -9,7 +9,6 @@ import contextlib
 import difflib
 import functools
 import logging
-import os
 import re
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from course_staff.authoring import source
+from course_staff.authoring.programs import programs_on_path
 from course_staff.authoring.source import Address, SourceError
 from course_staff.database import sqlite_url
 
@@ -90,7 +90,7 @@ def release(root: Path, folder: Path, solutions: dict[str, str]) -> NbGraderAPI:
         target = folder / "solutions" / name / f"{name}.ipynb"
         target.parent.mkdir(parents=True)
         target.write_text(text)
-    _programs_on_path()
+    programs_on_path()
     config = _nbgrader_config(root, folder)
     (folder / GRADEBOOK).write_bytes(_empty_gradebook(config.CourseDirectory.course_id))
     api = NbGraderAPI(config=config)
@@ -109,13 +109,6 @@ def _empty_gradebook(course: str) -> bytes:
         path = Path(folder, GRADEBOOK)
         Gradebook(sqlite_url(path), course).close()
         return path.read_bytes()
-
-
-def _programs_on_path() -> None:
-    """nbgrader starts `alembic` by name: find it also where the virtual environment was not activated."""
-    programs = str(Path(sys.executable).parent)
-    if programs not in os.environ["PATH"].split(os.pathsep):
-        os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
 
 
 def _nbgrader_config(root: Path, folder: Path) -> Config:

@@ -18,6 +18,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from course_staff.authoring.author_blocks import EXPLANATION, MARK_SCHEME, has_block, split_block
 from course_staff.authoring.edits import EditError, applied
 from course_staff.authoring.hidden_lines import HiddenValue
 from course_staff.authoring.setup_cell import setup_cell
@@ -96,8 +97,10 @@ def read_lab(path: Path, address: Address) -> NotebookNode:
     for cell in notebook.cells:
         if "nbgrader" in cell.metadata:
             _complete(cell, path)
+        _take_out_explanation(cell, path)
         if _HIDDEN_VALUE.search(cell.source) or _EXEMPT.search(cell.source):
             _hide_values(cell, path)
+    notebook.cells = [cell for cell in notebook.cells if cell.source or cell.cell_type != "markdown"]
     found = exercises(notebook, path)
     for cell in notebook.cells:
         if "setup" in cell.metadata.get("tags", []):
@@ -106,6 +109,21 @@ def read_lab(path: Path, address: Address) -> NotebookNode:
             cell.source = _fill_in(cell.source, found, address.badges(notebook_path), path)
     _give_ids(notebook)
     return notebook
+
+
+def _take_out_explanation(cell: NotebookNode, path: Path) -> None:
+    """An author's blocks never reach a notebook of students; a mark scheme goes with the answer that it stands in."""
+    meta = cell.metadata.get("nbgrader", {})
+    name = meta.get("grade_id") or cell.source.split("\n")[0]
+    written = cell.cell_type == "markdown" and meta.get("solution") and meta.get("grade")
+    if has_block(cell.source, MARK_SCHEME) and not written:
+        raise SourceError(f"{path.name}: {name}: a mark scheme stands in the cell of a written question, nowhere else")
+    if has_block(cell.source, EXPLANATION) and cell.cell_type != "markdown":
+        raise SourceError(f"{path.name}: {name}: an explanation stands in a Markdown cell, nowhere else")
+    try:
+        cell.source = split_block(cell.source, EXPLANATION)[1]
+    except ValueError as error:
+        raise SourceError(f"{path.name}: {name}: {error}") from None
 
 
 def read_lecture(path: Path, address: Address) -> NotebookNode:

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course_lib.files import write_whole
+from course_staff.gradebook import extensions
 from course_staff.gradebook.lab_cells import enter_lab
 from course_staff.gradebook.late import update_penalties
 from course_staff.gradebook.people import enter
+from course_staff.gradebook.shown import with_mark_schemes
 from course_staff.handin.preflight import moment
 from course_staff.handin.records import the_class
 from course_staff.marking.autograded import harmless_text
@@ -48,9 +50,10 @@ def write(
             own.assignment.timestamp = submitted_at(course, graded.student, lab.name)
             gradebook.db.add_all(_write_one(course, lab, own, graded, exercise))
         gradebook.db.commit()
+        extensions.apply(course, gradebook, lab.name)
         update_penalties(gradebook, lab.name, late_penalty)
     for graded in found:
-        _show(course.autograded(graded.student, lab.name), graded.notebook)
+        _show(course.autograded(graded.student, lab.name), with_mark_schemes(graded.notebook, lab))
 
 
 def _show(path: Path, notebook: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from course_staff.gradebook.marks import read_marks
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
+
+    from course_staff.course import Course
 
 
 def penalty(mark: float, days: int, share: float) -> float:
@@ -40,3 +43,11 @@ def update_penalties(gradebook: Gradebook, lab: str, share: float) -> dict[str, 
                 notebook.late_submission_penalty = wanted
     gradebook.db.commit()
     return found
+
+
+def last_share(course: Course, lab: str) -> float | None:
+    """The late penalty of the last run; None where no run is known, so that penalties are someone else's."""
+    try:
+        return json.loads((course.grading(lab) / "run.json").read_text(encoding="utf-8")).get("late_penalty")
+    except (FileNotFoundError, ValueError, AttributeError):
+        return None

@@ -11,7 +11,8 @@ import nbformat
 from nbgrader.apps import NbGraderAPI
 
 from course_lib.files import write_whole
-from course_staff.authoring import build, source
+from course_staff.authoring import build
+from course_staff.authoring.programs import programs_on_path, source
 from course_staff.course import Course
 from course_staff.handin import preflight
 from course_staff.handin.archive import Refused
@@ -30,7 +31,7 @@ def release(course: Course, lab: str, due: str | None = None) -> str:
         when = preflight.moment(due) if due else None
     except Refused as error:
         raise ValueError(f"--due: {error}") from None
-    build._programs_on_path()
+    programs_on_path()
     with course.gradebook(create=True):
         pass
     solution = _solution(course.root, lab)

@@ -6,11 +6,13 @@ it never goes into the sandbox as a whole.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from course_staff.authoring.author_blocks import MARK_SCHEME, split_block
 from course_staff.authoring.hidden_lines import HiddenValue
 
 __all__ = ["EXPERIMENT", "GradedCell", "HiddenValue", "Lab", "is_experiment"]
@@ -44,6 +46,13 @@ class GradedCell:
     def has_hidden_tests(self) -> bool:
         """Is there a hidden test that runs in the student's process?"""
         return self.full_source.strip() != self.source.strip()
+
+    @property
+    def scheme(self) -> str:
+        """How a person marks it, as Markdown: the author's block in the solution of a written question."""
+        with contextlib.suppress(ValueError):  # `course check` tells
+            return split_block(self.solution, MARK_SCHEME)[0] if self.by_hand else ""
+        return ""
 
 
 @dataclass(frozen=True)

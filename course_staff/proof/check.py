@@ -40,6 +40,7 @@ from course_staff.proof.kernel import EXPERIMENT, Kernel, Scores
 from course_staff.proof.reach import cells_to_run, imported
 from course_staff.proof.values_proof import ValuesProof, as_read
 from course_staff.proof.visible import PASTES, pasted, too_long
+from course_staff.proof.written import scheme_problems, without_scheme
 
 LIBRARY_ANSWER = "calls_the_library"
 TOLD = {"AssertionError", "AnswerFailed", "AnswerFromLibrary", "NotImplementedError"}  # speak to students
@@ -58,6 +59,7 @@ class LabReport:
     exempt: dict[str, str] = field(default_factory=dict)  # exercises without hidden values, and why
     seconds: float = 0
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # fail nothing
     messages: dict[str, str] = field(default_factory=dict)
     cell_seconds: dict[str, float] = field(default_factory=dict)  # of the solution's cells, in a warm kernel
 
@@ -93,6 +95,8 @@ def check(root: Path, labs: list[str] | None = None, *, workers: int = 2, verbos
         )
         for problem in report.problems:
             print(f"     {problem}")
+        for warning in report.warnings:
+            print(f"     warning: {warning}")
         if verbose:
             for wrong, message in report.messages.items():
                 print(f"     {wrong}: {message}")
@@ -135,6 +139,9 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
         test = cells[item.graded_cell]
         report.problems += too_long(item.graded_cell, test.source) + _unseen(item.name, test.source, report)
         wrong_answers += pasted(item.name, cells[item.name], test)
+    for item in (item for item in exercises if item.by_hand):
+        report.problems += scheme_problems(item.name, cells[item.name].source, item.points)
+        report.warnings += without_scheme(item.name, cells[item.name].source)
     report.wrong_answers = len(wrong_answers)
 
     full = {item.graded_cell: item.points for item in exercises if not item.by_hand}

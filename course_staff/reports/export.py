@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from course_staff.gradebook.late import update_penalties
+from course_staff.gradebook.extensions import refresh_penalties
 from course_staff.gradebook.marks import BY_HAND, LEFT, MISSING, REJECTED, Mark, number, read_marks
 from course_staff.gradebook.people import with_true_names
 from course_staff.handin.canvas import column_of
@@ -31,8 +30,6 @@ from course_staff.marking.results import read
 from course_staff.reports.anonymous import made_up_ids
 
 if TYPE_CHECKING:
-    from nbgrader.api import Gradebook
-
     from course_staff.course import Course
     from course_staff.handin.students import Student
 
@@ -82,16 +79,6 @@ def _with_status(course: Course, mark: Mark) -> Mark:
         return replace(mark, status=REJECTED if stored and stored.graded.rejected else LEFT)
     rejected = any(row.student == mark.student for row in rejections(course, mark.lab))
     return replace(mark, status=REJECTED) if rejected else mark
-
-
-def refresh_penalties(course: Course, gradebook: Gradebook, lab: str) -> None:
-    """Compute late penalties again from the marks as they are now, with the share of the last run."""
-    try:
-        share = json.loads((course.grading(lab) / "run.json").read_text(encoding="utf-8")).get("late_penalty")
-    except (FileNotFoundError, ValueError):
-        return  # graded by someone else: leave the penalties as they are
-    if share is not None:
-        update_penalties(gradebook, lab, share)
 
 
 def plain(marks: Iterable[Mark], made_up: dict[str, str] | None = None) -> str:

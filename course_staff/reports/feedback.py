@@ -10,19 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.files import write_whole
-from course_staff.reports import feedback_page
-from course_staff.reports.export import refresh_penalties
+from course_staff.gradebook.extensions import refresh_penalties
+from course_staff.reports import explanations, feedback_page
 from course_staff.reports.gathered import gather
 
 if TYPE_CHECKING:
     from course_staff.course import Course
 
 
-def feedback(course: Course, lab: str, *, students: list[str] | None = None) -> list[Path]:
+def feedback(
+    course: Course, lab: str, *, students: list[str] | None = None, explain: bool = False, now: bool = False
+) -> list[Path]:
     """Write feedback/STUDENT/LAB/LAB.html (as nbgrader's) for all that are graded or rejected, or for those named.
 
-    Returns the paths. Raises ValueError for a student of whom there is nothing, RuntimeError if nothing is graded.
+    explain: with the author's explanations; now: even while somebody may still hand in. Returns the paths. Raises
+    ValueError for a student of whom there is nothing, or where it is too early to explain, RuntimeError if nothing is
+    graded.
     """
+    if explain and not now:
+        explanations.check_all_over(course, lab)
     try:
         with course.gradebook() as gradebook:
             refresh_penalties(course, gradebook, lab)
@@ -39,10 +45,12 @@ def feedback(course: Course, lab: str, *, students: list[str] | None = None) -> 
     for student in students or []:
         if student not in known:
             raise ValueError(f"nothing of {student!r} is graded in {lab}")
+    explained = explanations.Explanations.of(course, gathered) if explain else None
     paths = []
     for student in sorted(students or known):
         graded = gathered.graded.get(student)
-        text = feedback_page.page(gathered.lab, gathered.mark(student), graded, reasons.get(student, []))
+        own = explained.to(graded) if explained and graded else {}
+        text = feedback_page.page(gathered.lab, gathered.mark(student), graded, reasons.get(student, []), own)
         path = _path(course, student, lab)
         write_whole(path, text)
         paths.append(path)

@@ -44,8 +44,10 @@ img { max-width: 100% } details { margin-top: .6rem } summary { cursor: pointer;
 """  # noqa: E501
 
 
-def page(lab: Lab, mark: Mark, graded: Graded | None, reasons: list[str]) -> str:
-    """The whole page. reasons: why files of the student were rejected."""
+def page(
+    lab: Lab, mark: Mark, graded: Graded | None, reasons: list[str], explained: dict[str, str] | None = None
+) -> str:
+    """The whole page. reasons: why files of the student were rejected. explained: exercise -> Markdown."""
     name = " ".join(part for part in (mark.first, mark.last) if part) or mark.student
     parts = [
         HEAD.format(title=f"{escape(lab.name)}: {escape(name)}", style=STYLE + _STYLE + _highlighting()),
@@ -55,7 +57,7 @@ def page(lab: Lab, mark: Mark, graded: Graded | None, reasons: list[str]) -> str
     if graded is not None and graded.rejected:
         parts.append(f'<p class="note">Your file could not be graded: {_text(graded.rejected)}</p>')
     elif graded is not None:
-        parts += [_total(mark), *_sections(lab, mark, graded)]
+        parts += [_total(mark), *_sections(lab, mark, graded, explained or {})]
     return "\n".join([*parts, "</body>\n</html>\n"])
 
 
@@ -69,14 +71,15 @@ def _total(mark: Mark) -> str:
     return words + "</p>"
 
 
-def _sections(lab: Lab, mark: Mark, graded: Graded) -> list[str]:
+def _sections(lab: Lab, mark: Mark, graded: Graded, explained: dict[str, str]) -> list[str]:
     hidden = _hidden_lines(lab)
     cells = cells_of(graded.notebook)
     answers = {meta["grade_id"]: (source, cell) for meta, source, cell in cells if meta.get("solution")}
     parts = []
     for item in lab.graded:
         source, cell = answers.get(item.exercise, ("", {}))
-        parts.append(_exercise(item, mark.cells.get(item.name), source, cell, graded.messages, hidden))
+        more = explained.get(item.exercise, "")
+        parts.append(_exercise(item, mark.cells.get(item.name), source, cell, graded.messages, hidden, more))
     stopped = [
         (source, cell)
         for meta, source, cell in cells
@@ -89,7 +92,13 @@ def _sections(lab: Lab, mark: Mark, graded: Graded) -> list[str]:
 
 
 def _exercise(
-    item: GradedCell, mark: CellMark | None, source: str, cell: dict, messages: dict[str, str], hidden: frozenset[str]
+    item: GradedCell,
+    mark: CellMark | None,
+    source: str,
+    cell: dict,
+    messages: dict[str, str],
+    hidden: frozenset[str],
+    explanation: str,
 ) -> str:
     score = None if mark is None else mark.score
     shown = "waits for your teacher" if score is None else f"{number(score)} of {number(item.points)}"
@@ -109,8 +118,12 @@ def _exercise(
         parts += [_code(source), _outputs(cell, hidden)]
     else:
         parts.append(f'<div class="written">{_markdown(source)}</div>')
+    if item.scheme and mark is not None and not mark.waits:
+        parts.append(f"<h3>How it is marked</h3>\n{_markdown(item.scheme)}")
     if mark is not None and mark.comment:
         parts.append(f'<div class="comment"><b>Your teacher:</b> {_markdown(mark.comment)}</div>')
+    if explanation:
+        parts.append(f"<h3>Explanation</h3>\n{_markdown(explanation)}")
     if not item.by_hand:
         parts.append(f"<details><summary>The test, as you have it</summary>\n{_code(item.source)}</details>")
     return "\n".join([*parts, "</section>"])

@@ -12,8 +12,8 @@ from course_staff.handin.records import Rejection, rejections, the_class
 from course_staff.marking.grade import Graded
 from course_staff.marking.lab import Lab
 from course_staff.marking.notebook import answers_of
-from course_staff.marking.reading import read_lab_to_grade
 from course_staff.marking.results import read_all
+from course_staff.running.kept import read_lab
 
 if TYPE_CHECKING:
     from course_staff.course import Course
@@ -74,7 +74,7 @@ class Gathered:
 
 def gather(course: Course, lab: str) -> Gathered:
     """Read all that there is. Raises SourceError where the lab's source is wrong."""
-    read = read_lab_to_grade(course.root, lab, secret=course.secret)
+    read = read_lab(course, lab)
     people = the_class(course)
     try:
         with course.gradebook() as gradebook:

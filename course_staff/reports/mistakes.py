@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.files import write_whole
-from course_staff.authoring import source
 from course_staff.marking.grade import Graded
 from course_staff.marking.lab import Lab
+from course_staff.running.kept import environment
+from course_staff.running.work import code_digest
 
 if TYPE_CHECKING:
     from course_staff.authoring.source import WrongAnswer
@@ -50,6 +51,8 @@ def named_mistakes(root: Path, lab: Lab, grade: Callable[[bytes], Graded]) -> Na
     path = _file(root, lab)
     if not path.is_file():
         return {}
+    from course_staff.authoring import source  # with jupytext: not where they are stored
+
     found: Named = {}
     for wrong, submission in _submissions(root, lab, source.read_wrong_answers(path)):
         fingerprints = grade(submission).fingerprints
@@ -61,9 +64,10 @@ def named_mistakes(root: Path, lab: Lab, grade: Callable[[bytes], Graded]) -> Na
 
 
 def stored_mistakes(course: Course, lab: Lab, make: Callable[[], Named]) -> Named:
-    """As `make` gives them, kept in grading/LAB/mistakes.json until the lab or its wrong answers change."""
+    """As `make` gives them, kept in grading/LAB/mistakes.json until the lab, its wrong answers or any code change."""
     path, wrong = course.grading(lab.name) / FILE, _file(course.root, lab)
-    digest = hashlib.sha256(lab.digest.encode() + (wrong.read_bytes() if wrong.is_file() else b"")).hexdigest()
+    made_from = "\n".join([lab.digest, code_digest(), environment()]).encode()
+    digest = hashlib.sha256(made_from + (wrong.read_bytes() if wrong.is_file() else b"")).hexdigest()
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["digest"] == digest:
@@ -94,6 +98,8 @@ def _file(root: Path, lab: Lab) -> Path:
 
 def _submissions(root: Path, lab: Lab, wrong: list[WrongAnswer]) -> list[tuple[dict[str, WrongAnswer], bytes]]:
     """As few submissions as carry every wrong answer once, each with those that it carries."""
+    from course_staff.authoring import source
+
     path = root / "solutions" / f"{lab.name}.py"
     solution = source.read_lab(path, source.Address.of(root))
     by_exercise = [

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_lib.files import write_whole
+from course_staff.gradebook.extensions import refresh_penalties
 from course_staff.gradebook.marks import MISSING, number
 from course_staff.reports import report_page
 from course_staff.reports.contents import Report, Row, Trouble
-from course_staff.reports.export import refresh_penalties, table
+from course_staff.reports.export import table
 from course_staff.reports.gathered import Gathered, gather
 from course_staff.reports.mistakes import Mistake, Named, mistakes_of, named_mistakes, stored_mistakes
 
@@ -38,7 +39,7 @@ def report(course: Course, lab: str) -> list[Path]:
     gathered = gather(course, lab)
     if not gathered.students and not gathered.rejected:
         raise RuntimeError(f"nothing of {lab} is collected or graded yet: `course grade collect {lab} DIR` comes first")
-    named, notes = _named(course, gathered)
+    named, notes = known_mistakes(course, gathered)
     found = make(gathered, named, notes)
     pages = {"report.html": report_page.page(found), "report.csv": as_csv(found)}
     for name, text in pages.items():
@@ -133,7 +134,7 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _named(course: Course, gathered: Gathered) -> tuple[Named, list[str]]:
+def known_mistakes(course: Course, gathered: Gathered) -> tuple[Named, list[str]]:
     """The named mistakes, and a note where there are none because they could not be graded."""
     if not any(graded.fingerprints for graded in gathered.graded.values()):
         return {}, []

@@ -7,8 +7,11 @@ gradebook is written once, in sorted order. So any number of workers, any order 
 from __future__ import annotations
 
 import hashlib
+import importlib
+import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -28,7 +31,7 @@ from course_staff.marking.grade import Graded, submission_digest
 from course_staff.marking.merge import merged
 from course_staff.running import pool
 from course_staff.running import state as _state
-from course_staff.running.prepare import prepare, sandbox_name
+from course_staff.running.prepare import Uncompleted, prepare_lazily, sandbox_name
 from course_staff.running.status import status
 from course_staff.running.work import Done, Job, Opens
 from course_staff.sandbox.limits import Limits
@@ -93,6 +96,7 @@ def run(
     late_penalty: float | None = None,
     unsafe: bool = False,
     cell_seconds: float | None = None,
+    submission_seconds: float | None = None,
     progress: bool = True,
 ) -> Summary:
     """Grade the submissions of a lab and write the gradebook, which is backed up before.
@@ -101,10 +105,11 @@ def run(
     run goes on with the options that it had. dask: address of a scheduler whose workers grade instead. dask_wait:
     seconds that it may have no worker, default 300. students: only these. exercise: of results that are there, only
     this one is made anew. late_penalty: share of the mark for each started day, default that of the run before, else 0.
-    unsafe: no sandbox. cell_seconds: default 60. Raises ValueError for a wrong argument, RuntimeError where no grading
-    is possible, or another run of this lab is going on.
+    unsafe: no sandbox. cell_seconds, submission_seconds: of a cell and of all together, default 60 and 900. Raises
+    ValueError for a wrong argument, RuntimeError where no grading is possible, or another run of this lab is going on.
     """
-    _check(workers, late_penalty, cell_seconds, dask_wait)
+    _check(workers, late_penalty, dask_wait)
+    _check_seconds(cell_seconds, submission_seconds)
     folder = course.grading(lab)
     folder.parent.mkdir(mode=0o700, exist_ok=True)  # marks are for their owner
     folder.mkdir(exist_ok=True)
@@ -118,6 +123,7 @@ def run(
                 exercise=exercise,
                 late_penalty=late_penalty,
                 cell_seconds=cell_seconds,
+                submission_seconds=submission_seconds,
             )
             all_anew = not resume and state.students is None and state.exercise is None
             state.unsafe = unsafe or last.unsafe and not all_anew  # some results are still of the run without a sandbox
@@ -152,9 +158,8 @@ class _Run:
         start = time.monotonic()
         handed_in = self._handed_in()
         self.summary.backup = backup(self.course)
-        if self.progress:
-            print(f"{self.name}: runs the solution first, for a few seconds", file=sys.stderr, flush=True)
-        self.lab, work = prepare(self.course, self.name, cell_seconds=self.state.cell_seconds, unsafe=self.unsafe)
+        seconds = {"cell_seconds": self.state.cell_seconds, "submission_seconds": self.state.submission_seconds}
+        self.lab, work = prepare_lazily(self.course, self.name, **seconds, unsafe=self.unsafe)
         if self.state.exercise not in (None, *(cell.exercise for cell in self.lab.graded)):
             names = ", ".join(cell.exercise for cell in self.lab.graded)
             raise ValueError(f"{self.name} has no exercise {self.state.exercise!r}; there are: {names}")
@@ -165,13 +170,21 @@ class _Run:
         _state.write(self.course, self.name, self.state)
         self.summary.todo, self.summary.kept = len(todo), len(self.chosen) - len(todo)
         try:
-            self._grade(work, todo)
+            self._grade(self._completed(work) if todo else work, todo)
             self._write_gradebook()
         except KeyboardInterrupt:
             self.summary.interrupted = True
         self.summary.seconds = round(time.monotonic() - start, 1)
         self._note_the_end()
         return self.summary
+
+    def _completed(self, work: Opens | Uncompleted) -> Opens:
+        """Only where there is something to grade: it takes a sandbox."""
+        if isinstance(work, Uncompleted):
+            if self.progress:
+                print(f"{self.name}: runs the solution first, for a few seconds", file=sys.stderr, flush=True)
+            self.lab, work = work.completed()
+        return work
 
     def _handed_in(self) -> list[str]:
         found, possible = self.course.students_with(self.name), []
@@ -241,9 +254,11 @@ class _Run:
             if submission is not None:
                 yield Job(student, submission)
 
-    def _grade(self, work: Opens, todo: list[str]) -> None:
-        if not todo:
+    def _grade(self, work: Opens | Uncompleted, todo: list[str]) -> None:
+        if not todo or isinstance(work, Uncompleted):
             return
+        # it takes a second, as workers do to start; no daemon thread, for Python should not end within an import
+        threading.Thread(target=importlib.import_module, args=("nbgrader.api",)).start()
         with (
             closing(self._pool(work, todo)) as pool_,
             tqdm(total=len(todo), desc=self.name, unit="student", disable=not self.progress) as bar,
@@ -259,8 +274,7 @@ class _Run:
 
             wait = dask_pool.WAIT_SECONDS if self.dask_wait is None else self.dask_wait
             return dask_pool.grade_all(work, self._jobs(todo), address=self.state.dask, info=self.info, wait=wait)
-        limits = Limits(cell_seconds=self.state.cell_seconds)
-        seconds = limits.submission_seconds * (1 + limits.restarts) + SPARE_SECONDS
+        seconds = self.state.submission_seconds * (1 + Limits.restarts) + SPARE_SECONDS
         self.state.workers = min(self.state.workers, len(todo))
         return pool.grade_all(work, self._jobs(todo), workers=self.state.workers, seconds=seconds, info=self.info)
 
@@ -308,14 +322,16 @@ class _Run:
         _state.write(self.course, self.name, self.state)
 
 
-def _check(
-    workers: int | None, late_penalty: float | None, cell_seconds: float | None, dask_wait: float | None
-) -> None:
+def _check(workers: int | None, late_penalty: float | None, dask_wait: float | None) -> None:
     if workers is not None and workers < 1:
         raise ValueError(f"--workers: expected 1 or more, got {workers}")
     if late_penalty is not None and not 0 <= late_penalty <= 1:
         raise ValueError(f"--late-penalty: expected a share between 0 and 1, got {late_penalty}")
-    if cell_seconds is not None and not cell_seconds > 0:
-        raise ValueError(f"--cell-seconds: expected a time above 0, got {cell_seconds}")
     if dask_wait is not None and not dask_wait >= 0:
         raise ValueError(f"--dask-wait: expected a time of 0 or more, got {dask_wait}")
+
+
+def _check_seconds(cell: float | None, submission: float | None) -> None:
+    for option, seconds in (("--cell-seconds", cell), ("--submission-seconds", submission)):
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise ValueError(f"{option}: expected a time above 0, got {seconds}")

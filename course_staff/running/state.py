@@ -14,7 +14,7 @@ from course_staff.marking.results import Stored
 if TYPE_CHECKING:
     from course_staff.course import Course
 
-CELL_SECONDS = 60.0
+CELL_SECONDS, SUBMISSION_SECONDS = 60.0, 900.0
 
 
 @dataclass
@@ -35,6 +35,7 @@ class State:
     exercise: str | None = None
     late_penalty: float = 0.0
     cell_seconds: float = CELL_SECONDS
+    submission_seconds: float = SUBMISSION_SECONDS
     workers: int = 0
     dask: str | None = None
     unsafe: bool = False
@@ -72,6 +73,7 @@ def begin(
     exercise: str | None,
     late_penalty: float | None,
     cell_seconds: float | None,
+    submission_seconds: float | None = None,
 ) -> State:
     """The state of a new run, or of the interrupted one that goes on with what it was told.
 
@@ -83,6 +85,7 @@ def begin(
         was = f"exercise {last.exercise}" if last.exercise else "all exercises"
         raise ValueError(f"the interrupted run was about {was}: go on with it, or start without --resume")
     seconds = last.cell_seconds if resume else CELL_SECONDS
+    in_all = last.submission_seconds if resume else SUBMISSION_SECONDS
     if going_on:
         students, exercise = last.students if students is None else students, last.exercise
     return State(
@@ -94,4 +97,5 @@ def begin(
         exercise=exercise,
         late_penalty=last.late_penalty if late_penalty is None else late_penalty,
         cell_seconds=seconds if cell_seconds is None else cell_seconds,
+        submission_seconds=in_all if submission_seconds is None else submission_seconds,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from course_staff.gradebook import extensions
 from course_staff.gradebook.marks import read_marks
 from course_staff.handin.collect import missing, rejections
 from course_staff.marking import results
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Status:
-    """Students by what is known of them, sorted. waiting: graded, but a written answer waits for a person."""
+    """Students by what is known of them, sorted. waiting: graded, but an answer waits for a person.
+
+    flagged: student and words of what a person should look at. extensions: in words.
+    """
 
     lab: str
     collected: list[str] = field(default_factory=list)
@@ -25,18 +29,33 @@ class Status:
     rejected: list[tuple[str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     lost: list[tuple[str, str]] = field(default_factory=list)
+    flagged: list[tuple[str, str]] = field(default_factory=list)
+    extensions: list[str] = field(default_factory=list)
     interrupted: bool = False
+
+    @property
+    def not_yet(self) -> list[str]:
+        """Collected, and neither graded nor rejected."""
+        return sorted(set(self.collected) - set(self.graded) - {student for student, _ in self.rejected})
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person has something to do. Who handed in nothing is not waited for."""
+        return bool(self.not_yet or self.waiting or self.rejected or self.lost or self.flagged or self.interrupted)
 
     def __str__(self) -> str:
         lines = [f"{self.lab}: {len(self.collected)} collected, {len(self.graded)} graded"]
-        if not_yet := sorted(set(self.collected) - set(self.graded) - {student for student, _ in self.rejected}):
-            lines.append(f"not graded yet: {', '.join(not_yet)}")
+        if self.not_yet:
+            lines.append(f"not graded yet: {', '.join(self.not_yet)}")
         if self.waiting:
             lines.append(f"written answers wait for a person (formgrader): {', '.join(self.waiting)}")
         lines += [f"rejected: {student or 'nobody known'}: {words}" for student, words in self.rejected]
         lines += [f"NOT graded: {student}: {words}" for student, words in self.lost]
+        lines += [f"look at this: {student}: {words}" for student, words in self.flagged]
         if self.missing:
             lines.append(f"missing: {', '.join(self.missing)}")
+        if self.extensions:
+            lines.append(f"extensions: {'; '.join(self.extensions)}")
         if self.interrupted:
             lines.append("the last run was interrupted: `course grade run --resume` goes on")
         return "\n".join(lines)
@@ -47,6 +66,7 @@ def status(course: Course, lab: str) -> Status:
     found, last = results.read_all(course, lab), state.read(course, lab)
     rejected = [(row.student, f"{row.file}: {row.reason}") for row in rejections(course, lab)]
     rejected += [(student, graded.rejected) for student, graded in found.items() if graded.rejected]
+    due = extensions.due_date(course, lab)
     try:
         with course.gradebook() as gradebook:
             marks = read_marks(gradebook, lab)
@@ -60,5 +80,7 @@ def status(course: Course, lab: str) -> Status:
         sorted(rejected),
         sorted(missing(course, lab)),
         [(student, words) for student, words in last.lost],
+        [(student, words) for student, graded in found.items() for words in getattr(graded, "look", ())],
+        [f"{name} {extension.words(due)}" for name, extension in extensions.read(course, lab).items()],
         last.interrupted,
     )

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib import _trial, evaluation, metrics, noise
+from course_lib import evaluation, metrics, noise
 from course_lib._tables import Table, decimals, number
+from course_lib.evaluation import trial
 from course_lib.profiles import seeded
 
 quiet = {"progress": False}
@@ -122,7 +123,7 @@ def test_regions_and_metrics_of_your_own(images):
 
 def test_seconds_are_measured_warm_and_per_slice(images, monkeypatch):
     calls, clock = [], Clock()
-    monkeypatch.setattr(_trial, "time", SimpleNamespace(perf_counter=clock))
+    monkeypatch.setattr(trial, "time", SimpleNamespace(perf_counter=clock))
 
     def slow(noisy, sigma):
         calls.append(len(noisy))

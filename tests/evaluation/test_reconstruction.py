@@ -12,8 +12,8 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from course_lib import _trial, evaluation, kspace, metrics
-from course_lib.evaluation import ZERO_FILLED
+from course_lib import evaluation, kspace, metrics
+from course_lib.evaluation import ZERO_FILLED, trial
 from course_lib.profiles import seeded
 from course_lib.training import undersampling
 
@@ -189,7 +189,7 @@ def test_seconds_are_those_of_a_slice_zero_filling_included(images, monkeypatch)
         now += 0.001
         return now
 
-    monkeypatch.setattr(_trial, "time", SimpleNamespace(perf_counter=clock))
+    monkeypatch.setattr(trial, "time", SimpleNamespace(perf_counter=clock))
 
     def slow(measured, mask):
         nonlocal now

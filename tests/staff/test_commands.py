@@ -96,6 +96,8 @@ def test_run_hands_over_every_option_and_the_full_name_of_the_lab(called, root, 
         "0.1",
         "--cell-seconds",
         "5",
+        "--submission-seconds",
+        "50",
         "--quiet",
         "--unsafe-no-sandbox",
     ]
@@ -112,6 +114,7 @@ def test_run_hands_over_every_option_and_the_full_name_of_the_lab(called, root, 
         "late_penalty": None,
         "unsafe": False,
         "cell_seconds": None,
+        "submission_seconds": None,
         "progress": True,
     }
     assert calls[2][1] == {
@@ -124,6 +127,7 @@ def test_run_hands_over_every_option_and_the_full_name_of_the_lab(called, root, 
         "late_penalty": 0.1,
         "unsafe": True,
         "cell_seconds": 5.0,
+        "submission_seconds": 50.0,
         "progress": False,
     }
     assert capsys.readouterr().out.split("\n")[:2] == ["all is graded", "report.html"]
@@ -152,6 +156,35 @@ def test_trouble_is_said_in_words_with_its_exit_code(called, root, capsys, troub
     called("run", trouble, "status")
     assert grade(root, "status", "lab42") == code
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_status_leaves_1_where_something_waits(called, root, waits):
+    called("run", types.SimpleNamespace(waits=waits), "status")
+    assert grade(root, "status", "lab42") == int(waits)
+
+
+def test_a_run_whose_summary_nobody_reads_still_has_its_report(called, root, capsys):
+    class Summary:
+        exit_code = 0
+
+        def __str__(self) -> str:
+            raise BrokenPipeError(32, "nobody reads")
+
+    called("run", Summary())
+    calls = called("report", [Path("report.html")])
+    assert grade(root, "run", "lab42") == 1
+    assert "nobody reads" in capsys.readouterr().err, "standard output is whole here: it is some other pipe"
+    assert len(calls) == 2, "run and report"
+
+
+def test_extend_hands_over_what_was_given(root, monkeypatch, capsys):
+    calls = []
+    module = types.SimpleNamespace(extend=lambda *given, **named: calls.append((given, named)) or "granted")
+    monkeypatch.setitem(sys.modules, "course_staff.gradebook.extensions", module)
+    assert grade(root, "extend", "lab42", "jane", "--days", "3") == 0
+    assert calls == [((Course.open(root), LAB, "jane"), {"days": 3, "until": None})]
+    assert capsys.readouterr().out == "granted\n"
 
 
 def test_a_mistake_of_ours_is_not_hidden(called, root):

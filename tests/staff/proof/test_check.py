@@ -528,6 +528,16 @@ def test_a_wrong_answer_that_kills_the_kernel_is_named(course, capsys, without_n
     assert "the kernel died while it graded [half] rounds" in capsys.readouterr().out
 
 
+def test_a_mark_scheme_that_does_not_add_up_is_found_and_a_missing_one_is_a_warning(course, capsys, without_nbgrader):
+    assert checking.check(course, workers=1) == 0
+    assert "warning: question why: no mark scheme" in capsys.readouterr().out
+    scheme = "# Because.\n#\n# ### BEGIN MARK SCHEME\n# - {}: says why\n# ### END MARK SCHEME"
+    edit(course / "solutions" / "lab90_tiny.py", "# Because.", scheme.format(2))
+    assert checking.check(course, workers=1) == 1
+    told = capsys.readouterr().out
+    assert "question why: the lines of its mark scheme give 2 points, the question 1" in told and "warning" not in told
+
+
 def test_a_stub_that_earns_points_is_found(course, capsys):
     edit(
         course / "solutions" / "lab90_tiny.py",

@@ -173,7 +173,7 @@ def test_the_same_class_gives_the_same_bytes():
 def test_it_is_written_beside_the_results(monkeypatch, tmp_path):
     course = graded_class.course(tmp_path)
     monkeypatch.setattr(report, "gather", lambda course, name: a_class())
-    monkeypatch.setattr(report, "_named", lambda course, found: (NAMED, ["a note"]))
+    monkeypatch.setattr(report, "known_mistakes", lambda course, found: (NAMED, ["a note"]))
     paths = report.report(course, LAB)
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == (
         [f"grading/{LAB}/report.html", f"grading/{LAB}/report.csv"]

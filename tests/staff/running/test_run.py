@@ -109,11 +109,13 @@ def test_an_interrupted_run_does_not_take_older_results_for_its_own(course: Cour
 def test_an_interrupted_run_goes_on_with_its_options(course: Course, monkeypatch):
     hand_in_class(course)
     monkeypatch.setattr(pool, "grade_all", lambda *given, **named: in_this_process(*given, stop=1, **named))
-    run(course, LAB, late_penalty=0.25, cell_seconds=7, students=["student00", "student01"], **QUIET)
+    seconds = {"cell_seconds": 7, "submission_seconds": 70}
+    run(course, LAB, late_penalty=0.25, **seconds, students=["student00", "student01"], **QUIET)
     monkeypatch.setattr(pool, "grade_all", in_this_process)
     assert run(course, LAB, resume=True, **QUIET).graded == 1
     state = _state.read(course, LAB)
-    assert (state.late_penalty, state.cell_seconds, state.interrupted) == (0.25, 7, False)
+    assert (state.late_penalty, state.cell_seconds, state.submission_seconds) == (0.25, 7, 70)
+    assert not state.interrupted
     run(course, LAB, students=["student00"], **QUIET)  # the penalty is the class's, the time was that run's
     assert (_state.read(course, LAB).late_penalty, _state.read(course, LAB).cell_seconds) == (0.25, 60)
     with pytest.raises(ValueError, match="all exercises"):
@@ -125,6 +127,24 @@ def test_an_interrupted_run_goes_on_with_its_options(course: Course, monkeypatch
             late_penalty=None,
             cell_seconds=None,
         )
+
+
+def test_the_time_of_a_submission_reaches_the_sandbox_and_the_pool(course: Course, monkeypatch):
+    hand_in_class(course, 1)
+    told = {}
+
+    def prepare(*_, submission_seconds, **named):
+        told["sandbox"] = submission_seconds
+        return prepared()(**named)
+
+    def grade_all(*given, seconds, **named):
+        told["pool"] = seconds
+        return in_this_process(*given, **named)
+
+    monkeypatch.setattr(run_module, "prepare", prepare)
+    monkeypatch.setattr(pool, "grade_all", grade_all)
+    run(course, LAB, submission_seconds=2000, **QUIET)
+    assert told["sandbox"] == 2000 < told["pool"], "a worker is not taken for dead while it may still grade"
 
 
 def test_a_second_run_of_the_lab_waits_outside(course: Course, monkeypatch):
@@ -223,7 +243,16 @@ def test_one_student_alone_is_graded_anew(course: Course, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{"workers": 0}, {"late_penalty": 1.5}, {"late_penalty": -0.1}, {"cell_seconds": 0}, {"dask_wait": -1}]
+    "options",
+    [
+        {"workers": 0},
+        {"late_penalty": 1.5},
+        {"late_penalty": -0.1},
+        {"cell_seconds": 0},
+        {"submission_seconds": 0},
+        {"submission_seconds": float("inf")},
+        {"dask_wait": -1},
+    ],
 )
 def test_wrong_arguments_are_refused_before_anything_happens(course: Course, options: dict):
     with pytest.raises(ValueError, match="expected"):
@@ -305,7 +334,7 @@ def test_a_course_that_the_sandbox_would_show_is_refused(tmp_path: Path, monkeyp
     with pytest.raises(RuntimeError, match="move the course"):
         run(course, LAB, **QUIET)
     with pytest.raises(RuntimeError, match="/usr.*move the course"):
-        run_module.prepare(Course(Path("/home/x"), "sqlite:////usr/share/gradebook.db"), LAB)
+        run_module.prepare_lazily(Course(Path("/home/x"), "sqlite:////usr/share/gradebook.db"), LAB)
 
 
 def test_killed_with_all_its_workers_it_goes_on_to_the_same_table(course: Course, tmp_path: Path, monkeypatch):
