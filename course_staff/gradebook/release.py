@@ -11,8 +11,8 @@ import nbformat
 from nbgrader.apps import NbGraderAPI
 
 from course_lib.files import write_whole
-from course_staff.authoring import build
-from course_staff.authoring.programs import programs_on_path, source
+from course_staff.authoring import build, source
+from course_staff.authoring.programs import programs_on_path
 from course_staff.course import Course
 from course_staff.handin import preflight
 from course_staff.handin.archive import Refused

@@ -39,7 +39,7 @@ from course_staff.sandbox.limits import Limits
 if TYPE_CHECKING:
     from course_staff.course import Course
 
-__all__ = ["Summary", "prepare", "run", "status"]
+__all__ = ["Summary", "prepare_lazily", "run", "status"]
 
 SERVER_NAME = 128  # characters of an id in nbgrader's tables; SQLite takes more
 SPARE_SECONDS = 300.0  # beyond what a submission may take, before its worker is taken for dead

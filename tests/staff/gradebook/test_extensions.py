@@ -25,7 +25,7 @@ MARKS = {"double": 2.0, "treble": 2.0, "why": 0.0}
 @pytest.fixture
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
     """Two students, both late, not graded yet."""
-    monkeypatch.setattr(run_module, "prepare", prepared())
+    monkeypatch.setattr(run_module, "prepare_lazily", prepared())
     monkeypatch.setattr(pool, "grade_all", in_this_process)
     course = open_course(tmp_path)
     for student in ("student01", "student02"):

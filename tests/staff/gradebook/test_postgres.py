@@ -79,7 +79,7 @@ def course(server: str, tmp_path: Path, monkeypatch, request) -> Course:
     from sqlalchemy import create_engine, text
 
     monkeypatch.setattr("nbgrader.api.get_alembic_version", version)  # a program that takes seconds, each time
-    monkeypatch.setattr(run_module, "prepare", prepared())
+    monkeypatch.setattr(run_module, "prepare_lazily", prepared())
     monkeypatch.setattr(pool, "grade_all", in_this_process)
     name = f"db{abs(hash(request.node.name))}"
     engine = create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")

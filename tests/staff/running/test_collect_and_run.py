@@ -16,7 +16,7 @@ from course_staff.running.run import run, status
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "prepare", prepared())
+    monkeypatch.setattr(run_module, "prepare_lazily", prepared())
     monkeypatch.setattr(pool, "grade_all", in_this_process)
     monkeypatch.setattr(preflight, "COLLECTED_BYTES", 1000)
     return open_course(tmp_path / "course")

@@ -64,7 +64,7 @@ def test_killed_workers_change_nothing(cluster):
 
 
 def test_a_class_gets_the_same_table_as_from_the_local_pool(cluster, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(run_module, "prepare", prepared())
+    monkeypatch.setattr(run_module, "prepare_lazily", prepared())
     here, there = open_course(tmp_path / "here"), open_course(tmp_path / "there")
     hand_in_class(here)
     hand_in_class(there)

@@ -32,7 +32,7 @@ QUIET = {"progress": False, "workers": 1}
 
 @pytest.fixture
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
-    monkeypatch.setattr(run_module, "prepare", prepared())
+    monkeypatch.setattr(run_module, "prepare_lazily", prepared())
     monkeypatch.setattr(pool, "grade_all", in_this_process)
     return open_course(tmp_path)
 
@@ -141,7 +141,7 @@ def test_the_time_of_a_submission_reaches_the_sandbox_and_the_pool(course: Cours
         told["pool"] = seconds
         return in_this_process(*given, **named)
 
-    monkeypatch.setattr(run_module, "prepare", prepare)
+    monkeypatch.setattr(run_module, "prepare_lazily", prepare)
     monkeypatch.setattr(pool, "grade_all", grade_all)
     run(course, LAB, submission_seconds=2000, **QUIET)
     assert told["sandbox"] == 2000 < told["pool"], "a worker is not taken for dead while it may still grade"
@@ -207,7 +207,7 @@ def test_one_exercise_alone_is_graded_anew(course: Course, monkeypatch):
     run(course, LAB, **QUIET)
     hand_in(course, "student01", submission(after))  # its old answers are gone
     hand_in(course, "student02", submission())
-    monkeypatch.setattr(run_module, "prepare", prepared("fixed"))
+    monkeypatch.setattr(run_module, "prepare_lazily", prepared("fixed"))
 
     summary = run(course, LAB, exercise="double", **QUIET)
     assert summary.graded == 1 and [student for student, _ in summary.left_out] == ["student01", "student02"]
@@ -261,7 +261,7 @@ def test_wrong_arguments_are_refused_before_anything_happens(course: Course, opt
 
 
 def test_with_nothing_collected_it_says_what_comes_first(course: Course, monkeypatch):
-    monkeypatch.setattr(run_module, "prepare", None)
+    monkeypatch.setattr(run_module, "prepare_lazily", None)
     with pytest.raises(RuntimeError, match="course grade collect"):
         run(course, LAB, **QUIET)
 
@@ -342,7 +342,7 @@ def test_killed_with_all_its_workers_it_goes_on_to_the_same_table(course: Course
     hand_in_class(course)
     run(course, LAB, late_penalty=0.1, **QUIET)
     monkeypatch.undo()
-    monkeypatch.setattr(run_module, "prepare", prepared())
+    monkeypatch.setattr(run_module, "prepare_lazily", prepared())
 
     hit = open_course(tmp_path / "hit")
     hand_in_class(hit)
