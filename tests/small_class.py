@@ -150,7 +150,7 @@ def in_this_process(work, jobs, *, info, order=None, stop=None, **_):
 
 
 def prepared(note: str = "", **options: object):
-    """What takes the place of `run.prepare`, which needs sources and a sandbox."""
+    """What takes the place of `run.prepare_lazily`, which needs sources and a sandbox."""
     lab = small_lab(note, **options)
     return lambda *arguments, **settings: (lab, told_work(lab))
 

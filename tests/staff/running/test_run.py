@@ -355,7 +355,7 @@ import sys; sys.path.insert(0, sys.argv[1])
 from small_class import LAB, open_course, prepared
 from course_staff.running import run
 if __name__ == "__main__":
-    run.prepare = prepared()
+    run.prepare_lazily = prepared()
     run.run(open_course(sys.argv[2]), LAB, workers=2, progress=False, late_penalty=0.1)
 """
     made = hit.grading(LAB) / "results"
