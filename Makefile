@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 STAGE := bash scripts/stage
 EXTRAS := instructor,dev
 install = bash scripts/install $(BIN)/python $(CONSTRAINTS) "$(1)"
-SOURCES := $(wildcard solutions/*.py lectures/*.py course_staff/authoring/*.py) nbgrader_config.py
+SOURCES := $(wildcard solutions/*.py lectures/*.py course_staff/authoring/*.*) nbgrader_config.py
 # Workers share the cores, so that a model in one does not starve the others.
 THREADS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	echo $$(( cores > $(WORKERS) ? cores / $(WORKERS) : 1 )))
