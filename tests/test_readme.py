@@ -68,9 +68,10 @@ def test_its_make_targets_exist(target):
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize(
-    "command", sorted(set(re.findall(r"\bcourse (build|check|data|doctor|publish|relink)\b", OWN_TEXT)))
-)
+COMMANDS = re.findall(r"\bcourse (build|check|data|doctor|publish|relink)\b", OWN_TEXT)
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS)))
 def test_its_course_commands_exist(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([command, "--help"])
