@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import torch
 
+from course_lib import apple_gpu
+
 PROFILES = ("ci", "cpu", "gpu")
 
 Value = TypeVar("Value")
@@ -44,13 +46,26 @@ def profile() -> Profile:
     return Profile(name, "cuda" if name == "gpu" else "cpu")
 
 
+def network_device() -> str:
+    """Where networks train and run unless you say otherwise: on the device of `profile()`, or on an Apple GPU ("mps").
+
+    An Apple GPU is taken where a tiny network learns the same there as on the CPU (`apple_gpu`), and where
+    COURSE_PROFILE names no profile. What a lab computes itself stays on the CPU, the device of `profile()`: an Apple
+    GPU has no double precision.
+    """
+    chosen = profile()
+    if chosen.device == "cpu" and not os.environ.get("COURSE_PROFILE", "").strip() and apple_gpu.usable():
+        return "mps"
+    return chosen.device
+
+
 def check_device(device: str | None) -> str:
-    """The kind of device to work on, "cpu", "cuda" or "mps"; None means that of `profile()`.
+    """The kind of device to work on, "cpu", "cuda" or "mps"; None means `network_device()`.
 
     Raises ValueError for another name, RuntimeError where this machine has no such device.
     """
     if device is None:
-        return profile().device
+        return network_device()
     if device not in ("cpu", "cuda", "mps"):
         raise ValueError(f"device: expected 'cpu', 'cuda', 'mps' or None, got {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
