@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from course_staff.authoring.build import derive
@@ -12,6 +13,7 @@ from course_staff.publishing import project
 
 #: Taken as they are. What is not named here, or made anew below, stays with the staff.
 COPIED = ("course_lib", "jupyter", "LICENSE", "LICENSE-texts", "CITATION.cff", "scripts/install", "scripts/stage")
+DERIVED = (".ipynb", ".py", ".md")
 EXECUTABLE = ("binder/postBuild", "scripts/stage")
 LINKS = {"binder/environment.yml": "../environment.yml"}  # as in the course itself: Binder and conda read one file
 _STUDENT = Path(__file__).parent / "student"
@@ -23,9 +25,9 @@ def contents(root: Path, address: Address) -> dict[str, bytes]:
         derived = {path.as_posix(): text for path, text in derive(root, Path(folder), address=address).items()}
     readme = derived.pop("README.md")
     files = {path: text.encode() for path, text in derived.items() if path.startswith(("labs/", "lectures/"))}
-    for path in _files_of(root, [*COPIED, "labs", "lectures"]):
-        if path.startswith(("labs/", "lectures/")) and path.endswith((".ipynb", ".py", ".md")):
-            continue  # derived, or the source of what is
+    # beside the labs a person's own notes may lie: of these only what git knows, and nothing derived, or its source
+    beside = [path for path in _files_of(root, ["labs", "lectures"], "--cached") if not path.endswith(DERIVED)]
+    for path in _files_of(root, COPIED, "--cached", "--others", "--exclude-standard") + beside:
         files[path] = (root / path).read_bytes()
     texts = {
         "README.md": project.readme(readme, badges=bool(address.badges(""))),
@@ -41,9 +43,9 @@ def contents(root: Path, address: Address) -> dict[str, bytes]:
     return files | {path: text.encode() for path, text in texts.items()}
 
 
-def _files_of(root: Path, names: list[str]) -> list[str]:
-    """The files at or below `names` that git knows, or would take in; all that are not caches where there is no git."""
-    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *names]
+def _files_of(root: Path, names: Iterable[str], *which: str) -> list[str]:
+    """The files at or below `names`, such as git's options `which` say; all but caches where there is no git."""
+    command = ["git", "-C", str(root), "ls-files", "-z", *which, "--", *names]
     listed = subprocess.run(command, capture_output=True)
     if listed.returncode == 0:
         found = listed.stdout.decode().split("\0")

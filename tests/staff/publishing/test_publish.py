@@ -9,6 +9,7 @@ import pytest
 
 from course_staff import cli
 from course_staff.publishing import publish as publishing
+from course_staff.publishing.contents import _files_of
 from course_staff.publishing.leaks import leaks, secret_lines
 from course_staff.publishing.publish import public_address, publish
 
@@ -181,3 +182,15 @@ def test_a_leak_is_found_inside_a_notebook_and_not_in_a_picture():
     assert leaks([("labs/lab.ipynb", notebook)], secret) == ['labs/lab.ipynb: text = "a line" + """quotes"""']
     assert leaks([("labs/lab.ipynb", notebook), ("picture.png", b"\x89PNG\xff")], frozenset(["other"])) == []
     assert len(leaks([("course_staff/x.py", b""), ("a/gradebook.db", b""), ("a/b.wrong.py", b"")], frozenset())) == 3
+
+
+def test_a_persons_notes_beside_the_labs_stay_at_home_and_a_new_module_goes_along(tmp_path):
+    git(tmp_path, "init", "--quiet")
+    for name in ("labs/lab90/picture.png", "labs/notes.txt", "course_lib/new.py", "course_lib/__pycache__/new.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / ".gitignore").write_text("__pycache__/\n")
+    git(tmp_path, "add", "labs/lab90")
+    assert _files_of(tmp_path, ["labs"], "--cached") == ["labs/lab90/picture.png"]
+    options = ("--cached", "--others", "--exclude-standard")
+    assert _files_of(tmp_path, ["course_lib", "LICENSE"], *options) == ["course_lib/new.py"]

@@ -147,6 +147,13 @@ def test_its_links_lead_somewhere_and_its_make_needs_nothing_of_the_staff(copy):
     for target in ("lab", "doctor", "help"):
         done = subprocess.run(["make", "-n", target], cwd=copy, capture_output=True, text=True)
         assert done.returncode == 0 and "course build" not in done.stdout, done.stderr
+    # what tests/test_student_lab.py and the browser prove of the course's own `make lab` holds for this one
+    ours, theirs = (
+        subprocess.run(["make", "-n", "lab"], cwd=folder, capture_output=True, text=True, check=True).stdout
+        for folder in (ROOT, copy)
+    )
+    opens = theirs.partition("PATH=")[2]
+    assert opens and opens.replace(str(copy), str(ROOT)) == ours.partition("PATH=")[2]
     assert os.access(copy / "binder" / "postBuild", os.X_OK)
     assert (copy / "binder" / "environment.yml").read_text() == (copy / "environment.yml").read_text()
 
