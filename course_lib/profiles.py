@@ -46,21 +46,8 @@ def profile() -> Profile:
     return Profile(name, "cuda" if name == "gpu" else "cpu")
 
 
-def network_device() -> str:
-    """Where networks train and run unless you say otherwise: on the device of `profile()`, or on an Apple GPU ("mps").
-
-    An Apple GPU is taken where a tiny network learns the same there as on the CPU (`apple_gpu`), and where
-    COURSE_PROFILE names no profile. What a lab computes itself stays on the CPU, the device of `profile()`: an Apple
-    GPU has no double precision.
-    """
-    chosen = profile()
-    if chosen.device == "cpu" and not os.environ.get("COURSE_PROFILE", "").strip() and apple_gpu.usable():
-        return "mps"
-    return chosen.device
-
-
 def check_device(device: str | None) -> str:
-    """The kind of device to work on, "cpu", "cuda" or "mps"; None means `network_device()`.
+    """The kind of device to work on, "cpu", "cuda" or "mps"; None means that of `profile()`.
 
     Raises ValueError for another name, RuntimeError where this machine has no such device.
     """
@@ -87,6 +74,22 @@ def seeded(seed: int, *parts: int | str) -> int:
     mixed = [part if isinstance(part, str) else int(operator.index(part)) for part in (seed, *parts)]
     digest = hashlib.blake2b(repr(mixed).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def network_device() -> str:
+    """Where networks train and run when nobody names a device: on that of `profile()`, or on an Apple GPU.
+
+    An Apple GPU is taken where a tiny network learns the same there as on the CPU (`apple_gpu`), and where
+    COURSE_PROFILE names no profile. What a lab computes itself stays on the CPU, the device of `profile()`: an Apple
+    GPU has no double precision.
+
+    Returns:
+        "cpu", "cuda" or "mps".
+    """
+    chosen = profile()
+    if chosen.device == "cpu" and not os.environ.get("COURSE_PROFILE", "").strip() and apple_gpu.usable():
+        return "mps"
+    return chosen.device
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def fit(
         1.1 to 1.5 times as fast). Never on a CPU with a layer that may crash PyTorch in it; True then warns.
     progress: a bar over all batches.
     on_epoch: `on_epoch(history)` is called after each epoch; `viz.LiveCurves()` draws it.
-    device: "cpu", "cuda", "mps"; None: a GPU that works, else the CPU. Afterwards the model is back where it was.
+    device: "cpu", "cuda", "mps"; None: that of `profile()`. Afterwards the model is back where it was.
 
     The noise of image i in epoch e depends on (seed, e, i) alone, validation noise on (seed, i): the result
     does not depend on how a batch is split. Under torchrun or, on several GPUs, `accelerate launch` the
