@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch._dynamo  # the first optimizer imports it, and it looks at what the tests replace
 
 from course_lib import apple_gpu, profiles, start
 from course_lib.profiles import Profile, check_device, network_device, profile
