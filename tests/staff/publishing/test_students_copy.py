@@ -169,6 +169,8 @@ def test_it_installs_its_doctor_is_content_and_a_lab_runs_up_to_its_first_exerci
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(rf"^OK +address +{re.escape(str(publish_address(copy)))}", done.stdout, re.MULTILINE)
     assert _run(installed, copy, "course", "build").returncode == 2, "no command of a student"
+    settings = installed.parents[1] / "etc" / "jupyter" / "labconfig" / "default_setting_overrides.json"
+    assert "Markdown Preview" in settings.read_text(), "JupyterLab opens START.md as a page without `make`, too"
     cells = []
     for cell in _code(copy, LAB):
         if cell.metadata.get("nbgrader", {}).get("solution"):
