@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 STAGE := bash scripts/stage
 EXTRAS := instructor,dev
 install = bash scripts/install $(BIN)/python $(CONSTRAINTS) "$(1)"
-SOURCES := $(wildcard solutions/*.py lectures/*.py course_staff/authoring/*.py) nbgrader_config.py
+SOURCES := $(wildcard solutions/*.py lectures/*.py course_staff/authoring/*.*) nbgrader_config.py
 # Workers share the cores, so that a model in one does not starve the others.
 THREADS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	echo $$(( cores > $(WORKERS) ? cores / $(WORKERS) : 1 )))
@@ -25,16 +25,18 @@ OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root) \
 	$(if $(CI),--no-browser,$(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),,--no-browser))
 
 help:
-	@echo "make lab           set up and open JupyterLab on the labs; options: make lab ARGS=\"--port 9999\""
+	@echo "make lab           set up and open JupyterLab on the START page; options: make lab ARGS=\"--port 9999\""
 	@echo "make test          prove the course: style, derived files, library, notebooks, graders"
 	@echo "make test-browser  prove lab 00 in a real browser (needs chromium and chromedriver)"
 	@echo "make bench         measure, and fill BENCHMARKS.md"
 	@echo "make clean         delete what is derived or cached here, and keep $(VENV)"
 	@echo "another Python: make lab PYTHON=python3.12; another folder: make lab VENV=/somewhere/venv"
 
+# The folder jupyter/ switches off news and nbgrader's tools for teachers, and opens Markdown as a page.
 lab: $(VENV)/.stamp-built $(VENV)/.stamp-kernel
 	@echo "JupyterLab prints its address below; Ctrl-C stops it."
-	@PATH="$(abspath $(BIN)):$$PATH" exec $(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)/labs" $(OPTIONS) $(ARGS)
+	@PATH="$(abspath $(BIN)):$$PATH" JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter" exec $(BIN)/jupyter lab \
+		--ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/labs/START.md $(OPTIONS) $(ARGS)
 
 # The check of derived files comes before anything derives them, or it could never fail.
 test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel

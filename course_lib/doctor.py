@@ -126,8 +126,14 @@ def gpu() -> Finding:
     """
     torch = importlib.import_module("torch")
     if not torch.cuda.is_available():
-        remedy = "for larger experiments open the lab on Colab and choose Runtime > Change runtime type > GPU"
-        return Finding("GPU", WARN, "none: the labs take their sizes for the CPU", remedy)
+        from course_lib import apple_gpu
+
+        if not apple_gpu.available():
+            return Finding("GPU", OK, "none, and none is needed: the labs choose sizes that fit your processor")
+        problem = apple_gpu.problem()
+        if problem:
+            return Finding("GPU", OK, f"Apple GPU, left alone: the labs use your processor ({problem})")
+        return Finding("GPU", OK, "Apple GPU: networks train on it (COURSE_PROFILE=cpu switches it off)")
     card = torch.cuda.get_device_properties(0)
     return Finding("GPU", OK, f"{card.name}, {card.total_memory / GIB:.1f} GiB")
 
@@ -247,11 +253,10 @@ def network() -> Finding:
         answers = dict(zip(places, pool.map(_answers, places), strict=True))
     silent = [urlsplit(place).hostname or place for place in places if not answers[place]]
     if len(silent) == len(places):
-        remedy = "go online to fetch larger data sets"
-        return Finding("network", WARN, "offline: everything runs on embedded data", remedy)
+        return Finding("network", OK, "offline, and no lab needs more: go online only to fetch larger data sets")
     if silent:
-        message = f"no answer from {', '.join(silent)}: what is there cannot be fetched now"
-        return Finding("network", WARN, message, "try again later; the labs run on embedded data")
+        message = f"no lab needs it; no answer from {', '.join(silent)}: what is there can be fetched later"
+        return Finding("network", OK, message)
     return Finding("network", OK, f"{len(places)} hosts of the course and its data answer")
 
 
@@ -266,8 +271,7 @@ def address() -> Finding:
         return Finding("address", OK, "installed as a library, without the course around it")
     repository, branch = course_address(root)
     if repository == PLACEHOLDER:
-        remedy = "the instructor publishes the course and runs `course relink OWNER/NAME`"
-        return Finding("address", WARN, "not set: the badges for Colab and Binder lead nowhere", remedy)
+        return Finding("address", OK, "this copy has none: open the labs here, on your own computer")
     return Finding("address", OK, f"{repository}, branch {branch}")
 
 

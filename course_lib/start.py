@@ -139,11 +139,12 @@ def describe(name: str, place: str, profile: Profile) -> str:
     import numpy
     import torch
 
-    from course_lib import __version__
+    from course_lib import __version__, profiles
 
     device = torch.device(profile.device)
     gpu = device.type == "cuda"
     chip = torch.cuda.get_device_name(device) if gpu else f"{os.cpu_count()} cores"
+    chip += "; networks train on the Apple GPU, mps" if profiles.network_device() == "mps" else ""
     return "\n".join(
         [
             f"{name} is ready on {place}.",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Mapping
 
+from course_lib import doctor
 from course_lib.doctor import OK, WARN, Finding
+from course_lib.project import PLACEHOLDER, course_address, project_root
 from course_staff.sandbox import bwrap
 
 
@@ -25,5 +27,14 @@ def _sandbox() -> Finding:
     return Finding("sandbox", WARN, *found)
 
 
-#: What `course doctor --staff` looks at beside what every student needs.
-CHECKS: Mapping[str, Callable[[], Finding]] = {"nbgrader": _nbgrader, "sandbox": _sandbox}
+def _address() -> Finding:
+    """Has the course been told where it is published?"""
+    root = project_root()
+    if root is None or course_address(root)[0] != PLACEHOLDER:
+        return doctor.address()
+    remedy = "`course publish FOLDER --push URL` writes the students' copy, with an address of its own"
+    return Finding("address", WARN, "this copy has none: it shows no badges, and its labs install nothing", remedy)
+
+
+#: What `course doctor --staff` looks at beside what every student needs, or with other eyes.
+CHECKS: Mapping[str, Callable[[], Finding]] = {"address": _address, "nbgrader": _nbgrader, "sandbox": _sandbox}

@@ -26,8 +26,8 @@
 # `course build` writes the set-up cell here
 
 # %% [markdown]
-# Is something missing? The doctor looks. `OK` needs nothing. `WARN` is a limit that you can live with: a missing GPU or
-# network is normal. `FAIL` comes with what to do.
+# Is something missing? The doctor looks. `OK` needs nothing, also where it finds no GPU or no network. `WARN` is a limit
+# that you can live with. `FAIL` comes with what to do.
 
 # %% tags=["experiment"]
 from course_lib import doctor

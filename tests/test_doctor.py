@@ -15,7 +15,7 @@ import psutil
 import pytest
 import torch
 
-from course_lib import doctor
+from course_lib import apple_gpu, doctor
 from course_lib.data import sources
 from course_lib.doctor import FAIL, GIB, OK, WARN, Finding
 from course_staff import health
@@ -92,7 +92,13 @@ def test_torch_that_does_not_import_fails(monkeypatch, error):
 
 def test_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert doctor.gpu().level == WARN
+    monkeypatch.setattr(apple_gpu, "available", lambda: False)
+    assert doctor.gpu().level == OK and "none is needed" in doctor.gpu().message
+    monkeypatch.setattr(apple_gpu, "available", lambda: True)
+    monkeypatch.setattr(apple_gpu, "problem", lambda: None)
+    assert doctor.gpu().level == OK and "networks train on it" in doctor.gpu().message
+    monkeypatch.setattr(apple_gpu, "problem", lambda: "other numbers")
+    assert doctor.gpu().level == OK and doctor.gpu().message.endswith("(other numbers)")
     card = types.SimpleNamespace(name="Tesla T4", total_memory=16 * GIB)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: card)
@@ -238,8 +244,8 @@ def test_weights_none_damaged_and_whole(monkeypatch, tmp_path, place):
     ("answering", "level", "words"),
     [
         ({"https://github.com/", "http://data.org/"}, OK, "2 hosts"),
-        ({"https://github.com/"}, WARN, "no answer from data.org"),
-        (set(), WARN, "everything runs on embedded data"),
+        ({"https://github.com/"}, OK, "no answer from data.org"),
+        (set(), OK, "no lab needs more"),
     ],
 )
 def test_network(monkeypatch, answering, level, words):
@@ -282,7 +288,7 @@ def test_any_answer_of_a_server_counts_and_silence_does_not(monkeypatch):
     ("root", "repository", "level", "words"),
     [
         (None, "", OK, "installed as a library"),
-        (Path("/course"), "OWNER/NAME", WARN, "not set"),
+        (Path("/course"), "OWNER/NAME", OK, "open the labs here"),
         (Path("/course"), "ada/course", OK, "ada/course, branch main"),
     ],
 )
@@ -291,4 +297,9 @@ def test_address(monkeypatch, root, repository, level, words):
     monkeypatch.setattr(doctor, "course_address", lambda root: (repository, "main"))
     found = doctor.address()
     assert found.level == level and words in found.message
-    assert ("course relink" in found.remedy) == (level == WARN)
+    assert not found.remedy
+    for module in (health, doctor):
+        monkeypatch.setattr(module, "project_root", lambda: root)
+        monkeypatch.setattr(module, "course_address", lambda root: (repository, "main"))
+    staff = health.CHECKS["address"]()
+    assert (staff.level, "course publish" in staff.remedy) == ((WARN, True) if "OWNER" in repository else (OK, False))

@@ -90,7 +90,9 @@ def test_wheel_holds_the_library_and_its_samples_and_is_small(tmp_path):
     models = {path.name for path in (ROOT / "course_lib/models/trained").glob("*.safetensors")}
     assert models and {f"course_lib/models/trained/{name}" for name in models} <= set(names)
     assert not [name for name in names if name.endswith(".ipynb")]
-    assert {name.split("/")[0] for name in names} == {"course_lib", "course_staff", "course_lib-0.2.0.dist-info"}
+    tops = {"course_lib", "course_staff", "course_lib-0.2.0.dist-info", "course_lib-0.2.0.data"}
+    assert {name.split("/")[0] for name in names} == tops
+    assert "course_lib-0.2.0.data/data/etc/jupyter/labconfig/default_setting_overrides.json" in names
     assert any(name.endswith("entry_points.txt") for name in names)
 
 

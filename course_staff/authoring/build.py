@@ -1,4 +1,4 @@
-"""Derive from the text sources all that is derived: notebooks, the table of labs in the README, the list of exercises.
+"""Derive from the text sources all that is derived: notebooks, START page, the README's table, the list of exercises.
 
 `course build` writes what differs; `course build --check` writes nothing and fails on any difference, shown as a diff.
 """
@@ -23,6 +23,7 @@ from traitlets.config.loader import PyFileConfigLoader
 from course_staff.authoring import source
 from course_staff.authoring.programs import programs_on_path
 from course_staff.authoring.source import Address, SourceError
+from course_staff.authoring.start_page import START, start_page
 from course_staff.database import sqlite_url
 
 GRADEBOOK = "gradebook.db"
@@ -34,6 +35,9 @@ def build(root: Path, labs: list[str] | None = None, *, check: bool = False) -> 
 
     root: the repository. labs: names such as "lab01"; the tables are derived only when all labs are.
     """
+    if not source.lab_sources(root):
+        print("course build: there is no source of a lab here (solutions/lab*.py), so nothing is derived or changed.")
+        return 0
     try:
         with tempfile.TemporaryDirectory(prefix="course-build-") as folder:
             derived = derive(root, Path(folder), labs)
@@ -61,9 +65,12 @@ def build(root: Path, labs: list[str] | None = None, *, check: bool = False) -> 
     return 1 if stray else 0
 
 
-def derive(root: Path, folder: Path, labs: list[str] | None = None) -> dict[Path, str]:
-    """Derive into `folder`, a scratch course for nbgrader; returns path inside the repository -> text."""
-    address = Address.of(root)
+def derive(root: Path, folder: Path, labs: list[str] | None = None, address: Address | None = None) -> dict[Path, str]:
+    """Derive into `folder`, a scratch course for nbgrader; returns path inside the repository -> text.
+
+    address: where the derived course will live; default: where pyproject.toml says that this one does.
+    """
+    address = address or Address.of(root)
     derived: dict[Path, str] = {}
     notebooks = {path.stem: source.read_lab(path, address) for path in source.lab_sources(root, labs)}
     for name, notebook in notebooks.items():
@@ -74,8 +81,10 @@ def derive(root: Path, folder: Path, labs: list[str] | None = None) -> dict[Path
         derived[Path("labs", name, f"{name}.ipynb")] = _text(released)
     if labs:
         return derived
-    for path in sorted((root / "lectures").glob("*.py")):
-        derived[Path("lectures", f"{path.stem}.ipynb")] = _text(source.read_lecture(path, address))
+    lectures = {path.stem: source.read_lecture(path, address) for path in sorted((root / "lectures").glob("*.py"))}
+    for name, notebook in lectures.items():
+        derived[Path("lectures", f"{name}.ipynb")] = _text(notebook)
+    derived[START] = start_page(notebooks, lectures)
     derived[Path("labs", "EXERCISES.md")] = _exercise_list(root, notebooks)
     derived[Path("README.md")] = _readme(root, notebooks, address)
     return derived
@@ -136,11 +145,13 @@ def _exercise_list(root: Path, notebooks: dict[str, nbformat.NotebookNode]) -> s
 
 
 def _readme(root: Path, notebooks: dict[str, nbformat.NotebookNode], address: Address) -> str:
-    rows = ["| lab | points | open |", "|---|---|---|"]
+    linked = bool(address.badges(""))
+    rows = ["| lab | points | open |", "|---|---|---|"] if linked else ["| lab | points |", "|---|---|"]
     for name, notebook in notebooks.items():
         path = f"labs/{name}/{name}.ipynb"
         points = sum(exercise.points for exercise in source.exercises(notebook, root / "solutions" / name))
-        rows.append(f"| [{source.title(notebook)}]({path}) | {points:g} | {address.badges(path)} |")
+        badges = f" {address.badges(path)} |" if linked else ""
+        rows.append(f"| [{source.title(notebook)}]({path}) | {points:g} |{badges}")
     text = (root / "README.md").read_text()
     if TABLE_BEGIN not in text or TABLE_END not in text:
         raise SourceError(f"README.md: the table of labs needs the two lines {TABLE_BEGIN} and {TABLE_END}")

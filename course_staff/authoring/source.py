@@ -18,6 +18,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from course_lib.project import PLACEHOLDER
 from course_staff.authoring.author_blocks import EXPLANATION, MARK_SCHEME, has_block, split_block
 from course_staff.authoring.edits import EditError, applied
 from course_staff.authoring.hidden_lines import HiddenValue
@@ -25,6 +26,9 @@ from course_staff.authoring.setup_cell import setup_cell
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"  # nbgrader's marks
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+_ON_GITHUB = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class SourceError(ValueError):
@@ -68,7 +72,12 @@ class Address:
         return cls(settings["repository"], settings.get("pin") or settings["branch"])
 
     def badges(self, notebook: str) -> str:
-        """The Colab and Binder badges of a notebook, as Markdown. notebook: path inside the repository."""
+        """The Colab and Binder badges of a notebook, as Markdown; none before the course has an address.
+
+        notebook: path inside the repository. Colab and Binder open what lies on GitHub: others have no badges either.
+        """
+        if self.repository == PLACEHOLDER or not _ON_GITHUB.fullmatch(self.repository):
+            return ""
         colab = f"https://colab.research.google.com/github/{self.repository}/blob/{self.branch}/{notebook}"
         binder = f"https://mybinder.org/v2/gh/{self.repository}/{self.branch}?urlpath=lab/tree/{notebook}"
         return (
@@ -305,6 +314,8 @@ def _fill_in(text: str, found: list[Exercise], badges: str, path: Path) -> str:
             return points[words[1]]
         raise SourceError(f"{path.name}: {match[0]} is neither badges, exercises, nor points of an exercise")
 
+    if not badges:  # nor the blank line below them
+        text = text.replace("{{badges}}\n\n", "")
     return re.sub(r"\{\{(.+?)\}\}", value, text)
 
 

@@ -1,7 +1,7 @@
-"""A student's first minutes: `make lab`, a real browser, lab 00, Run All Cells, the noise slider.
+"""A student's first minutes: `make lab`, a real browser, the START page, lab 00, Run All Cells, the noise slider.
 
 Needs chromium and chromedriver (Debian: `apt install chromium chromium-driver`); `make test-browser` runs it.
-The screenshot is kept as artifacts/lab00.png.
+The screenshots are kept as artifacts/start.png and artifacts/lab00.png.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ CHROMIUM_FLAGS = (
 )
 IDLE = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 SETTINGS = {
-    # every output stands in the page, not only those in sight; nothing asks the network; nothing is saved
+    # every output stands in the page, not only those in sight; nothing is saved
     "notebook-extension/tracker": {"windowingMode": "none"},
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "docmanager-extension/plugin": {"autosave": False},
 }
 
@@ -104,7 +103,7 @@ def wait_for_address(process: subprocess.Popen, log: Path, port: int) -> str:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         text = log.read_text(errors="replace")
-        if found := re.search(rf"http://(?:localhost|127\.0\.0\.1):{port}/lab\?token=\w+", text):
+        if found := re.search(rf"http://(?:localhost|127\.0\.0\.1):{port}/lab/tree/labs/START\.md\?token=\w+", text):
             return found[0]
         if process.poll() is not None:
             break
@@ -206,7 +205,16 @@ def test_slider_of_lab_00_moves_the_picture(jupyterlab, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
-    browser.get(jupyterlab.replace("/lab?", f"/lab/tree/{LAB}?"))
+    browser.get(jupyterlab)
+    link = f".jp-MarkdownViewer a[href*='{Path(LAB).name}']"
+    wait_until(browser, "the START page", f'document.querySelector("{link}")')
+    save_screenshot(browser, "start.png")
+    assert not browser.find_elements(By.CSS_SELECTOR, ".jp-toast-message, .Toastify__toast"), (
+        "nothing asks or tells news"
+    )
+    menus = browser.find_element(By.CSS_SELECTOR, ".jp-MenuBar, #jp-MainMenu").text
+    assert "Kernel" in menus and "Nbgrader" not in menus, "teachers' tools are not here"
+    browser.find_element(By.CSS_SELECTOR, link).click()
     wait_until(browser, "lab 00 with a kernel", IDLE)
     browser.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells')")
     wait_until(browser, "the noise slider", "document.querySelector('.widget-slider .noUi-handle')")

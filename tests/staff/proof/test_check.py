@@ -161,6 +161,7 @@ def test_build_derives_everything_and_repeats_itself_byte_for_byte(course, capsy
     assert {path.relative_to(course).as_posix() for path in files} == {
         "README.md",
         "labs/EXERCISES.md",
+        "labs/START.md",
         "labs/lab90_tiny/lab90_tiny.ipynb",
         "lectures/90_tiny.ipynb",
         "solutions/lab90_tiny/lab90_tiny.ipynb",
