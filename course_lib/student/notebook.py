@@ -33,18 +33,22 @@ def read(path: Path) -> Notebook:
 
 
 def parse(content: str) -> Notebook:
-    """A notebook from its text. Raises ValueError for what is none."""
+    """A notebook from its text, each cell's source as one string. Raises ValueError for what is none."""
     notebook = json.loads(content)
     try:
-        if all(isinstance(cell["cell_type"], str) and isinstance(cell["metadata"], dict) for cell in notebook["cells"]):
-            return notebook
+        for cell in notebook["cells"]:
+            if not isinstance(cell["cell_type"], str) or not isinstance(cell["metadata"], dict):
+                raise ValueError("no notebook")
+            cell["source"] = text(cell)
     except (KeyError, TypeError):
-        pass
-    raise ValueError("no notebook")
+        raise ValueError("no notebook") from None
+    return notebook
 
 
 def write(path: Path, notebook: Notebook) -> None:
-    """Write it as Jupyter does, whole or not at all."""
+    """Write it as Jupyter does, with sources cut into lines, whole or not at all."""
+    cells = [cell | {"source": text(cell).splitlines(keepends=True)} for cell in notebook["cells"]]
+    notebook = notebook | {"cells": cells}
     write_whole(path, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
 
 
