@@ -252,3 +252,26 @@ def test_build_writes_over_what_nobody_wrote(tmp_path):
     notebooks.write(path, notebook)
     assert building.build(tmp_path / "teacher", ["lab90"]) == 0
     assert b'"ran"' not in path.read_bytes() and not (path.parent / "backups").exists()
+
+
+@pytest.mark.parametrize("solutions", [True, False])
+def test_make_lab_keeps_answers_and_derives_nothing_in_a_students_copy(tmp_path, solutions):
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "stage", tmp_path / "scripts")
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "nbgrader_config.py"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    if solutions:
+        (tmp_path / "solutions").mkdir()
+        (tmp_path / "solutions" / f"{NAME}.py").write_text(LAB)
+    programs = tmp_path / "venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "course").write_text('#!/bin/sh\necho "asked to" "$@"\n')
+    (programs / "course").chmod(0o755)
+    for stamp in (".stamp-venv", ".stamp-installed"):  # newer than what they depend on
+        (tmp_path / "venv" / stamp).write_text("")
+        os.utime(tmp_path / "venv" / stamp, (time.time() + 60,) * 2)
+    done = subprocess.run(
+        ["make", "VENV=venv", "venv/.stamp-built"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert ("asked to build --keep" in done.stdout) is solutions and (tmp_path / "venv" / ".stamp-built").exists()
