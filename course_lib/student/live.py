@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import types
 import weakref
@@ -19,8 +20,6 @@ from course_lib.student.words import _shell, sentence
 NOT_RUN = "its test cell has not run yet"
 CHANGED = "your answer has changed since: run its test cell again"
 _TEST = re.compile(r'^print\("(\w+): right')
-_DEFINED = re.compile(r"\b(?:def|class)\s+(\w+)")  # helpers of the test itself
-_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass
@@ -84,8 +83,13 @@ def _note(result: Any) -> None:
 
 
 def _answers(source: str, names: Mapping[str, Any]) -> dict[str, weakref.ref]:
-    """The functions and classes of the notebook that a test cell names."""
-    used = {name: names[name] for name in set(_NAME.findall(source)) - set(_DEFINED.findall(source)) if name in names}
-    kinds = (type, types.FunctionType)
-    own = {name: value for name, value in used.items() if isinstance(value, kinds) and value.__module__ == "__main__"}
-    return {name: weakref.ref(value) for name, value in own.items()}
+    """The functions and classes of the notebook that a test cell uses, without helpers of its own."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:  # a line of IPython's own; no test of a lab has one
+        return {}
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    helpers = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    helpers |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    found = {name: names[name] for name in used - helpers if isinstance(names.get(name), (type, types.FunctionType))}
+    return {name: weakref.ref(value) for name, value in found.items() if value.__module__ == "__main__"}

@@ -9,8 +9,12 @@ from course_lib.student import live, my, words
 from course_lib.student.live import CHANGED, NOT_RUN
 from course_lib.student.progress import BY_HAND, Progress, in_words
 
-TEST = 'def helper():\n    return 4\nassert double(2) == helper(), f"two times two is four, got {double(2)}"\n'
-TEST += 'print("double: right")'
+TEST = """\
+def helper():
+    return 4
+of = lambda x: double(x)  # no treble
+assert of(2) == helper(), f"two times two is four, got {of(2)}"
+print("double: right")"""
 
 
 @pytest.fixture
@@ -38,11 +42,13 @@ def test_it_follows_the_tests_that_run(shell, capsys):
     assert "0 of 2.5  no answer yet" in lines(capsys, double=2.5)[1]
     shell.run_cell("def double(x):\n    return x")
     assert CHANGED in lines(capsys, double=2.5)[1]
+    shell.run_cell("def treble(x):\n    return x")
     shell.run_cell(TEST)
     assert lines(capsys, double=2.5)[1].endswith("0 of 2.5  two times two is four, got 2")
     shell.run_cell("def double(x):\n    return 2 * x")
     shell.run_cell(TEST)
-    shell.run_cell(TEST)  # which defines a helper of its own anew
+    shell.run_cell("def helper():\n    return 5\nof = lambda x: x  # as the test of another exercise may have")
+    shell.run_cell("def treble(x):\n    return 3 * x  # which the test only speaks of")
     first, second, third, _ = lines(capsys, double=2.5)
     assert first == "This notebook: 2.5 of 2.5 points that tests give." and second.endswith("2.5 of 2.5  right")
     assert third.endswith(f"? of 2  {BY_HAND}")
@@ -87,6 +93,7 @@ def test_long_messages_are_cut_and_columns_stand_below_each_other():
     [
         (AssertionError("two\n  times two"), "two times two"),
         (AssertionError(), ""),
+        (AssertionError("torch says: replace this line with your answer, then run it"), words.NO_ANSWER),
         (NotImplementedError("replace this line with your answer, then run"), words.NO_ANSWER),
         (NotImplementedError("no kernel for this type"), ""),
         (ValueError("shapes"), ""),
