@@ -35,6 +35,7 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.ClearMarkScheme",
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.CheckCellMetadata",
+    "course_staff.authoring.handed_out.HandedOut",
 ]
 c.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {"nbgrader", "tags", "jupyter", "cellView"}
 c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {"kernelspec", ("language_info", "name")}

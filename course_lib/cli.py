@@ -12,6 +12,7 @@ from pathlib import Path
 
 from course_lib import __version__
 from course_lib.closed_pipe import ends_quietly
+from course_lib.student.commands import add_commands
 
 Add = Callable[..., argparse.ArgumentParser]  # add(name, run, help): a new subcommand
 
@@ -50,6 +51,7 @@ def _parser(extend: Callable[[Add], None] | None) -> argparse.ArgumentParser:
 
     add("doctor", _doctor, "say what works on this machine, and what to do about what does not")
     add("data", None, "list, fetch or locate data: course data list | fetch NAME | where")
+    add_commands(add)
     evaluate = add("evaluate", _evaluate, "rank saved models on hidden noise, beside BM3D: tables and pictures")
     evaluate.add_argument("models", nargs="+", metavar="MODEL", help="a .safetensors file, or a folder of them")
     evaluate.add_argument("--noise", choices=("gaussian", "rician", "both"), default="both", help="default: both")

@@ -63,8 +63,10 @@ def start_lab(name: str, *, install: bool | None = None) -> Profile:
             f"    {Path(sys.executable).name} -m pip install {names}\n"
             "or set the course up again (README, 'Student'), then restart the kernel and run this cell again."
         )
-    from course_lib import training
+    from course_lib import student, training
 
+    student.watch()
+    student.show_sentences_first()
     profile = training.profile()
     print(describe(name, place, profile))
     return profile

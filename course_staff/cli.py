@@ -41,6 +41,8 @@ def _run(arguments: list[str]) -> int:
 def _add_commands(add: Add) -> None:
     build = add("build", _build, "derive the notebooks and tables from the lab sources")
     build.add_argument("--check", action="store_true", help="write nothing; fail on any difference")
+    build.add_argument("--force", action="store_true", help="write over answers in labs/ too; a copy of each is kept")
+    build.add_argument("--keep", action="store_true", help="leave answers in labs/ without complaint (`make lab`)")
     build.add_argument("labs", nargs="*", metavar="LAB", help="such as lab01; default: all, and the tables")
     check = add("check", _check, "prove the graders: solutions, stubs and wrong answers score as they should")
     check.add_argument("labs", nargs="*", metavar="LAB", help="such as lab01; default: all")
@@ -75,7 +77,7 @@ def _build(given: argparse.Namespace) -> int:
     root = _root()
     from course_staff.authoring.build import build
 
-    return build(root, given.labs or None, check=given.check)
+    return build(root, given.labs or None, check=given.check, force=given.force, keep=given.keep)
 
 
 def _check(given: argparse.Namespace) -> int:

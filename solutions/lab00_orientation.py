@@ -88,7 +88,7 @@ viz.noise_slider(clean, noise.gaussian, label="sigma", maximum=0.5, value=0.1)
 # 2. Keep the name and the arguments of the function, and leave the notebook's names and settings (`images`, `np.seterr`,
 #    `torch.set_default_dtype`) as they are: later cells use them. Try things out in a cell of your own.
 # 3. Before you submit: *Kernel → Restart Kernel and Run All Cells* (Colab: *Runtime → Restart session and run all*). Then you
-#    see what the grader sees.
+#    see what the grader sees. The last cell of each lab says how far you are.
 
 # %% [markdown]
 # ## Exercise 1: rescale an image ({{points rescale}})

@@ -82,7 +82,7 @@ def test_build(monkeypatch, course, arguments, labs, check):
     seen = []
     _module(monkeypatch, "course_staff.authoring.build", build=lambda *a, **k: seen.append((a, k)) or 1)
     assert cli.main(arguments) == 1
-    assert seen == [((course, labs), {"check": check})]
+    assert seen == [((course, labs), {"check": check, "force": False, "keep": False})]
 
 
 def test_check(monkeypatch, course):

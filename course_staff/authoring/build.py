@@ -21,6 +21,7 @@ from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from course_staff.authoring import source
+from course_staff.authoring.answers_kept import make_way
 from course_staff.authoring.programs import programs_on_path
 from course_staff.authoring.source import Address, SourceError
 from course_staff.authoring.start_page import START, start_page
@@ -30,10 +31,14 @@ GRADEBOOK = "gradebook.db"
 TABLE_BEGIN, TABLE_END = "<!-- labs:begin -->", "<!-- labs:end -->"
 
 
-def build(root: Path, labs: list[str] | None = None, *, check: bool = False) -> int:
+def build(
+    root: Path, labs: list[str] | None = None, *, check: bool = False, force: bool = False, keep: bool = False
+) -> int:
     """Derive all, or the named labs only; returns the exit code: 0, or 1 if something differs or a source is wrong.
 
-    root: the repository. labs: names such as "lab01"; the tables are derived only when all labs are.
+    root: the repository. labs: names such as "lab01"; the tables are derived only when all labs are. A notebook in
+    labs/ that holds answers is never written over, and the exit code is 1. force: it is, and a copy is kept in
+    labs/LAB/backups. keep: leaving it is fine, as it is for a student (`make lab`).
     """
     if not source.lab_sources(root):
         print("course build: there is no source of a lab here (solutions/lab*.py), so nothing is derived or changed.")
@@ -49,7 +54,8 @@ def build(root: Path, labs: list[str] | None = None, *, check: bool = False) -> 
         # solution notebooks are not committed, so a clean clone has none
         differing = [path for path in differing if path.parts[0] != "solutions" or (root / path).exists()]
     stray = [] if labs else _stray(root, derived)
-    for path in differing + stray:
+    staying = [] if check else make_way(root, derived, differing, force=force)
+    for path in [path for path in differing + stray if path not in staying]:
         if check:
             print(_difference(path, _read(root / path), derived.get(path)))
         elif path in stray:
@@ -61,8 +67,10 @@ def build(root: Path, labs: list[str] | None = None, *, check: bool = False) -> 
     if check and (differing or stray):
         print("\nDerived files differ from their sources. Run `course build` and commit what it writes.")
         return 1
-    print(f"course build: {len(derived)} derived files are as their sources say")
-    return 1 if stray else 0
+    print(f"course build: {len(derived) - len(staying)} derived files are as their sources say")
+    if staying and not keep:
+        print("`course build --force` derives those with answers too, and keeps a copy of each in labs/LAB/backups.")
+    return 1 if stray or (staying and not keep) else 0
 
 
 def derive(root: Path, folder: Path, labs: list[str] | None = None, address: Address | None = None) -> dict[Path, str]:

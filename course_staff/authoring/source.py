@@ -22,6 +22,7 @@ from course_lib.project import PLACEHOLDER
 from course_staff.authoring.author_blocks import EXPLANATION, MARK_SCHEME, has_block, split_block
 from course_staff.authoring.edits import EditError, applied
 from course_staff.authoring.hidden_lines import HiddenValue
+from course_staff.authoring.my_cell import my_cell, unknown_tests
 from course_staff.authoring.setup_cell import setup_cell
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"  # nbgrader's marks
@@ -116,6 +117,10 @@ def read_lab(path: Path, address: Address) -> NotebookNode:
             cell.source = setup_cell(address.repository, address.branch, path.stem)
         if cell.cell_type == "markdown":
             cell.source = _fill_in(cell.source, found, address.badges(notebook_path), path)
+    if any("setup" in cell.metadata.get("tags", []) for cell in notebook.cells):
+        for name in unknown_tests(notebook, found):
+            raise SourceError(f'{path.name}: {name}_test: its last line must begin with `print("{name}: right`')
+        notebook.cells.append(my_cell(found))
     _give_ids(notebook)
     return notebook
 

@@ -12,6 +12,7 @@ from nbgrader.apps import NbGraderAPI
 
 from course_lib.files import write_whole
 from course_staff.authoring import build, source
+from course_staff.authoring.answers_kept import work_in
 from course_staff.authoring.programs import programs_on_path
 from course_staff.course import Course
 from course_staff.handin import preflight
@@ -23,7 +24,8 @@ def release(course: Course, lab: str, due: str | None = None) -> str:
 
     due: a time such as "2026-11-30 23:59 Europe/Vienna", of UTC where it names no zone; late penalties count from it.
     Doing it again is safe: marks stay. Raises ValueError for a wrong time or source, RuntimeError where nbgrader
-    refuses, as it does when graded cells are added or taken away after submissions were graded.
+    refuses, as it does when graded cells are added or taken away after submissions were graded, or where the notebook
+    in labs/ holds answers.
     """
     try:
         if due and not re.search(r"\d:\d\d|T\d{4}", due):  # midnight would make a whole day late
@@ -41,6 +43,8 @@ def release(course: Course, lab: str, due: str | None = None) -> str:
     write_whole(mine, solution)  # formgrader lists only labs that have one
     path = course.root / "labs" / lab / f"{lab}.ipynb"
     same = path.exists() and path.read_text(encoding="utf-8") == released
+    if not same and (found := work_in(path, released)):
+        raise RuntimeError(f"labs/{lab}/{lab}.ipynb holds {', '.join(found)}: move it away, or `course build --force`")
     if not same:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, released)
