@@ -407,7 +407,7 @@ def enough_brain(images, brain_masks):
 from course_lib.exercise import without
 
 with without("course_lib.data.slices.has_brain", "course_lib.data.slices.brain_share"):
-    rng = np.random.default_rng(2)
+    draws = np.random.default_rng(2)
     for height, width, counts, wanted, why in (
         (10, 20, [(9, 9)], [1], "9 of 200 pixels are 4.5 %, and that is enough: at least"),
         (10, 20, [(8, 30)], [0], "8 of 200 pixels are 4 %: all pixels count, not only bright ones"),
@@ -421,8 +421,8 @@ with without("course_lib.data.slices.has_brain", "course_lib.data.slices.brain_s
         masks = np.zeros((len(counts), height, width), dtype=bool)
         pictures = np.zeros(masks.shape, dtype=np.float32)
         for mask, picture, (brain_pixels, bright) in zip(masks, pictures, counts, strict=True):
-            mask.flat[rng.permutation(height * width)[:brain_pixels]] = True
-            picture.flat[rng.permutation(height * width)[:bright]] = 1
+            mask.flat[draws.permutation(height * width)[:brain_pixels]] = True
+            picture.flat[draws.permutation(height * width)[:bright]] = 1
         copies = pictures.copy(), masks.copy()
         kept = enough_brain(*copies)
         same = all(map(np.array_equal, copies, (pictures, masks)))
@@ -588,7 +588,6 @@ class Name(str):
 
 
 state = lambda: (random.getstate(), np.random.get_state()[1].tobytes())  # noqa: NPY002 (the global)
-states = state()
 ### END HIDDEN TESTS
 with without(
     "course_lib.data.splits.split_volumes", "sklearn.model_selection.train_test_split",
@@ -621,6 +620,8 @@ with without(
     wanted = {head: group for group, members in heads_of.items() for head in members}
     assert group_of == wanted, "your answer changed `group_of`: leave the dict alone"
     told = "you drew from the global generator of Python or numpy, or seeded it: use `generator`"
+    states = state()  # here: the first call may import what draws numbers itself
+    split_by_volume(subjects, group_of, 0.25, np.random.default_rng(8))
     assert state() == states, told
     pairs, ranks = set(), set()
     twins = {head: "ab"[head % 2] for head in range(16)}
@@ -922,7 +923,6 @@ def extremes(pictures, copies=1500):
 
 
 others = lambda: (random.getstate(), np.random.get_state()[1].tobytes())  # noqa: NPY002 (global)
-before = others(), torch.get_rng_state()
 ### END HIDDEN TESTS
 with without(
     "course_lib.data.augment.drop_pixels", "course_lib.data.augment.blank_square",
@@ -954,6 +954,7 @@ with without(
     ### BEGIN HIDDEN TESTS
     right = (rows == columns).float().mean() > 0.95
     assert right, "the blanks should be squares inside the image, of H rows and W columns"
+    before = others(), torch.get_rng_state()  # here: the first call may import what draws numbers itself
     later = corrupt(clean[:600], generator)
     told = "you drew from the global generator of {}: hand `generator` on to every draw"
     assert torch.equal(before[1], torch.get_rng_state()), told.format("PyTorch, or seeded it")

@@ -221,8 +221,8 @@ from course_lib.exercise import without
 
 def estimates(unit, shape, rng):
     """In units; of so many pixels that a deviation with n − 1 is as good as with n."""
-    magnitude, air = unit * rng.rayleigh(rng.uniform(1, 5), shape), rng.random(shape) < 0.7
-    return [float(sigma) / unit for sigma in sigma_from_background(magnitude, air)]
+    magnitude, empty = unit * rng.rayleigh(rng.uniform(1, 5), shape), rng.random(shape) < 0.7
+    return [float(sigma) / unit for sigma in sigma_from_background(magnitude, empty)]
 
 
 ### END HIDDEN TESTS
@@ -239,11 +239,11 @@ cases = [
 ]
 facts = ("mean = sigma·√(π/2)", "standard deviation = sigma·√(2 − π/2)", "mean square = 2·sigma²")
 with without("course_lib.noise.estimate_sigma_background"):
-    for magnitude, air, wanted, case in cases:
-        image, mask = magnitude.copy(), air.copy()
+    for magnitude, empty, wanted, case in cases:
+        image, mask = magnitude.copy(), empty.copy()
         got = sigma_from_background(image, mask)
         assert np.array_equal(image, magnitude), "your answer changed `magnitude`: only read it"
-        assert np.array_equal(mask, air), "your answer changed `background`: only read it"
+        assert np.array_equal(mask, empty), "your answer changed `background`: only read it"
         assert np.shape(got) == (3,), f"return three numbers, one from each moment, got {got!r}"
         for fact, expected, estimate in zip(facts, wanted, got, strict=True):
             assert abs(estimate - expected) < 5e-4 * expected, (

@@ -109,9 +109,9 @@ from course_lib.exercise import random_tensor, random_weights, without
 def seen(rng, inputs, outputs, stride):
     """In both modes, of huge and tiny inputs: output, gradients, what the BNs remember."""
     block, found = random_weights(OriginalBlock(inputs, outputs, stride), rng).double(), []
-    for training, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
+    for phase, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
         x = (scale * (random_tensor(rng, 2, inputs, 9, 8).double() - 0.5)).requires_grad_()
-        block.train(training).zero_grad()
+        block.train(phase).zero_grad()
         output = block(x * 1)
         output.sin().sum().backward()
         slopes = sorted(float(values.grad.abs().sum()) for values in block.parameters())
@@ -130,14 +130,14 @@ CASES = [  # inputs, outputs, stride, H, W, training, size; mean, spread, last o
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
 with torch.random.fork_rng(), without("course_lib.models.residual_blocks.OriginalBlock",
                                       "course_lib.models.residual_blocks.PreActivationBlock"):
-    for inputs, outputs, stride, high, wide, training, size, *right in CASES:
+    for inputs, outputs, stride, high, wide, phase, size, *right in CASES:
         block, rng = OriginalBlock(inputs, outputs, stride), np.random.default_rng(1)
-        where = f"OriginalBlock({inputs}, {outputs}, {stride}), training={training}: "
+        where = f"OriginalBlock({inputs}, {outputs}, {stride}), training={phase}: "
         assert (found := sum(values.numel() for values in block.parameters())) == size, where + (
             f"expected {size} parameters, got {found}: two 3×3 convolutions, BNs after them, a 1×1"
             " one where x does not fit; all with bias. PyTorch finds no layer in a plain list"
         )
-        random_weights(block, rng).train(training)
+        random_weights(block, rng).train(phase)
         x = (4 * random_tensor(rng, 3, inputs, high, wide) - 2).requires_grad_()
         output = block(given := x * 1)
         assert torch.equal(given, x), where + "the block has changed x: no in-place ReLU or +="
@@ -233,9 +233,9 @@ from course_lib.exercise import random_tensor, random_weights, without
 def seen(rng, inputs, outputs, stride):
     """In both modes, of huge and tiny inputs: output, gradients, what the BNs remember."""
     block, found = random_weights(PreActivationBlock(inputs, outputs, stride), rng).double(), []
-    for training, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
+    for phase, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
         x = (scale * (random_tensor(rng, 2, inputs, 9, 8).double() - 0.5)).requires_grad_()
-        block.train(training).zero_grad()
+        block.train(phase).zero_grad()
         output = block(x * 1)
         output.sin().sum().backward()
         slopes = sorted(float(values.grad.abs().sum()) for values in block.parameters())
@@ -254,14 +254,14 @@ CASES = [  # inputs, outputs, stride, H, W, training, size; mean, spread, last o
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
 with torch.random.fork_rng(), without("course_lib.models.residual_blocks.OriginalBlock",
                                       "course_lib.models.residual_blocks.PreActivationBlock"):
-    for inputs, outputs, stride, high, wide, training, size, *right in CASES:
+    for inputs, outputs, stride, high, wide, phase, size, *right in CASES:
         block, rng = PreActivationBlock(inputs, outputs, stride), np.random.default_rng(1)
-        where = f"PreActivationBlock({inputs}, {outputs}, {stride}), training={training}: "
+        where = f"PreActivationBlock({inputs}, {outputs}, {stride}), training={phase}: "
         assert (found := sum(values.numel() for values in block.parameters())) == size, where + (
             f"expected {size} parameters, got {found}: two 3×3 convolutions, BNs before them, a 1×1"
             " one where x does not fit; all with bias. PyTorch finds no layer in a plain list"
         )
-        random_weights(block, rng).train(training)
+        random_weights(block, rng).train(phase)
         x = (4 * random_tensor(rng, 3, inputs, high, wide) - 2).requires_grad_()
         output = block(given := x * 1)
         assert torch.equal(given, x), where + "the block has changed x: no in-place ReLU or +="
@@ -352,12 +352,12 @@ from course_lib.exercise import random_tensor, random_weights, without
 def seen(rng, inputs, outputs):
     """In both modes, of huge and tiny inputs: output, gradients, what the BN remembers."""
     step, found = random_weights(SkipStep(inputs, outputs), rng).double(), []
-    for training, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
+    for phase, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
         code, skip = (
             (scale * (random_tensor(rng, 2, *shape).double() - 0.5)).requires_grad_()
             for shape in ((inputs, 6, 5), (outputs, 12, 10))
         )
-        step.train(training).zero_grad()
+        step.train(phase).zero_grad()
         output = step(code * 1, skip * 1)
         output.sin().sum().backward()
         slopes = sorted(float(values.grad.abs().sum()) for values in step.parameters())
@@ -374,13 +374,13 @@ CASES = [  # inputs, outputs, H, W, training, size; mean, spread, last of output
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
 with torch.random.fork_rng(), without("course_lib.models.residual_blocks.doubling",
                                       "course_lib.models.residual_blocks.up_block"):
-    for inputs, outputs, high, wide, training, size, *right in CASES:
+    for inputs, outputs, high, wide, phase, size, *right in CASES:
         step, rng = SkipStep(inputs, outputs), np.random.default_rng(1)
-        where = f"SkipStep({inputs}, {outputs}), training={training}, code {high}×{wide}: "
+        where = f"SkipStep({inputs}, {outputs}), training={phase}, code {high}×{wide}: "
         assert (found := sum(values.numel() for values in step.parameters())) == size, where + (
             f"expected {size} parameters, got {found}: a transposed 3×3 convolution and a BN"
         )
-        random_weights(step, rng).train(training)
+        random_weights(step, rng).train(phase)
         code = (4 * random_tensor(rng, 3, inputs, high, wide) - 2).requires_grad_()
         skip = (4 * random_tensor(rng, 3, outputs, 2 * high, 2 * wide) - 2).requires_grad_()
         try:
@@ -603,9 +603,9 @@ with without("course_lib.losses.DSSIMLoss", "course_lib.losses.SSIMLoss",
     ### BEGIN HIDDEN TESTS
     one = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Dropout())
     random_weights(one, np.random.default_rng(8))
-    for training in (False, True):
-        one.train(training)
-        one[0].bias.requires_grad_(training)
+    for phase in (False, True):
+        one.train(phase)
+        one[0].bias.requires_grad_(phase)
         for values in one.parameters():
             values.grad = torch.ones_like(values)
         before = [values.detach().clone() for values in one.state_dict().values()]
@@ -619,7 +619,7 @@ with without("course_lib.losses.DSSIMLoss", "course_lib.losses.SSIMLoss",
             "the function has changed gradients: the training step clears them and calls backward()"
         )
         left = one.training, one[2].training, one[0].bias.requires_grad
-        assert left == (training,) * 3, "the function should leave the model's mode as it is"
+        assert left == (phase,) * 3, "the function should leave the model's mode as it is"
         assert torch.equal(state, torch.get_rng_state()), "the function should draw nothing"
     ### END HIDDEN TESTS
 ### HIDDEN VALUE: [pulled(rng, l2, count) for l2, count in ((rng.uniform(0.01, 0.1), 5), (0, 1))]

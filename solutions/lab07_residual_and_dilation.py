@@ -371,14 +371,14 @@ probed = lambda net, x: (  # noise, its gradients for images and weights, what B
 )(net(x))
 ### END HIDDEN TESTS
 with without("course_lib.models.dncnn.DnCNN"):
-    for rates, width, norm, mode, count, wanted, slopes_wanted in (
+    for holes, width, norm, mode, count, wanted, slopes_wanted in (
         ([1, 2, 1], 4, True, False, 229, [-0.2167, 5.5966, 0.4624], [57.178, 2169.19]),
         ([1, 2, 1], 4, True, True, 229, [-0.0907, -0.2572, -0.2475], [8.60451, 1032.68]),
         ([1, 2, 3, 2], 3, False, True, 226, [-0.5598, -0.6742, -0.3763], [9.00123, 704.505]),
         ([2, 1, 4, 3, 3], 3, True, False, 319, [-0.2093, -0.1990, -0.1408], [4.1679, 567.026]),
         ([3, 2], 2, True, False, 39, [1.4589, 0.7369, -1.2029], [18.6812, 677.684]),
     ):
-        network, where = NoiseNet(rates, width, norm), f"NoiseNet({rates}, {width}, {norm})"
+        network, where = NoiseNet(holes, width, norm), f"NoiseNet({holes}, {width}, {norm})"
         got = sum(weights.numel() for weights in network.parameters())
         told = f"{where}: expected {count} parameters, got {got}: no bias before BN; PyTorch finds"
         assert got == count, f"{told} layers in attributes and nn.Sequential, not in a plain list"
@@ -398,10 +398,10 @@ with without("course_lib.models.dncnn.DnCNN"):
         told = f"{where}: expected gradients of sizes {slopes_wanted}, got {got}: detach nothing"
         assert np.allclose(got, slopes_wanted, rtol=1e-3), told
     ### BEGIN HIDDEN TESTS
-    rates = [1, 3, 2, 1]
+    holes = [1, 3, 2, 1]
     for norm in (True, False):
-        network = NoiseNet(rates, 3, norm)
-        assert rates == [1, 3, 2, 1], "your answer changed the caller's list of dilations"
+        network = NoiseNet(holes, 3, norm)
+        assert holes == [1, 3, 2, 1], "your answer changed the caller's list of dilations"
         shapes = [(3, 1, 3, 3), (1, 3, 3, 3), (1,), *[(3, 3, 3, 3)] * 2, *[(3,)] * (3 + 2 * norm)]
         got = sorted(tuple(weights.shape) for weights in network.parameters())
         assert got == sorted(shapes), f"expected parameters of shapes {sorted(shapes)}, got {got}"

@@ -235,9 +235,9 @@ from course_lib.exercise import without
 ### BEGIN HIDDEN TESTS
 
 
-def both(rng, shape, lines, strength, size=1.0):
+def both(rng, shape, sides, strength, size=1.0):
     image, data, pull = (torch.from_numpy(rng.normal(size=(*shape, 2)) @ [1, 1j]) for _ in range(3))
-    image, mask = image.requires_grad_(), torch.from_numpy(rng.random(lines) < 0.6)
+    image, mask = image.requires_grad_(), torch.from_numpy(rng.random(sides) < 0.6)
     data[..., 0] = 0
     trust = torch.tensor(strength, requires_grad=True)
     output = SoftConsistency.apply(image, data * mask, mask, trust)
@@ -251,9 +251,9 @@ rng, cases = np.random.default_rng(2), [  # shapes of image and mask, λ, what p
     ((1, 1, 6, 4), (6, 4), 1.0, 0.5, -0.69114), ((2, 1, 5, 5), (5, 5), 0.25, 0.8, -2.55233),
     ((3, 1, 3, 8), (3, 1, 3, 8), 4.0, 0.2, -0.20668),
 ]  # fmt: skip
-for shape, lines, strength, share, expected in cases:
+for shape, sides, strength, share, expected in cases:
     image, data, pull = (torch.from_numpy(rng.normal(size=(*shape, 2)) @ [1, 1j]) for _ in range(3))
-    mask, trust = torch.from_numpy(rng.random(lines) < 0.5), torch.tensor(strength).requires_grad_()
+    mask, trust = torch.from_numpy(rng.random(sides) < 0.5), torch.tensor(strength).requires_grad_()
     data, given = data * mask, [image.clone().requires_grad_(), pull.clone()]
     data[..., 0] = 0  # also where it was measured
     output = SoftConsistency.apply(given[0], data, mask, trust)

@@ -115,9 +115,9 @@ from course_lib.exercise import random_tensor, random_weights, without
 def seen(rng, channels, reduction, count, *size):
     """In both modes, of huge and tiny inputs: output, gradient of x, sizes of the others."""
     block, found = random_weights(ScSE(channels, reduction), rng).double(), []
-    for training, scale in ((False, 8), (True, 8), (True, 1e-3), (False, 1e4)):
+    for phase, scale in ((False, 8), (True, 8), (True, 1e-3), (False, 1e4)):
         x = (scale * (random_tensor(rng, count, channels, *size).double() - 0.4)).requires_grad_()
-        block.train(training).zero_grad()
+        block.train(phase).zero_grad()
         output = block(x * 1)
         output.sin().sum().backward()
         slopes = sorted(float(values.grad.abs().sum()) for values in block.parameters())
@@ -135,13 +135,13 @@ CASES = [  # channels, reduction, N, H, W, training, size; mean, spread, last of
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
 with torch.random.fork_rng(), without("course_lib.models.attention.ConcurrentSE",
     "course_lib.models.attention.ChannelSE", "course_lib.models.attention.SpatialSE"):  # fmt: skip
-    for channels, reduction, *shape, training, size, right, pull in CASES:
-        block, where = ScSE(channels, reduction).train(training), f"ScSE({channels}, {reduction}): "
+    for channels, reduction, *shape, phase, size, right, pull in CASES:
+        block, where = ScSE(channels, reduction).train(phase), f"ScSE({channels}, {reduction}): "
         assert (found := sum(values.numel() for values in block.parameters())) == size, where + (
             f"expected {size} parameters, got {found}: three nn.Conv2d of 1×1 with bias; for c to"
             " max(channels // reduction, 1) channels and back, for s to one"
         )
-        random_weights(block, rng := np.random.default_rng(1)).train(training)
+        random_weights(block, rng := np.random.default_rng(1)).train(phase)
         x = (8 * random_tensor(rng, shape[0], channels, *shape[1:]) - 3).requires_grad_()
         output = block(given := x * 1)
         assert torch.equal(given, x), where + "the block has changed x: the other gate needs it"
@@ -160,12 +160,12 @@ with torch.random.fork_rng(), without("course_lib.models.attention.ConcurrentSE"
         starts = [torch.cat([values.flatten() for values in one.parameters()]) for one in blocks]
         assert not torch.equal(*starts), "two new blocks should start differently: seed nothing"
         x, state = random_tensor(np.random.default_rng(2), 3, sizes[0], 5, 4), torch.get_rng_state()
-        for training in (True, False):
-            blocks[0].train(training).zero_grad()
+        for phase in (True, False):
+            blocks[0].train(phase).zero_grad()
             blocks[0](x).sin().sum().backward()
             idle = [label for label, one in blocks[0].named_parameters() if one.grad is None]
             assert not idle, f"{where}: no gradient reaches {idle}"
-            assert blocks[0].training == training, f"{where}: forward should not change the mode"
+            assert blocks[0].training == phase, f"{where}: forward should not change the mode"
         assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
     ### END HIDDEN TESTS
 ### HIDDEN VALUE: [seen(rng, *one) for one in ((6, 2, 3, 7, 5), (4, 8, 1, 6, 1), (9, 4, 2, 2, 3))]
@@ -319,15 +319,15 @@ with without("course_lib.images.pad_to_multiple"):
             message = f"{where}{what} has mean, spread, last {wanted}, yours has {few(many)}"
             assert np.allclose(few(many), wanted, rtol=1e-3, atol=1e-3), message
     ### BEGIN HIDDEN TESTS
-    for training in (True, False):
-        network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Dropout()).train(training)
+    for phase in (True, False):
+        network = nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.Dropout()).train(phase)
         note = lambda layer, *_: modes.append((layer.training, torch.is_grad_enabled()))
         network[1].register_forward_hook(note)
         modes, state = [], torch.get_rng_state()
-        with torch.random.fork_rng(), torch.set_grad_enabled(training):
+        with torch.random.fork_rng(), torch.set_grad_enabled(phase):
             denoise_any_size(network, image, 8)
-        assert modes == [(training, training)], "the network is asked in the mode that it has"
-        assert network.training == training, "the function should leave the network's mode as it is"
+        assert modes == [(phase, phase)], "the network is asked in the mode that it has"
+        assert network.training == phase, "the function should leave the network's mode as it is"
         assert torch.equal(state, torch.get_rng_state()), "the function should draw nothing"
     ### END HIDDEN TESTS
 ### HIDDEN VALUE: [framed(rng, 4, 4, 2, 1, 13, 10), framed(rng, 7, 1e4, 1, 1, 9, 14)]
@@ -391,12 +391,12 @@ class Attention(nn.Module):
 def seen(rng, below, here):
     """In both modes, of huge and tiny inputs: output, gradients, sizes of the weights' ones."""
     step, found = random_weights(DecoderStep(below, here, Attention(here)), rng).double(), []
-    for training, scale in ((False, 4), (False, 1e4), (True, 4), (True, 1e-3)):
+    for phase, scale in ((False, 4), (False, 1e4), (True, 4), (True, 1e-3)):
         x, across = (
             (scale * (random_tensor(rng, 2, *shape).double() - 0.5)).requires_grad_()
             for shape in ((below, 5, 3), (here, 10, 6))
         )
-        step.train(training).zero_grad()
+        step.train(phase).zero_grad()
         output = step(x * 1, across * 1)
         output.sin().sum().backward()
         slopes = sorted(float(values.grad.abs().sum()) for values in step.parameters())
@@ -412,7 +412,7 @@ CASES = [  # below, here, H, W, training, size; mean, spread, last of output and
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
 with torch.random.fork_rng(), without("course_lib.models.attention_unet.DecoderBlock",
     "course_lib.models.attention_unet.ResidualBlock"):  # fmt: skip
-    for below, here, high, wide, training, size, *right in CASES:
+    for below, here, high, wide, phase, size, *right in CASES:
         where, gate = f"DecoderStep({below}, {here}, nn.SiLU()): ", nn.SiLU()
         step = DecoderStep(below, here, gate)
         assert (found := sum(values.numel() for values in step.parameters())) == size, where + (
@@ -420,7 +420,7 @@ with torch.random.fork_rng(), without("course_lib.models.attention_unet.DecoderB
         )
         assert gate in step.modules(), where + "keep the attention handed in as an attribute"
         rng, new = np.random.default_rng(1), DecoderStep(below, here, nn.Identity())
-        random_weights(step, rng).train(training)
+        random_weights(step, rng).train(phase)
         x = (4 * random_tensor(rng, 3, below, high, wide) - 2).requires_grad_()
         across = (4 * random_tensor(rng, 3, here, 2 * high, 2 * wide) - 2).requires_grad_()
         message = where + "the last conv starts at 0: a new step adds across as it is"
@@ -453,12 +453,12 @@ with torch.random.fork_rng(), without("course_lib.models.attention_unet.DecoderB
         rng, state = np.random.default_rng(2), torch.get_rng_state()
         x, across = random_tensor(rng, 2, sizes[0], 3, 2), random_tensor(rng, 2, sizes[1], 6, 4)
         step = random_weights(steps[0], rng)
-        for training in (True, False):
-            step.train(training).zero_grad()
+        for phase in (True, False):
+            step.train(phase).zero_grad()
             step(x, across).sin().sum().backward()
             idle = [label for label, one in step.named_parameters() if one.grad is None]
             assert not idle, f"{where}: no gradient reaches {idle}"
-            assert step.training == training, f"{where}: forward should not change the mode"
+            assert step.training == phase, f"{where}: forward should not change the mode"
         assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
         new = steps[1]
         wanted = gates[1](doubles[1](x) + across)
@@ -546,16 +546,16 @@ with without("course_lib.losses.PerceptualLoss"):
     ### BEGIN HIDDEN TESTS
     same = float(perceptual_loss(target, target.clone(), pieces))
     assert same == 0, f"equal images should have the loss 0, got {same:.3g}"
-    for training in (True, False):
+    for learning in (True, False):
         modes = []
-        stages = nn.ModuleList([nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2)]).train(training)
-        stages[0].bias.requires_grad_(training)
+        stages = nn.ModuleList([nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2)]).train(learning)
+        stages[0].bias.requires_grad_(learning)
         for one in stages.parameters():
             one.grad = torch.ones_like(one)
         stages[1].register_forward_hook(lambda layer, *_: modes.append(layer.training))
         perceptual_loss(prediction, target, list(stages))
         left = {*modes, stages.training, stages[1].training, stages[0].bias.requires_grad}
-        assert left == {training}, "the function should leave the mode of the pieces as it is"
+        assert left == {learning}, "the function should leave the mode of the pieces as it is"
         kept = all(one.grad is not None and one.grad.eq(1).all() for one in stages.parameters())
         assert kept, "the function should leave the gradients of the pieces alone"
     ### END HIDDEN TESTS

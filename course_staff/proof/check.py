@@ -38,6 +38,7 @@ from course_staff.code.names import names_of
 from course_staff.proof.class_proof import CAN_FORK, grade_as_a_class
 from course_staff.proof.kernel import EXPERIMENT, Kernel, Scores
 from course_staff.proof.reach import cells_to_run, imported
+from course_staff.proof.shadows import shadowed
 from course_staff.proof.values_proof import ValuesProof, as_read
 from course_staff.proof.visible import PASTES, pasted, too_long
 from course_staff.proof.written import scheme_problems, without_scheme
@@ -143,6 +144,7 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
         report.problems += scheme_problems(item.name, cells[item.name].source, item.points)
         report.warnings += without_scheme(item.name, cells[item.name].source)
     report.wrong_answers = len(wrong_answers)
+    report.problems += shadowed(notebook.cells)
 
     full = {item.graded_cell: item.points for item in exercises if not item.by_hand}
     none = dict.fromkeys(full, 0.0)
