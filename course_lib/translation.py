@@ -55,6 +55,8 @@ SENTENCES: tuple[tuple[str, str], ...] = (
      r"must be a Tensor|argument 'input'",
      "two kinds of values meet that do not go together, such as an array and a tensor, or a list and a number"),
     (r"Padding size should be less", "the image is too small to be mirrored that far"),
+    (r"expects 'from' to be less than 'to'|low >= high",
+     "a whole number is drawn from an empty range: is the size asked of the right axes?"),
     (r"division by zero", "something is divided by zero"),
     (r"maximum recursion depth", "a function calls itself without end"),
     (r"read-only|readonly", "the input is changed in place, and must not be: make a copy first"),

@@ -135,19 +135,19 @@ with without(
     for data_range, size, expected, look in [
         (1, 0.1, 21.8586, "use data_range, not the largest value, and clip nothing"),
         (2.5, 0.1, 29.8174, "data_range is squared"),
+        (0.1, 0.1, 1.8586, "a data_range may be below 1"),
         (255, 3.0, 40.447, "data_range is squared"),
         (1, 1e-6, 121.8586, "a tiny error counts: add nothing to the MSE"),
         (1, 4.0, -10.1826, "an error larger than the range gives a negative number"),
     ]:
-        prediction, target = image + size * error, image.copy()
-        before = prediction.copy()
+        prediction, before, target = image + size * error, image + size * error, image.copy()
         value = psnr(prediction, target, data_range)
         assert np.ndim(value) == 0, f"return one number, not {value}"
         assert np.isclose(value, expected, rtol=1e-5), f"{expected} dB, not {value}: {look}"
         assert np.array_equal(prediction, before) and np.array_equal(target, image), (
             "your function changed an image that it was given"
         )
-    ### HIDDEN VALUE: psnr(10 * rng.random((6, 11)), rng.random((6, 11)), rng.uniform(2, 3))
+    ### HIDDEN VALUE: [psnr(10 * rng.random((6, 11)), rng.random((6, 11)), r) for r in rng.uniform(0, [1, 9])]
     ### HIDDEN VALUE: [psnr(*rng.normal(1, s, (2, 9, 4)), rng.uniform(1, 9)) for s in (1e-6, 50)]
 print("psnr: right")
 
@@ -227,7 +227,7 @@ with without("course_lib.metrics.ssim", "skimage.metrics.structural_similarity")
     ### BEGIN HIDDEN TESTS
     similar = lambda x, y, data_range: ssim(0.6 * x + 0.4 * y, x, data_range)
     ### END HIDDEN TESTS
-    ### HIDDEN VALUE: [similar(*rng.random((2, 23, 15)), rng.uniform(1.5, 4)) for _ in range(2)]
+    ### HIDDEN VALUE: [similar(*rng.random((2, 23, 15)), rng.uniform(*r)) for r in ((0.05, 0.3), (1.5, 4))]
     ### HIDDEN VALUE: [similar(*rng.normal(0, s, (2, 14, 19)), rng.uniform(9, 20)) for s in (1, 5)]
 print("ssim: right")
 
@@ -327,7 +327,11 @@ with without("course_lib.models.dae.ConvDAE"):
     ### BEGIN HIDDEN TESTS
     with torch.random.fork_rng():
         first, second = (next(ConvDAE().parameters()) for _ in range(2))
+        state = torch.get_rng_state()
+        network(batch)
+        kept = torch.equal(state, torch.get_rng_state())
     assert not torch.equal(first, second), "each new network should start with weights of its own"
+    assert kept, "forward draws or seeds nothing: leave the global random state alone"
     ### END HIDDEN TESTS
     ### HIDDEN VALUE: random_weights(ConvDAE(), rng)(random_tensor(rng, 2, 1, 1, 7))
     ### HIDDEN VALUE: slopes(random_weights(ConvDAE(), rng), random_tensor(rng, 1, 1, 21, 30))
@@ -377,7 +381,7 @@ viz.panel(
 #
 # A whole slice has 39,277 pixels. Small crops make training cheap, and each epoch shows other ones.
 #
-# **Goal.** `random_crop(image, size, generator)` cuts a square of `size` × `size` pixels out of a tensor `(…, H, W)`, at
+# **Goal.** `random_crop(image, size, generator)` cuts a square of `size` × `size` pixels out of a tensor `(…, H, W)` of any dtype, at
 # a random place, **every** place equally likely.
 #
 # **Steps.** Draw the first row and the first column with `torch.randint(n, (), generator=generator)`, which gives a whole
@@ -436,6 +440,9 @@ with without("course_lib.images.random_crop"):
     one, two = [[random_crop(picture, 1, start) for _ in range(20)] for start in starts]
     assert torch.equal(torch.stack(one), torch.stack(two)), "one seed should give the same crops"
     ### BEGIN HIDDEN TESTS
+    for kind in (torch.uint8, torch.bool, torch.float64):
+        got = random_crop(torch.ones(3, 4, dtype=kind), 2, generator).dtype
+        assert got == kind, f"a crop of {kind} should stay {kind}, got {got}: cut, and change nothing"
     strip = torch.arange(606.0).reshape(202, 3)  # 200 places: each end of 4 is missed once in 1e9
     tops = [int(random_crop(strip, 3, generator)[0, 0]) // 3 for _ in range(1000)]
     assert min(tops) < 4 and max(tops) > 195, "places at the border are rarer than others"

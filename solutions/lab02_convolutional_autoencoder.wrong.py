@@ -90,6 +90,11 @@ edit("np.log10(data_range**2", "np.log10(target.max() ** 2")
 edit("return 10 *", "return 20 *")
 
 
+# %% [psnr] range_at_least_one
+# Thinks that no image has a data_range below 1.
+edit("data_range**2", "max(data_range, 1) ** 2")
+
+
 # %% [psnr] upside_down
 # Divides the MSE by the range: a good image gets a negative number.
 edit("data_range**2 / error", "error / data_range**2")
@@ -163,6 +168,12 @@ edit("(0.01 * data_range) ** 2, (0.03 * data_range) ** 2", "0.01**2, 0.03**2")
 # %% [ssim] range_not_squared
 # Forgets that the data range is squared with the constant before it.
 edit("(0.01 * data_range) ** 2, (0.03 * data_range) ** 2", "0.01**2 * data_range, 0.03**2 * data_range")
+
+
+# %% [ssim] range_at_least_one
+# Thinks that no image has a data_range below 1.
+edit("0.01 * data_range", "0.01 * max(data_range, 1)")
+edit("0.03 * data_range", "0.03 * max(data_range, 1)")
 
 
 # %% [ssim] contrast_instead_of_covariance
@@ -286,6 +297,11 @@ edit("pad_to_multiple(noisy, 4)", "pad_to_multiple(noisy.clamp(0, 1), 4)")
 edit("self.decoder(code)", "self.decoder(code.detach())")
 
 
+# %% [ConvDAE] seeds_in_forward
+# Wants the same numbers each time, and so all the noise of the training is the same, too.
+edit("height, width = noisy.shape[-2:]", "torch.manual_seed(0)\n        height, width = noisy.shape[-2:]")
+
+
 # %% [ConvDAE] adds_dropout
 # Adds dropout, which has no parameters but makes the training another one.
 edit("self.decoder(code)", "self.decoder(nn.functional.dropout(code, 0.2, self.training))")
@@ -295,6 +311,16 @@ edit("self.decoder(code)", "self.decoder(nn.functional.dropout(code, 0.2, self.t
 # Calls the function that the exercise builds.
 def random_crop(image, size, generator):
     return images.random_crop(image, size, generator=generator)
+
+
+# %% [random_crop] rows_and_columns_come_first
+# Takes the shape of a numpy picture, (H, W, …).
+edit("image.shape[-2:]", "image.shape[:2]")
+
+
+# %% [random_crop] turns_into_float32
+# Makes floats of whatever it cuts, masks too.
+edit("left : left + size]", "left : left + size].float()")
 
 
 # %% [random_crop] always_the_middle
@@ -313,7 +339,7 @@ edit("torch.randint(width - size + 1,", "torch.randint(max(width - size, 1),")
 # Takes an image with one place for the crop for one that is too small.
 edit("    top =", """
     if size in (height, width):
-        raise ValueError("the image is too small")
+        return image
     top =
 """)
 

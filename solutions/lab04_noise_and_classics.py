@@ -67,7 +67,7 @@ from course_lib import noise, viz
 #
 # **Example.** If at a pixel with value 0.4 the draws are `n1 = -0.1` and `n2 = 0.4`, then `m = √(0.3² + 0.4²) = 0.5`.
 #
-# **Hint.** Both channels have noise, also where the image is 0. And nothing is clipped, neither the image nor the draws.
+# **Hint.** Both channels have noise, also where the image is 0. And nothing is clipped, neither the image (which may lie below 0) nor the draws.
 
 # %% nbgrader={"grade_id": "rician", "solution": true}
 def rician(image, sigma, generator):
@@ -151,7 +151,7 @@ with without(
     same = np.array_equal(after[0], state[0]) and after[1] == state[1]
     assert same, "your answer draws from numpy's global generator, or seeds it: use `generator`"
     ### END HIDDEN TESTS
-    ### HIDDEN VALUE: rician(rng.uniform(0, 1000, (23, 14)), 0.0, rng)
+    ### HIDDEN VALUE: rician(rng.uniform(-1000, 1000, (23, 14)), 0.0, rng)
     ### HIDDEN VALUE: [mean_square(rng.uniform(1, 9), rng.uniform(0.1, 4), rng) for _ in range(3)]
 print("rician: right")
 
@@ -189,7 +189,7 @@ viz.panel(
 # **Goal.** `sigma_from_background(magnitude, background)` returns **three** estimates of sigma, as a tuple: from the mean, from the
 # standard deviation, and from the mean square of the air. `background` is a boolean image: `True` where there is air.
 #
-# **Steps.** Pick the pixels, `magnitude[background]`. In the air, by fact 2 and fact 3 with `A = 0`,
+# **Steps.** Pick the pixels, `magnitude[background]`, all of them, those of value 0 too. In the air, by fact 2 and fact 3 with `A = 0`,
 #
 # - the mean is `sigma·√(π/2)`,
 # - the standard deviation is `sigma·√(2 − π/2)`,
@@ -222,6 +222,7 @@ from course_lib.exercise import without
 def estimates(unit, shape, rng):
     """In units; of so many pixels that a deviation with n − 1 is as good as with n."""
     magnitude, empty = unit * rng.rayleigh(rng.uniform(1, 5), shape), rng.random(shape) < 0.7
+    magnitude[::20] = 0  # air as well
     return [float(sigma) / unit for sigma in sigma_from_background(magnitude, empty)]
 
 

@@ -72,6 +72,11 @@ edit("np.sqrt(real**2 + imaginary**2)", "np.clip(np.sqrt(real**2 + imaginary**2)
 edit("real = image + sigma", "real = np.clip(image, 0, 1) + sigma")
 
 
+# %% [rician] drops_what_lies_below_zero
+# Takes a value below 0 for a mistake. A clean image may have some, after a filter.
+edit("real = image", "real = np.maximum(image, 0)")
+
+
 # %% [rician] no_outliers
 # Cuts the draws off at three sigma: a Gaussian has no end.
 edit("real = image + sigma * generator.standard_normal(image.shape)",
@@ -239,6 +244,11 @@ edit("magnitude[background]", "magnitude[magnitude < 0.5]")
 # %% [sigma_from_background] leaves_the_outliers_out
 # Cuts off what looks too bright for air: the law has no end, and its large values count.
 edit("air = magnitude[background]", "air = magnitude[background]\n    air = air[air <= np.percentile(air, 99.9)]")
+
+
+# %% [sigma_from_background] leaves_the_zeros_out
+# Takes a 0 for a pixel that was not measured.
+edit("magnitude[background]", "magnitude[background & (magnitude > 0)]")
 
 
 # %% [sigma_from_background] erases_the_tissue

@@ -53,6 +53,7 @@
 
 # %%
 import functools
+import itertools
 
 import numpy as np
 import torch
@@ -639,6 +640,7 @@ print("thesis_loss: right")
 #
 # **Steps.** The differences; their mean; their standard deviation with `n − 1` below. Then t. For p: `stats.t.sf(x, degrees)` is the chance of a t
 # above x, with n − 1 degrees of freedom. Take it for |t|, twice.
+# (`1 - stats.t.cdf(x, degrees)` is the same on paper, and 0 where p is tiny.)
 #
 # **Example.** `[3, 5, 7]` and `[2, 3, 4]`: d is `[1, 2, 3]`, its mean 2, s 1, so t = 2 / (1/√3) = 3.46, and p = 0.074.
 #
@@ -674,6 +676,7 @@ CASES = [  # what, first, second, t, p
     ("two images", one[:2], three[:2], 2.8873543, 0.2122545),
     ("five images, two of them alike for both methods", *ties, 0.7844645, 0.4766207),
     ("very small numbers", 1e-9 * one, 1e-9 * two, -4.286481, 0.0008851779),
+    ("a clear difference, whose p is tiny", 60 + one, two, 500.3186706, 3.0684036e-29),
 ]
 with without("course_lib.evaluation.paired_test", "course_lib.evaluation.paired_tests",
              "scipy.stats.ttest_rel", "scipy.stats.ttest_1samp", "scipy.stats.ttest_ind",
@@ -686,9 +689,10 @@ with without("course_lib.evaluation.paired_test", "course_lib.evaluation.paired_
         message = f"{what}: expected t = {right_t:.5g}, got {answer[0]:.5g}: d = first − second"
         assert np.isclose(answer[0], right_t, rtol=1e-6), message + ", ddof=1, √n"
         message = f"{what}: t is right, expected p = {right_p:.5g}, got {answer[1]:.5g}: two-sided"
-        assert np.isclose(answer[1], right_p, rtol=1e-5), message + ", n − 1 degrees"
+        assert np.isclose(answer[1], right_p, 1e-5, 0), message + ", n − 1 degrees"
 ### HIDDEN VALUE: [paired_t(rng.normal(30 + n / 50, 1, n), rng.normal(30, 1, n)) for n in (2, 9, 45, 200)]
 ### HIDDEN VALUE: paired_t(*(rng.normal(0.1, 1, (2, 12)) * 10 ** rng.uniform(-9, 9)))
+### HIDDEN VALUE: paired_t(*(10 ** rng.uniform(5, 6) + rng.normal(0.1, 1, (2, 12))))
 print("paired_t: right")
 
 # %% [markdown]

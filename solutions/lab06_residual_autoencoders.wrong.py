@@ -813,6 +813,16 @@ edit("d.std(ddof=1)", "d.std()")
 edit("2 * stats", "stats")
 
 
+# %% [paired_t] one_minus_the_distribution
+# The same on paper; but 1 − cdf ends at 1e-16, and a clear difference gets p = 0.
+edit("stats.t.sf(abs(t), len(d) - 1)", "(1 - stats.t.cdf(abs(t), len(d) - 1))")
+
+
+# %% [paired_t] single_precision
+# float32 as for images: where the values are large, little is left of their differences.
+edit("first - second", "np.float32(first) - np.float32(second)")
+
+
 # %% [paired_t] without_the_absolute_value
 # Twice the chance of a value above t: for a negative t that is more than 1.
 edit("abs(t)", "t")

@@ -472,6 +472,21 @@ edit("torch.tensor(math.log(start))", "torch.tensor(float(start)).exp().sub(1).l
 edit("self.log_strength.exp()", "nn.functional.softplus(self.log_strength)")
 
 
+# %% [PositiveStrength] softplus_inverted_in_float32
+# Minds large starts, and forgets the small ones: in float32, exp(0.0000001) − 1 is off by a fifth, and then 0.
+edit(
+    "torch.tensor(math.log(start))",
+    "torch.tensor(float(start)) if start > 20 else torch.tensor(float(start)).exp().sub(1).log()",
+)
+edit("self.log_strength.exp()", "nn.functional.softplus(self.log_strength)")
+
+
+# %% [PositiveStrength] elu_plus_one
+# Below 0 this is exp(θ) on paper; in float32, 1 swallows what is small.
+edit("math.log(start)", "start - 1.0 if start > 1 else math.log(start)")
+edit("self.log_strength.exp()", "nn.functional.elu(self.log_strength) + 1")
+
+
 # %% [PositiveStrength] start_at_least_a_hundredth
 # Nobody begins below 0.01, it thinks.
 edit("math.log(start)", "math.log(max(start, 0.01))")
@@ -939,6 +954,13 @@ edit("""
 edit("torch.roll(mask, step, dims=1)", "torch.roll(measured != 0, step, dims=1)")
 edit("torch.where(mask, measured,", "torch.where(measured != 0, measured,")
 edit("mask | (count > 0)", "(measured != 0) | (count > 0)")
+
+
+# %% [share_neighbours] always_single_precision
+# Adds up in complex64, whatever came: the own values are rounded, too.
+edit("torch.zeros_like(measured), ", "torch.zeros(measured.shape, dtype=torch.complex64), ")
+edit("total + torch.roll(measured, step", "total + torch.roll(measured.to(torch.complex64), step")
+edit("torch.where(mask, measured,", "torch.where(mask, measured.to(torch.complex64),")
 
 
 # %% [share_neighbours] known_is_the_old_mask
