@@ -56,6 +56,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
      "two kinds of values meet that do not go together, such as an array and a tensor, or a list and a number"),
     (r"not supported between instances of '(\w+)' and '(\w+)'",
      "a value of kind {0} and one of kind {1} cannot be put in order; a negative number to a broken power is complex"),
+    (r"a cannot be empty", "something is to be drawn where there is nothing: look at empty groups"),
     (r"Padding size should be less", "the image is too small to be mirrored that far"),
     (r"division by zero", "something is divided by zero"),
     (r"maximum recursion depth", "a function calls itself without end"),
