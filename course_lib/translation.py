@@ -29,7 +29,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (r"does not require grad|element 0 of tensors",
      "no gradient can flow back: `detach`, `item`, `numpy`, `no_grad` or a new tensor cuts the way to the loss"),
     (r"Trying to backward through the graph a second time", "gradients are asked for twice from one forward pass"),
-    (r"leaf Variable that requires grad|modified by an inplace operation",
+    (r"leaf Variable that requires grad|modified by an inplace operation|modified inplace",
      "a tensor that gradients need is changed in place: make a new one"),
     (r"Can't call numpy\(\) on Tensor that requires grad",
      "a tensor with gradients becomes an array: `detach` it first"),
@@ -54,6 +54,9 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (r"unsupported operand type|can't multiply sequence|must be real number|must be Tensor, not|"
      r"must be a Tensor|argument 'input'",
      "two kinds of values meet that do not go together, such as an array and a tensor, or a list and a number"),
+    (r"not supported between instances of '(\w+)' and '(\w+)'",
+     "a value of kind {0} and one of kind {1} cannot be put in order; a negative number to a broken power is complex"),
+    (r"a cannot be empty", "something is to be drawn where there is nothing: look at empty groups"),
     (r"Padding size should be less", "the image is too small to be mirrored that far"),
     (r"expects 'from' to be less than 'to'|low >= high",
      "a whole number is drawn from an empty range: is the size asked of the right axes?"),

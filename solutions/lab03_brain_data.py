@@ -563,11 +563,12 @@ import random
 
 
 def cohort(sizes, order, *strangers):
-    """Slices in random order, 1 to 9 a head; the dict: groups of so many heads, and strangers."""
-    heads = order.permutation(900)[: sum(sizes.values())].tolist()
+    """Slices in random order, 1 to 9 a head; the dict: groups of so many heads, and strangers among their numbers."""
+    numbers = order.permutation(900).tolist()
     groups = [group for group, size in sizes.items() for _ in range(size)]
+    heads, others = numbers[: len(groups)], numbers[len(groups) :]
     subjects = order.permutation(np.repeat(heads, order.integers(1, 10, len(heads))))
-    return subjects, dict(zip(heads, groups, strict=True)) | dict(enumerate(strangers, 1000))
+    return subjects, dict(zip(heads, groups, strict=True)) | dict(zip(others, strangers, strict=False))
 
 
 def drawn(subjects, group_of, share, seed=0):
@@ -595,6 +596,9 @@ with without(
     "sklearn.model_selection.StratifiedShuffleSplit", "sklearn.model_selection.StratifiedKFold",
     "sklearn.model_selection.StratifiedGroupKFold",
 ):  # fmt: skip
+    ### BEGIN HIDDEN TESTS
+    states = state()  # only now: the first import of sklearn, by `without`, draws from `random`
+    ### END HIDDEN TESTS
     heads_of = {"young": [*range(1, 9)], "old": [20, 33, 47, 90], "very old": [11, 60]}
     group_of = {head: group for group, members in heads_of.items() for head in members}
     listed = np.repeat([*group_of], [3 + (17 * head) % 40 for head in group_of])  # 3 to 42 a head

@@ -491,6 +491,15 @@ def split_by_volume(subjects, group_of, share, generator):
     return np.isin(subjects, split.parts["test"])
 
 
+# %% [split_by_volume] counts_up_to_the_largest_head
+# Takes all numbers that the dict knows, up to the largest head: heads without slices are counted and drawn.
+def split_by_volume(subjects, group_of, share, generator):
+    heads = [head for head in range(int(subjects.max()) + 1) if head in group_of]
+    members = {group: [head for head in heads if group_of[head] == group] for group in map(group_of.get, heads)}
+    drawn = [generator.permutation(found)[: max(1, round(share * len(found)))] for found in members.values()]
+    return np.isin(subjects, np.concatenate(drawn))
+
+
 # %% [split_by_volume] calls_scikit_learn
 # Calls another library's function instead of writing it.
 def split_by_volume(subjects, group_of, share, generator):

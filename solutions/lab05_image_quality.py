@@ -70,7 +70,7 @@ from course_lib.data import brains
 # **Steps.**
 # 1. The squared error in each pixel, zero outside the mask.
 # 2. For each image: the sum over its pixels, divided by the number of pixels **in its mask**. Now you have N numbers.
-# 3. `10·log10(data_range² / MSE)` of each: nothing is clipped, and no small number is added. Then the mean.
+# 3. `10·log10(data_range² / MSE)` of each: nothing is clipped, and no small number is added (equal images have infinitely many dB). Then the mean.
 #
 # **Example.** Two images, errors 0.1 and 0.01 in each pixel, all pixels in the mask, `data_range=1`: 20 dB and 40 dB, so 30 dB.
 #
@@ -89,7 +89,6 @@ def batch_psnr(prediction, target, data_range, mask):
 
 # %% nbgrader={"grade_id": "batch_psnr_test", "points": 2}
 from course_lib.exercise import without
-
 ### BEGIN HIDDEN TESTS
 import sys
 
@@ -129,18 +128,19 @@ cases = [  # prediction, target, data range, mask, expected, what to look at
     (a - 2, b - 2, 1, mask, 12.36596, "below 0: nothing is clipped"),
     (errors**3, 0 * errors, 1, errors > 0, 90, "60 and 120 dB: nothing is added or cut off"),
     (a[2:], b[2:], 1, mask[2:], 7.07854, "a batch of one image"),
+    (a, torch.cat([b[:2], a[2:]]), 1, mask, np.inf, "one pair of equal images: no limit"),
 ]
 with without(
     "course_lib.metrics.psnr", "course_lib.metrics.mse", "course_lib.metrics.snr",
     "skimage.metrics.peak_signal_noise_ratio",
-):  # fmt: skip
+), np.errstate(divide="ignore"):  # fmt: skip
     for *given, data_range, inside, expected, hint in cases:
         mine = [tensor.clone() for tensor in (*given, inside)]
         value = batch_psnr(mine[0], mine[1], data_range, mine[2])
         for name, before, after in zip(names, (*given, inside), mine, strict=True):
             assert torch.equal(before, after), f"your answer changes `{name}`: no -=, no [...] ="
         assert value is not None and np.ndim(value) == 0, f"return one number, got {value}"
-        assert abs(float(value) - expected) < 1e-3, (
+        assert np.isclose(float(value), expected, rtol=0, atol=1e-3), (
             f"{hint}: expected {expected} dB, got {value:.3f}: 10·log10 of each, then the mean"
         )
     ### BEGIN HIDDEN TESTS
@@ -604,7 +604,7 @@ print("SSIMLoss: right")
 # another pair.
 #
 # **Steps.**
-# 1. In `__init__`: keep `features`, in evaluation mode (`.eval()`: no dropout), and frozen (`.requires_grad_(False)`: the judge must not learn).
+# 1. In `__init__`: keep `features` as an attribute (in a list it would not move to the GPU with the loss), in evaluation mode (`.eval()`: no dropout), and frozen (`.requires_grad_(False)`: the judge must not learn).
 # 2. Make three equal channels of the grey one: `.expand(-1, 3, -1, -1)`.
 # 3. Normalise as the network was trained: `(image - MEAN) / STD`, channel by channel.
 # 4. Features of both. Those of the target need no gradient: compute them in `with torch.no_grad():`.
@@ -706,6 +706,7 @@ with without("course_lib.losses.PerceptualLoss"):
     loss(*mine)
     assert all(map(torch.equal, mine, (one, two))), "your answer changes its images: -=, clamp_()"
     more = PerceptualLoss(MoreEyes())
+    assert [*more.parameters()], "keep `features` as an attribute: in a list nn.Module cannot see it"
     assert not any(p.requires_grad for p in more.parameters()), "freeze all parameters, not some"
     with torch.no_grad():
         loss(one, two)

@@ -55,6 +55,11 @@ edit("data_range**2", "data_range")
 edit("/ error)", "/ (error + 1e-8))")
 
 
+# %% [batch_psnr] a_hundred_for_equal_images
+# The habit of many programs: no error counts as 100 dB, a limit that nobody asked for.
+edit("(10 * torch.log10(data_range**2 / error))", "(10 * torch.log10(data_range**2 / error)).nan_to_num(posinf=100)")
+
+
 # %% [batch_psnr] never_below_zero
 # Cuts a negative PSNR off at 0: an error larger than the data range has one.
 edit("/ error)).mean()", "/ error)).clamp(min=0).mean()")
@@ -499,6 +504,12 @@ class SSIMLoss(nn.Module):
 class PerceptualLoss(losses.PerceptualLoss):
     def __init__(self, features):
         super().__init__(weights="random")
+
+
+# %% [PerceptualLoss] features_in_a_list
+# Hides the features from nn.Module, so that they are no part of the loss: it does not move them to the GPU either.
+edit("self.features = features.eval().requires_grad_(False)", "self.features = [features.eval().requires_grad_(False)]")
+edit("self.features((", "self.features[0]((")
 
 
 # %% [PerceptualLoss] sums_the_squares

@@ -224,6 +224,12 @@ with without("course_lib.kspace.cartesian_mask", "course_lib.kspace.interleaved_
         f"{100 * halves:.0f} % of your masks have as many columns left as right, expected 42 %:"
         " draw all at once from all columns outside the middle, not so many from each side"
     )
+    # of the four, as many lie in the nearer half of the columns as in the farther one: 2, to 0.02
+    near = masks[:, [*range(5, 10), *range(14, 19)]].sum(1).mean()
+    assert abs(near - 2) < 0.12, (
+        f"of the four columns outside the middle {near:.2f} lie in its nearer half, not 2:"
+        " no column is likelier because it lies near the middle"
+    )
     ### END HIDDEN TESTS
     ### HIDDEN VALUE: [always(int(w), 3, c, rng) for w in rng.integers(20, 40, 3) for c in (0, 0.1)]
     ### HIDDEN VALUE: [always(4 * int(w) + 1, 2, 0.1, rng) for w in rng.integers(5, 15, 2)]

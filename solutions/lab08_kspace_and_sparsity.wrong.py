@@ -272,6 +272,18 @@ edit("""
 """)
 
 
+# %% [line_mask] prefers_the_middle_a_little
+# A density that falls slowly to the rim, as many papers draw it.
+def line_mask(width, acceleration, center_fraction, generator):
+    count, middle = round(width / acceleration), round(width * center_fraction)
+    mask = np.zeros(width, dtype=bool)
+    mask[(width - middle + 1) // 2 :][:middle] = True
+    outside = np.flatnonzero(~mask)
+    density = np.exp(-np.abs(outside - width / 2) / width)
+    mask[generator.choice(outside, count - middle, replace=False, p=density / density.sum())] = True
+    return mask
+
+
 # %% [line_mask] one_side_only
 # Draws right of the middle only (k-space is symmetric, it thinks; with a phase it is not).
 edit("""

@@ -444,8 +444,10 @@ with torch.random.fork_rng(), without("course_lib.models.attention_unet.DecoderB
         assert gates[0].training, f"{where}: leave the mode of the attention as it is"
         own = [one for one in steps[0].modules() if isinstance(one, nn.Conv2d)]
         own = [one for one in own if one is not gates[0].mix]
-        silent = sorted(bool(one.weight.any() or one.bias.any()) for one in own)
-        assert silent == [False, True], f"{where}: one of two convolutions, the last, starts at 0"
+        filled = sorted([bool(one.weight.any()), bool(one.bias.any())] for one in own)
+        assert filled[0] == [False, False] and filled[1][0], (
+            f"{where}: one of two convolutions, the last, starts at 0, and the first one does not"
+        )
         layers = [[*step.modules()] for step in steps]
         doubles = [next(one for one in found if getattr(one, "transposed", 0)) for found in layers]
         starts = [one.weight for one in doubles]

@@ -622,6 +622,11 @@ for layer in (self.conv1, self.conv2):
 """)
 
 
+# %% [DecoderStep] all_weights_of_the_change_at_zero
+# Sets the weight of the first convolution to 0 as well: F no longer sees u, and hardly learns to.
+edit(", nn.init.zeros_(self.conv2.bias)", ", nn.init.zeros_(self.conv2.bias), nn.init.zeros_(self.conv1.weight)")
+
+
 # %% [DecoderStep] only_weight_at_zero
 # Sets the weight to 0, and forgets the bias.
 edit(", nn.init.zeros_(self.conv2.bias)", "")
