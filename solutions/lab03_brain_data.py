@@ -596,9 +596,6 @@ with without(
     "sklearn.model_selection.StratifiedShuffleSplit", "sklearn.model_selection.StratifiedKFold",
     "sklearn.model_selection.StratifiedGroupKFold",
 ):  # fmt: skip
-    ### BEGIN HIDDEN TESTS
-    states = state()  # only now: the first import of sklearn, by `without`, draws from `random`
-    ### END HIDDEN TESTS
     heads_of = {"young": [*range(1, 9)], "old": [20, 33, 47, 90], "very old": [11, 60]}
     group_of = {head: group for group, members in heads_of.items() for head in members}
     listed = np.repeat([*group_of], [3 + (17 * head) % 40 for head in group_of])  # 3 to 42 a head
