@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import SAWarning
 
-from course_staff.authoring import build
 from course_staff.authoring.hidden_lines import HiddenValue
+from course_staff.authoring.programs import programs_on_path
 from course_staff.course import Course
 from course_staff.marking.grade import Graded
 from course_staff.marking.lab import GradedCell, Lab
@@ -71,7 +71,7 @@ def graded(student: str, double=2.0, triple=3.0, **fields) -> Graded:
 
 
 def course(folder: Path) -> Course:
-    build._programs_on_path()
+    programs_on_path()
     folder.mkdir(exist_ok=True)
     return Course.open(folder)
 

@@ -90,7 +90,9 @@ def test_wrong_answers_lose_their_own_points_and_are_told_why(paper, graded):
     result = graded(paper)
     assert marks(result) == all_but("double", "sign")
     assert result.messages["double_test"] == "twice 1 and -2 are 2 and -4: multiply by two"
-    assert result.messages["sign_test"] == "NameError: name 'y' is not defined"
+    assert result.messages["sign_test"].startswith(
+        "your answer stops in `sign`, line 2 of its cell: `y` does not exist"
+    )
 
 
 def test_untouched_is_nothing_and_said_so(lab, graded):

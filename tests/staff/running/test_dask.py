@@ -121,7 +121,7 @@ def scheduler() -> Iterator[str]:
 def lonely_worker(scheduler: str) -> Iterator[subprocess.Popen]:
     code = "import sys; from distributed.cli.dask_worker import main; main(sys.argv[1:], standalone_mode=False)"
     options = [scheduler, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}  # there lies small_class
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}  # there lies small_class
     command = [sys.executable, "-c", code, *options]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
