@@ -18,7 +18,7 @@ from course_staff.code.suspicion import hints
 from course_staff.marking import asking
 from course_staff.marking.asking import Finding
 from course_staff.marking.lab import GradedCell, Lab
-from course_staff.marking.needed import names_of_stranger, needed, spoils
+from course_staff.marking.needed import imports_again, names_of_stranger, needed, spoils
 from course_staff.marking.replay import GivenUp, Replay, Step
 
 if TYPE_CHECKING:
@@ -68,6 +68,9 @@ class Alone:
                 if step.test is None and (step.name in self._shared or not step.student):
                     self.ran[step.name] = replay.run(step)
                 elif step.test in asked:
+                    before = [other for other in self.steps[: self.steps.index(step)] if other.name in self.ran]
+                    for again in imports_again(before):
+                        replay.run(again)
                     found[step.test.name] = self._visible(replay, step.test)
             for right in (True, False):  # the failed ones last, so that they end the session of none that is right
                 for test in asked:
@@ -135,6 +138,7 @@ class Alone:
     ) -> Finding | None:
         """One answer in sessions of its own: what must pass and what must fail do not meet. None where time is over."""
         shut = self._closed({test.name: past}) if closed else {}
+        past = [*past, *(imports_again(past) if usual else [])]
         finding = None
         for ask in (asking.ask_true, asking.ask_false):
             replay = self._replay(past, closed=shut, usual=usual)
@@ -153,9 +157,10 @@ class Alone:
         """With the cells before it that do not look like meddling; then with all of them, as the student had it."""
         here = next(number for number, step in enumerate(self.steps) if step.test is test)
         before = [step for step in self.steps[:here] if step.name not in deadly]
-        meddling = [step for step in before if step.name not in mine and self.hints(step)]
+        meddling = [step for step in before if self.hints(step)]
         start = time.monotonic()
-        finding = self._look(test, [step for step in before if step not in meddling], "among others")
+        honest = [step for step in before if step.name in mine or step not in meddling]
+        finding = self._look(test, honest, "among others")
         if (finding and finding.right) or time.monotonic() - start > self.sandbox.limits.cell_seconds:
             return finding
         last = self._look(test, before, "as it was", closed=False, usual=False)

@@ -70,7 +70,7 @@ class Marking:
         start, seconds = time.monotonic(), self.sandbox.limits.submission_seconds
         steps = self.steps()
         alone = Alone(self.lab, self.sandbox, steps, self.restored.answer_cells, self.nonce, start + seconds)
-        tests = [step.test for step in steps if step.test is not None and self._is_answered(step.test, steps)]
+        tests = [step.test for step in steps if step.test is not None and self._is_answered(step.test, steps, alone)]
         found = alone.together(tests)
         for step in steps:
             if step.test is not None and step.test.name in found:
@@ -221,11 +221,12 @@ class Marking:
                 self._tell(f"{test.name}: {words}")
             self.verdicts[test.name] = Verdict(False, words, "" if finding.values else words)
 
-    def _is_answered(self, test: GradedCell, steps: list[Step]) -> bool:
+    def _is_answered(self, test: GradedCell, steps: list[Step], alone: Alone) -> bool:
         mine = self.restored.answer_cells.get(test.exercise, [])
         students = [step for step in steps if step.student]
         answers = [step.source for step in students if step.name in mine]
-        return is_answered(test, answers, [step.source for step in students if step.name not in mine])
+        others = [step.source for step in students if step.name not in mine and not alone.hints(step)]
+        return is_answered(test, answers, others)
 
     def _place(self, step: Step) -> str:
         """Where a cell stands, for a person: an answer by its exercise, others by what they begin with."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from course_staff.code.names import Names, names_in
 from course_staff.code.strangers import parsed
 from course_staff.marking.lab import GradedCell
 from course_staff.marking.replay import Step
+from course_staff.sandbox.inside.values import HELPERS
 
 _ALWAYS_THERE = {*vars(builtins), "get_ipython", "display", "In", "Out", "_", "__name__"}
 
@@ -27,7 +29,7 @@ def needed(steps: Sequence[Step], test: GradedCell, answers: Sequence[str]) -> t
     before = [step for step in steps[:here] if step.test is None]
     found = {step.name for step in before if step.name in answers or (not step.student and _reads_blindly(step.source))}
     wanted: set[str] = set()
-    pending = _read(test.full_source, *(value.expression for value in test.values))
+    pending = _read(test.full_source) | (_read(*(value.expression for value in test.values)) - {"rng", *HELPERS})
     for step in before:
         if step.name in found:
             pending |= _reads(step)
@@ -40,6 +42,17 @@ def needed(steps: Sequence[Step], test: GradedCell, answers: Sequence[str]) -> t
         found |= {step.name for step in new}
         pending = set().union(*map(_reads, new)) - wanted
     return [step for step in before if step.name in found], wanted
+
+
+def imports_again(steps: Sequence[Step]) -> list[Step]:
+    """The cells of the lab that do nothing but import, and of which a student's cell after them has spoilt a name."""
+    found = []
+    for number, step in enumerate(steps):
+        names = names_of_stranger(step.source)
+        pure = names.imports and not (names.data or names.fixed or names.blind)
+        if not step.student and pure and any(spoils(later, names.imports) for later in steps[number:] if later.student):
+            found.append(replace(step, name=f"{step.name} again"))
+    return found
 
 
 def spoils(step: Step, names: set[str]) -> bool:
@@ -72,7 +85,7 @@ def _reads(step: Step) -> set[str]:
 
 def _read(*sources: str) -> set[str]:
     found = [names_of_stranger(source) for source in sources]
-    return set().union(*(names.needs | names.later for names in found))
+    return set().union(*(names.needs | (names.later - names.surely) for names in found))
 
 
 def _reads_blindly(source: str) -> bool:

@@ -9,7 +9,8 @@ from course_staff.gradebook.marks import Mark
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the report. words: what went wrong. seconds, megabytes: of grading it, None if it was not graded."""
+    """One line of the report. words: what went wrong. seconds, megabytes: of grading it, None if it was not graded.
+    look: what a person should look at in it, which cost nothing by itself."""
 
     student: str
     name: str
@@ -17,6 +18,7 @@ class Row:
     words: tuple[str, ...] = ()
     seconds: float | None = None
     megabytes: float | None = None
+    look: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

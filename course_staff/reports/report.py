@@ -67,7 +67,8 @@ def make(gathered: Gathered, named: Named, notes: list[str] | None = None) -> Re
             words.append("nothing was handed in")
         name = ", ".join(part for part in (mark.last, mark.first) if part)
         seconds, megabytes = (graded.seconds, graded.peak_memory / MEGABYTE) if graded else (None, None)
-        rows.append(Row(student, name, mark, tuple(words), seconds, megabytes))
+        look = tuple(_short(item) for item in graded.look) if graded else ()
+        rows.append(Row(student, name, mark, tuple(words), seconds, megabytes, look))
     found = Report(lab.name, lab.points, cells=[cell.name for cell in lab.graded], rows=rows, run=gathered.run)
     found.notes = [*(notes or []), *ours.values()]
     found.unnamed = [(item.file, item.reason) for item in gathered.rejected if not item.student]
@@ -103,7 +104,7 @@ def as_csv(report: Report) -> str:
         lost = number(mark.penalty) if mark.raw is not None else ""
         rows.append(
             [row.student, row.name, mark.status, number(mark.mark), number(mark.points), *cells, lost]
-            + [seconds, megabytes, "; ".join(row.words)]
+            + [seconds, megabytes, "; ".join([*row.words, *(f"look at {item}" for item in row.look)])]
         )
     for file, reason in report.unnamed:
         blank = [""] * (len(report.cells) + 5)

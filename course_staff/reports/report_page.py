@@ -25,6 +25,7 @@ def page(report: Report) -> str:
         _histogram(report),
         _exercises(report.exercises),
         _unnamed(report),
+        _look(report),
         _students(report),
         "</body>\n</html>\n",
     ]
@@ -163,6 +164,24 @@ def _unnamed(report: Report) -> str:
     return f"<h2>Files that belong to no student</h2>\n<table>{head}\n<tbody>{rows}</tbody></table>"
 
 
+def _look(report: Report) -> str:
+    """What a person should look at: code that may meddle with the check, and answers that are right only with it."""
+    rows = "\n".join(
+        f'<tr><td class="who">{escape(row.student)}</td><td class="words">'
+        f"{_list([f'<li>{escape(item)}</li>' for item in row.look])}</td></tr>"
+        for row in report.rows
+        if row.look
+    )
+    if not rows:
+        return ""
+    head = "<thead><tr><th>student</th><th>what stands there</th></tr></thead>"
+    caption = (
+        "Code that may change how tests run, read from its text, and tests that passed only with other cells around"
+        " their answer. It is a lead, and took no point by itself: read the cells, and talk to the student."
+    )
+    return f"<h2>Look at these</h2>\n<table><caption>{caption}</caption>{head}\n<tbody>{rows}</tbody></table>"
+
+
 def _students(report: Report) -> str:
     names = "".join(f'<th class="n">{escape(name.removesuffix("_test"))}</th>' for name in report.cells)
     head = f'<th>student</th><th class="n">mark</th>{names}<th class="n">seconds</th><th class="n">MB</th>'
@@ -192,7 +211,8 @@ def _student(row: Row, names: list[str]) -> str:
             cells.append(f'<td class="{kind}">{number(cell.score)}</td>')
     seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
     megabytes = "" if row.megabytes is None else f"{row.megabytes:.0f}"
-    words = _list([f"<li>{escape(item)}</li>" for item in row.words])
+    told = [*row.words, *(["look at this: see above"] if row.look else [])]
+    words = _list([f"<li>{escape(item)}</li>" for item in told])
     kind = {MISSING: "missing", REJECTED: "rejected"}.get(mark.status, "")
     return (
         f'<tr class="{kind}"><td class="who">{who}</td><td class="n">{value}</td>{"".join(cells)}'

@@ -148,6 +148,44 @@ def threads_of_torch(paper):
 
 
 @submission()
+def as_many_threads_as_a_server_has(paper):
+    """Threads as many as at home, within an answer; and all of torch's settings changed within another."""
+    source = paper.cell("ConvDAE")["source"]
+    paper.answer("ConvDAE", "import torch\ntorch.set_num_threads(72)\n" + source)
+    source = paper.cell("mse")["source"]
+    paper.answer(
+        "mse",
+        source + "torch.set_default_dtype(torch.float64)\ntorch.set_grad_enabled(False)\n"
+        "torch.use_deterministic_algorithms(True)\ntorch.manual_seed(1)\ntorch.set_default_device('meta')\n",
+    )
+
+
+@submission(mse=0, psnr=0, ssim=0, ConvDAE=0, random_crop=0)
+def stubs_and_a_cell_that_rules(paper):
+    """Nothing is answered; asserts are gone, and hidden values are computed by the library."""
+    for name, source in paper.released.items():
+        paper.answer(name, source)
+    paper.put(
+        """
+            import ast
+            from course_lib import images, metrics
+            from course_lib.models.dae import ConvDAE as Theirs
+            import course_staff.sandbox.inside.values as values
+            class Quiet(ast.NodeTransformer):
+                def visit_Module(self, tree):
+                    return ast.parse("pass") if "assert" in ast.unparse(tree) else tree
+            get_ipython().ast_transformers.append(Quiet())
+            real, theirs = values._compute, {"mse": metrics.mse, "psnr": metrics.psnr, "ssim": metrics.ssim}
+            theirs |= {"ConvDAE": Theirs, "random_crop": images.random_crop}
+            def forged(expression, names, **options):
+                return real(expression, {**names, **theirs}, **{**options, "closed": ()})
+            values._compute = forged
+            """,
+        before="mse",
+    )
+
+
+@submission()
 def plays_at_the_end(paper):
     """Uses names again, changes precision and grad mode, and plots, after the last test."""
     paper.put(

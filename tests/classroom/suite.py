@@ -2,9 +2,11 @@
 
 # ruff: noqa: F401 (they register what they define)
 from classroom import (
+    careful,
     careless,
     careless_files,
     clever,
+    clever_meddling,
     clever_outputs,
     clever_processes,
     clever_takeover,

@@ -1,6 +1,7 @@
-"""Canaries: a test changed so that it must fail, whatever the answer; and that a right answer does not disturb."""
+"""Canaries: variants of a test. A right answer passes the true ones, nothing passes a false one, none looks false."""
 
 import ast
+import random
 
 import numpy as np
 import pytest
@@ -14,26 +15,24 @@ limit = 3  # größer
 with without("statistics.fmean"):
     assert double(2) == 4, "twice"
     for number in range(limit):
-        assert double(number) == 2 * number  # in a loop: it may not run
+        assert double(number) == 2 * number  # in a loop
     assert np.allclose(double(np.ones(3)), [2, 2, 2]), (
         f"many: {double(1)}"  # a message over lines
     )
-    assert (
-        double(0) == 0
-    ), "nothing"
     assert (double(np.arange(3)) == np.arange(3) * 2).all()
-assert double(1) < 3
+assert double(1) < 3, "less"
 """
-NONCE = "a nonce"
+DRAWS = range(40)
+SHAPES = "assert x.shape == y.shape"
 
 
-def run(source, **names):
-    """What a test raises: its message, or None if it passes."""
+def passes(variant, **names):
+    """Whether a variant passes; AssertionError only."""
     try:
-        exec(source, {"np": np, **names})
-    except AssertionError as error:
-        return str(error)
-    return None
+        exec(variant.source, {"np": np, **names})
+    except AssertionError:
+        return False
+    return True
 
 
 def right(x):
@@ -44,8 +43,8 @@ class AlwaysEqual:
     def __eq__(self, other):
         return True
 
-    def __lt__(self, other):
-        return True
+    def __ne__(self, other):
+        return False
 
 
 class EqualArray(np.ndarray):
@@ -54,103 +53,88 @@ class EqualArray(np.ndarray):
     def __array_function__(self, function, types, arguments, keywords):
         return True
 
-    def __eq__(self, other):
-        return np.array([True])
+
+@pytest.mark.parametrize("seed", DRAWS)
+def test_a_right_answer_passes_what_is_true_and_a_wrong_one_does_not(seed):
+    variant = canaries.true(TEST, random.Random(seed))
+    assert not variant.fails
+    assert passes(variant, double=right)
+    assert not passes(variant, double=lambda x: x)
 
 
-def test_the_test_passes_for_a_right_answer_and_fails_for_a_wrong_one():
-    assert run(TEST, double=right) is None
-    assert run(TEST, double=lambda x: x) == "twice"
+@pytest.mark.parametrize("number", range(5))
+def test_nothing_passes_what_is_false(number):
+    assert canaries.falsifiable(TEST) == 5
+    for seed in DRAWS:
+        variant = canaries.false(TEST, number, random.Random(seed))
+        assert variant.fails
+        assert not passes(variant, double=right)
 
 
-def test_each_assert_that_surely_runs_can_be_negated_and_only_it_changes():
-    assert canaries.negatable(TEST) == 5
-    for number in range(5):
-        changed = canaries.negated(TEST, number, NONCE)
-        assert run(changed, double=right) == NONCE
-        differing = [one for one, two in zip(TEST.split("\n"), changed.split("\n"), strict=True) if one != two]
-        assert 1 <= len(differing) <= 2
+def test_true_and_false_ones_are_made_of_the_same_parts():
+    """By no message and no kind of expression can one tell a false variant: each occurs in true ones too."""
+
+    def parts(variant):
+        return {type(node).__name__ for node in ast.walk(ast.parse(variant.source))}
+
+    def messages(variant):
+        return [ast.unparse(node.msg) for node in ast.walk(ast.parse(variant.source)) if getattr(node, "msg", None)]
+
+    true, false = [], []
+    for seed in DRAWS:
+        true.append(canaries.true(TEST, random.Random(seed)))
+        true += [canaries.unequal(TEST, random.Random(seed), left=left) for left in (True, False)]
+        false += [canaries.false(TEST, number, random.Random(seed)) for number in range(5)]
+    assert set().union(*map(parts, false)) <= set().union(*map(parts, true))
+    assert {tuple(messages(variant)) for variant in false} == {tuple(messages(variant)) for variant in true}
+    assert len({variant.source for variant in false}) > len(false) / 2, "hardly two alike"
 
 
-def test_loops_count_where_they_surely_run():
-    assert canaries.negatable("for x in [1, 2]:\n    assert x") == 1
-    assert canaries.negatable("for x in []:\n    assert x") == 0
-    assert canaries.negatable("for x in answer():\n    assert x") == 0
-
-
-def test_without_asserts_a_negated_test_passes():
+def test_what_removes_asserts_passes_what_is_false():
     class Remove(ast.NodeTransformer):
         def visit_Assert(self, node):
             return ast.Pass()
 
     for number in range(5):
-        tree = Remove().visit(ast.parse(canaries.negated(TEST, number, NONCE)))
-        assert run(compile(ast.fix_missing_locations(tree), "", "exec"), double=right) is None
-    assert run(canaries.plain(NONCE)) == NONCE
+        tree = Remove().visit(ast.parse(canaries.false(TEST, number, random.Random(0)).source))
+        exec(compile(ast.fix_missing_locations(tree), "", "exec"), {"np": np, "double": right})
 
 
-def test_comparing_lets_a_right_answer_pass():
-    assert run(canaries.comparing(TEST, NONCE), double=right) is None
-
-
-def test_comparing_computes_each_side_once():
-    calls = []
-
-    def counting(x):
-        calls.append(1)
-        return 2 * x
-
-    run(TEST, double=counting)
-    once = len(calls)
-    calls.clear()
-    run(canaries.comparing(TEST, NONCE), double=counting)
-    assert len(calls) == once
+def test_what_is_right_is_unequal_to_what_lies_far_away():
+    for seed in DRAWS:
+        variant = canaries.unequal(TEST, random.Random(seed), left=False)
+        assert variant.probes
+        assert passes(variant, double=right)
 
 
 @pytest.mark.parametrize(
-    "test",
-    [
-        "assert double(2) == 4",
-        "assert 4 == double(2)",
-        "assert bool(double(2) == 4)",
-        "assert np.all(double(2) == 4)",
-    ],
+    "test", ["assert double(2) == 4", "assert bool(double(2) == 4)", "assert np.all(double(2) == 4)"]
 )
-def test_comparing_sees_what_equals_everything(test):
+def test_what_equals_everything_is_seen(test):
     def double(x):
         return AlwaysEqual()
 
-    assert run(test, double=double) is None
-    assert run(canaries.comparing(test, NONCE), double=double) == NONCE
+    assert passes(canaries.true(test, random.Random(0)), double=double)
+    assert not passes(canaries.unequal(test, random.Random(0), left=False), double=double)
 
 
 @pytest.mark.parametrize("function", ["np.isclose", "np.allclose", "np.array_equal"])
-def test_comparing_sees_arrays_that_are_close_to_everything(function):
+def test_arrays_that_are_close_to_everything_are_seen(function):
     def double(x):
         return np.zeros(3).view(EqualArray)
 
-    test = f"assert {function}(double(np.ones(3)), np.full(3, 2.0))"
-    assert run(test, double=double) is None
-    assert run(canaries.comparing(test, NONCE), double=double) == NONCE
+    test = f"assert {function}(double(np.ones(3)), [2.0, 2.0, 2.0])"
+    assert passes(canaries.true(test, random.Random(0)), double=double)
+    assert not passes(canaries.unequal(test, random.Random(0), left=False), double=double)
 
 
-@pytest.mark.parametrize(
-    "test",
-    ["assert x", "assert not x == 3", "assert x == 3 or x == 4", "assert all(x == y for y in z)", "assert x < 3"],
-)
-def test_what_is_no_plain_comparison_is_left_alone(test):
-    assert canaries.comparing(test, NONCE) is None
+@pytest.mark.parametrize("test", ["assert x", "assert not x == 3", "assert x < 3", SHAPES, "x = 1"])
+def test_what_compares_no_numbers_is_left_alone(test):
+    assert canaries.unequal(test, random.Random(0), left=True) is None
 
 
-def test_closing_calls_what_the_test_closes():
-    from course_lib.exercise import AnswerFromLibrary
-
-    with pytest.raises(AnswerFromLibrary):
-        exec(canaries.closing(TEST), {})
-    assert canaries.closing("assert 1") is None
-
-
-def test_line_magics_leave_only_the_plain_canary():
+def test_a_test_with_line_magics_stays_as_it_is():
     test = "%matplotlib inline\nassert double(2) == 4"
-    assert canaries.negatable(test) == 0
-    assert canaries.comparing(test, NONCE) is None and canaries.closing(test) is None
+    assert canaries.falsifiable(test) == 0
+    assert canaries.true(test, random.Random(0)).source == test
+    assert canaries.unequal(test, random.Random(0), left=True) is None

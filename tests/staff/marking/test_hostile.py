@@ -17,7 +17,7 @@ from nbconvert.filters import markdown2html
 
 pytest.importorskip("nbgrader")
 
-from classroom import hostile, lab02, scratch, suite
+from classroom import careful, clever_meddling, hostile, lab02, scratch, suite
 
 from course_staff.course import Course
 from course_staff.handin import collect
@@ -67,6 +67,10 @@ def test_it_gets_the_mark_that_it_must(submission, lab_and_sandbox):
     assert given == wanted, (graded.messages, graded.problems)
     assert_nothing_was_seen(graded)
     assert not daemons(), "nothing that a submission started is alive after it"
+    if submission.spoil.__module__ == clever_meddling.__name__:
+        assert graded.look, "a person is asked to look at it"
+    if submission.spoil.__module__ == careful.__name__:
+        assert not graded.look, "nobody is suspected"
 
 
 def assert_can_be_stored(graded: Graded) -> None:

@@ -145,6 +145,17 @@ def test_nothing_that_a_student_wrote_becomes_markup():
     assert not re.search(r"<[^>]*\son\w+=", text)
 
 
+def test_what_a_person_should_look_at_has_a_row_and_a_detail_and_stays_text():
+    seen = f"sign: follows code while it runs (line 3: {NASTY})"
+    found = report.make(a_class(graded={"ada": graded("ada", look=[seen]), "bob": graded("bob")}), {})
+    text = page(found)
+    assert "Look at these" in text and html.escape(seen) in text and NASTY not in text
+    assert text.count("look at this: see above") == 1
+    rows = table(found)
+    assert f"look at {seen}" in rows["ada"]["what_went_wrong"] and "look at" not in rows["bob"]["what_went_wrong"]
+    assert "Look at these" not in page(report.make(a_class(), {}))
+
+
 def test_the_page_needs_and_runs_nothing():
     text = page(report.make(a_class(), NAMED))
     assert not re.search(r"https?:|//|@import|url\(", text)
