@@ -47,10 +47,13 @@ def ask_visible(
     finding = Finding(True)
     for variant in variants:
         words, done = _trouble(replay, lab, test, variant)
-        if not (variant.fails or variant.probes):
+        plain = not (variant.fails or variant.probes)
+        if plain:
             finding.run = done
-        if words is not None:
+        # an answer that is simply wrong passes what is false: the test itself says what is wrong with it
+        if words is not None and (plain or finding.right):
             finding.right, finding.words = False, words
+        if words == ENDED or (not finding.right and (finding.run is not None or not true)):
             break
     return finding
 
