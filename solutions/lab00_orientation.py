@@ -328,6 +328,11 @@ viz.panel(clean, noisy, nine.astype(np.float32), title=f"Nine averages leave {np
 # moved images is blurred. And cost: one scanner serves many patients. A network could ease the time: it makes one scan look like an
 # average of several. Its risk: it fills in what is likely, from the heads it has learnt from. A small lesion
 # that it never saw may be smoothed away, or a likely structure invented. An average cannot do that.
+#
+# ### BEGIN MARK SCHEME
+# - 1: names two reasons against 27 scans, such as time, motion or cost, and says that a network eases the time
+# - 1: names the new risk: it fills in what is likely, so a rare lesion may vanish or a structure be invented
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

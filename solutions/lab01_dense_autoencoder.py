@@ -587,6 +587,11 @@ for name, picture in {"a head": piece, "a turned digit": torch.rot90(test_images
 # with, and worse at the other. A disease that was not in the
 # training data is like the turned digit: it may be replaced by something healthy and likely. A clean look says nothing
 # about truth, so one needs a test set with such patients, and the difference map.
+#
+# ### BEGIN MARK SCHEME
+# - 1: says no, or not yet, and uses what was seen: the network turned a head into strokes, or is worse at a noise it was not trained with
+# - 1: says why: it answers with what its training data made likely, and a clean look says nothing about truth
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

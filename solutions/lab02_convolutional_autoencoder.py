@@ -695,6 +695,11 @@ viz.panel(
 # seeds? Slices of the same head in training and test make the number look better, and the error bars between seeds can be as large as the
 # difference between methods. I would also ask for difference maps, for other noise levels and scanners, and for patients
 # with lesions.
+#
+# ### BEGIN MARK SCHEME
+# - 1: asks for the score in its terms: region, window, data range, or a tuned filter beside it
+# - 1: asks how the data were split and over how many seeds, and leans on a number of this lab
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

@@ -1055,6 +1055,11 @@ viz.gallery(
 # the mean and standard deviation were taken over all data, the test set included: information from the test enters the training. Usually this effect is small, but it is wrong, and nobody knows
 # its size beforehand. I would split by patient, stratified by diagnosis, age group and sex; take all statistics from the training patients; repeat it over several splits, and give
 # the standard deviation; and test at last on patients of another hospital. (One point for split by patient and training statistics.)
+#
+# ### BEGIN MARK SCHEME
+# - 1: names the split by slice, and that it lifts the score, with the own measurement
+# - 1: names the statistics taken over all data, and repeats the study by patient with training statistics only
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

@@ -945,6 +945,12 @@ curves.figure(
 # where the rest is compared as if the images were the same.) What remains cannot be read off two tables on different images: I need the network and
 # the corrected filters on the same noisy slices, whole image and brain, the same SSIM and clipping, and error bars over subjects. A network
 # that was trained on pairs has learnt the correction as well; that is useful, but it is not 20 dB of better denoising.
+#
+# ### BEGIN MARK SCHEME
+# - 1: names the bias that all filters share, with its size or its cause
+# - 1: adds the corrected rows with the measured gain, in the whole image and in the brain, and does not compare them
+#   with the network as if the images were the same
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

@@ -901,6 +901,11 @@ viz.blind_test(colin.images[middle], blind, seed=5, zoom=(70, 50, 60), title="Wh
 # beside them. Neither number knows where a lesion is. Diagnosis means a task: readers who do not know the
 # method find lesions, or an algorithm does, in images of both networks. And I want to see the difference maps: anatomy
 # in them is anatomy that was taken away or made up.
+#
+# ### BEGIN MARK SCHEME
+# - 1: says that the network was trained for the number that judges it, and asks for another metric, regions, seeds
+# - 1: asks for a task: lesions found by readers or by an algorithm, or difference maps with anatomy in them
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

@@ -1060,6 +1060,11 @@ viz.gallery(
 # each network with several seeds, with equal budgets, and until none gets better; test on many heads, with one mean a head as a pair; add a
 # network without the residual shortcuts but with as many layers; and report the size of the difference with its interval, not only p. Whether the gain is
 # worth it is another question: a skip also lets the image go around the code.
+#
+# ### BEGIN MARK SCHEME
+# - 1: says what p proves: two trained networks on one head; slices are not independent, another seed gives a small p too
+# - 1: plans a test of shortcuts: several seeds and heads, equal budgets, a network without them, the size of the difference
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

@@ -899,6 +899,11 @@ figure
 # (Two points: PSNR does not see small things, with the measured loss; and a task-based test. One point where only one of them is there.) A linear observer who had learned on denoised pictures came back to 0.89: most was hidden, not gone. But my radiologist has not learned on them. Before she may use it I would measure detection itself: many spots of many heights and sizes, in tissue like hers, at her dose, with and without denoising, with
 # intervals, by model observers and then by radiologists who must search; and count false alarms, too. In training I would weigh the spots in the loss, or train for the detection itself; and I would show the noisy picture beside the denoised one. My pictures are synthetic, and the observer knew the places:
 # so my numbers are a warning, not a prognosis.
+#
+# ### BEGIN MARK SCHEME
+# - 1: says that PSNR does not see small things, with the loss that was measured
+# - 1: asks for a test of the task: spots of many heights, by observers who must search, false alarms counted
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

@@ -958,6 +958,11 @@ display(*(tables[factor].panel(columns=6, title=f"R = {factor}: best in the whol
 # chance, more of them in the middle. So I would change the pattern first: chance, more in the middle, in two directions if the scan is 3D. His strength was chosen on the test head, so his number says how well he could fit that head, not how well the method does on the next one; it has to be chosen on other heads, for this acceleration and this mask. One slice with one mask is a draw: in my figure the gains of one
 # method scatter by more than a dB, about as much as the methods differ, so he needs several masks and slices, and their standard deviation. And at R = 8 the fine detail was gone: with every mask, what FISTA put into the outer half of k-space was further from the truth than zeros. The pictures look smooth, nothing marks what is missing or invented, and the PSNR hardly sees it, since nearly all energy lies in the middle.
 # (Two points: the coherence of the regular pattern with its reason; and tuning on the test head or the single mask, with what is lost at R = 8. One point if only one of the two is explained.)
+#
+# ### BEGIN MARK SCHEME
+# - 1: says that a regular pattern makes copies that sparsity cannot tell apart, and what one mask is worth
+# - 1: says that a strength tuned on the test head flatters it, and that fine detail at R = 8 was wrong without the PSNR showing it
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

@@ -1075,6 +1075,11 @@ viz.gallery(
 # training images, and nothing checks it. Of a tiny lesion the cascade kept about a quarter of the contrast at R = 8 in my run (the zero-filled image a fifth), of a large one less than half: it was not erased by the network, it had not been measured. With the layer the gain at measured points was 1; without it the
 # contrast was sometimes higher, but the picture of the lesion was more wrong. With noise the promise is weaker still: a learned λ does not keep the lines, and a hard one keeps the noise. So "invents nothing" is wrong. Before I say yes I would put lesions of many sizes and contrasts at many places (and of kinds the network never saw), measure the kept contrast with
 # intervals and not one picture, at her noise level and with her masks, count also lesions that appear where there is none, and compare with R = 4. PSNR of the whole image would not show it: the lesion is a few pixels.
+#
+# ### BEGIN MARK SCHEME
+# - 1: says what data consistency promises: the measured lines, and nothing about the rest
+# - 1: names what to measure: contrast kept of lesions of many sizes, false ones counted, at her noise and masks, with intervals
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember

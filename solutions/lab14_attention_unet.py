@@ -1147,6 +1147,13 @@ board.panel("gaussian")
 # stayed below BM3D in the whole image and by about half a decibel in the brain, with both noises; The models that come with the course, trained far longer, pass BM3D inside the brain with both noises (31.9 against 31.6 dB, 31.2 against 30.9), and in the whole image under Rician noise (31.3 against 29.9) but not under Gaussian noise (32.4 against 32.7): so it is the training that decides, and skull and scalp that synthetic heads do not teach. All this against BM3D on the same noisy images, told the true sigma, and under Rician noise corrected. The deck's 20 dB under Rician noise
 # are mostly the floor: on my slices the correction alone gave BM3D 8.8 dB in the whole image. The deck names no images, no region, no clipping, no SSIM window, no seeds, no spread, and no ablation. I would report mean and spread
 # over people and seeds, the brain beside the whole image, corrected baselines, the init of each row, and a test set that no choice was made on.
+#
+# ### BEGIN MARK SCHEME
+# - 1: the ablation with its seeds: no part has shown more than another seed
+# - 1: the distance to BM3D at its best, in the whole image and in the brain
+# - 1: what is wrong with the comparison: uncorrected filters under Rician noise, other images
+# - 1: what is missing: subjects, error bars, regions, the same images for all
+# ### END MARK SCHEME
 
 # %% [markdown]
 # ## What to remember
