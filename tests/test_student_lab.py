@@ -23,12 +23,20 @@ PATIENCE = 120
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """The address of the server that the last command of `make lab` starts; `get(path)` reads from it."""
-    asked = ["make", "-n", "lab", f"VENV={sys.prefix}", "ARGS=--port PORT --IdentityProvider.token=word"]
+    asked = [
+        "make",
+        "-n",
+        "--no-print-directory",
+        "lab",
+        f"VENV={sys.prefix}",
+        "ARGS=--port PORT --IdentityProvider.token=word",
+    ]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     asked[-1] = asked[-1].replace("PORT", str(port))
-    told = subprocess.run(asked, cwd=ROOT, env=os.environ | {"CI": "1"}, capture_output=True, text=True, check=True)
+    plain = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    told = subprocess.run(asked, cwd=ROOT, env=plain | {"CI": "1"}, capture_output=True, text=True, check=True)
     command = re.sub(r"\\\n\s*", " ", told.stdout).strip().splitlines()[-1]
     home = tmp_path_factory.mktemp("home")
     environment = os.environ | {"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home)}

@@ -92,7 +92,7 @@ def class_of(cells) -> dict[str, suite.Submission]:
     dice = random.Random(7)
     chosen = [*ODD, *(USUAL * SIZE)][:SIZE]
     dice.shuffle(chosen)
-    names = [f"s{number:03d}" for number in range(SIZE - 3)] + ["größe-数据", "n" * 200, 'O\'Neil, "Ann"']
+    names = [f"s{number:03d}" for number in range(SIZE - 3)] + ["größe-数据", "n" * 200, "O'Neil, Ann"]
     return {name: suite.BY_NAME[submission] for name, submission in zip(names, chosen, strict=True)}
 
 
