@@ -60,6 +60,7 @@ SENTENCES: tuple[tuple[str, str], ...] = (
     (r"Padding size should be less", "the image is too small to be mirrored that far"),
     (r"expects 'from' to be less than 'to'|low >= high",
      "a whole number is drawn from an empty range: is the size asked of the right axes?"),
+    (r"[Ss]ample larger than population|larger sample than population", "more are drawn than there are to draw from"),
     (r"division by zero", "something is divided by zero"),
     (r"maximum recursion depth", "a function calls itself without end"),
     (r"read-only|readonly", "the input is changed in place, and must not be: make a copy first"),
