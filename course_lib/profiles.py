@@ -65,7 +65,7 @@ def check_device(device: str | None) -> str:
     """The kind of device to work on.
 
     Args:
-        device: "cpu", "cuda" or "mps"; None means that of `profile()`.
+        device: "cpu", "cuda" or "mps"; None means that of `profile()`, or an Apple GPU that passed its self-test.
 
     Returns:
         "cpu", "cuda" or "mps".

@@ -58,7 +58,9 @@ def _add_commands(add: Add) -> None:
     relink.add_argument(
         "--pin", metavar="TAG", help="what first cells install; default: the tag or commit of this copy"
     )
-    publish = add("publish", _publish, "write the copy for students: labs and library, nothing of the staff's")
+    publish = add(
+        "publish", _publish, "write the copy for students: labs, lectures and library, nothing of the staff's"
+    )
     publish.add_argument("folder", type=Path, metavar="FOLDER", help="new, or a copy published before")
     publish.add_argument("--push", metavar="URL", help="of a git repository: the copy goes there, and links lead there")
     publish.add_argument("--tag", metavar="NAME", help="of this version; default: the next of v1, v2, …")

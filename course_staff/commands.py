@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     feedback.add_argument("--student", action="append", dest="students", metavar="ID", help="only this one; repeatable")
 
     feedback.add_argument("--explain", action="store_true", help="after the deadline: with the author's explanations")
-    feedback.add_argument("--now", action="store_true", help="explain even while somebody may still hand in")
+    feedback.add_argument("--now", action="store_true", help="with --explain: even while somebody may still hand in")
 
     export = add("export", _export, "write the marks of all labs as a table", lab=False)
     export.add_argument("labs", nargs="*", metavar="LAB", help="default: all")

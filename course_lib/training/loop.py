@@ -95,7 +95,8 @@ def fit(
         metrics: {name: function as `loss`}, averaged over the validation images.
         progress: a bar over all batches.
         on_epoch: `on_epoch(history)` is called after each epoch; `viz.LiveCurves()` draws it.
-        device: "cpu", "cuda", "mps"; None: that of `profile()`. Afterwards the model is back where it was.
+        device: "cpu", "cuda", "mps"; None: that of `profile()`, or an Apple GPU that passed its self-test. Afterwards
+            the model is back where it was.
 
     Returns:
         What happened, epoch by epoch.
