@@ -25,7 +25,7 @@
 #     "find a wrong number in a well-known tool by a law that it should keep",
 #     "test three explanations of a published table, and say what stays unexplained",
 # ]
-# minutes = {theory = 10, rician = 15, sigma_from_background = 15, cycle_spinning = 15, nlm_weights = 20, corrected = 15, constant = 10, floor_psnr = 10, experiments = 25, gap = 15}
+# minutes = {theory = 10, rician = 10, sigma_from_background = 15, cycle_spinning = 15, nlm_weights = 20, corrected = 15, constant = 10, floor_psnr = 10, experiments = 15, gap = 15}
 # ### END CARD
 
 # %% tags=["setup"]
@@ -87,7 +87,7 @@ from course_lib import noise, viz
 # ### BEGIN EXPLANATION
 # The scanner's two channels are independent, so each needs its own draw, and the magnitude joins them.
 # Noise in one channel only, or the same draw in both, gets some moments right, but not the floor of
-# 1.25 sigma in the air. The commonest slip is to add Rayleigh noise to the image: that lifts bright
+# 1.25 sigma in the air. A common slip is to add Rayleigh noise to the image: that lifts bright
 # tissue as much as air, and in bright tissue Rician noise has almost no bias.
 # ### END EXPLANATION
 
@@ -460,7 +460,7 @@ viz.panel(square, gaussian_noisy, spun, window=window, title=f"Haar shrinkage: {
 # **Hint.** The centre of your result belongs to (`row`, `column`) itself, where `d² = 0`.
 #
 # ### BEGIN EXPLANATION
-# A whole patch tells better than one noisy pixel whether two places show the same anatomy. Both patches
+# A whole patch shows better than one noisy pixel whether two places hold the same anatomy. Both patches
 # are noisy, so equal anatomy still gives a mean squared difference of 2·sigma²; subtracting only one
 # sigma² forgets the noise of one of them. Without the stop at 0 the subtraction would cancel in the sum.
 # ### END EXPLANATION
@@ -612,8 +612,8 @@ viz.panel(clean, gaussian_noisy, pair, window=window, title=f"The same filter an
 # **Steps.** Say for each case what the average estimates in bright tissue (facts 3 and 4), and what must
 # be subtracted to get `A²`. Put 0 where that is negative, and take the root.
 #
-# **Example.** Sigma is 0.3. Magnitudes: the filter answers 0.5, and `√(0.25 − 0.09) = 0.4`. Squares: it
-# answers 0.25, and `√(0.25 − 0.18) = 0.2646`.
+# **Example.** Sigma is 0.3. Magnitudes: the filter answers 0.5, and 0.4 is left. Squares: the filter
+# answers 0.25, and 0.2646 is left.
 #
 # **Hint.** First the filter, then the subtraction: noisy pixels that are cut to 0 *before* the average
 # leave a new floor.
@@ -823,6 +823,7 @@ viz.filter_slider(
     },
     noise.rician,
     sigma=0.11,
+    window=window,
     title="Rician noise on Colin27",
 )
 
@@ -968,9 +969,9 @@ with without("course_lib.metrics.psnr", "skimage.metrics.peak_signal_noise_ratio
 print("floor_psnr: right")
 
 # %% [markdown]
-# Six of the seven published filters lie **below** 17.21 dB. No image is more than all air, so at sigma
-# 0.11 the floor alone cannot explain them. Three explanations compete, each for whole heads and for
-# skull-stripped ones, which are mostly air:
+# Six of the seven published filters lie **below** 17.21 dB. The bias is largest in air, and no image is
+# more than all air. So at sigma 0.11 bias alone cannot explain them. Three explanations compete, each
+# for whole heads and for skull-stripped ones, which are mostly air:
 #
 # - **floor**: sigma 0.11, and the filters as they are;
 # - **sigma 0.13**: the deck's conclusion says "13 % noise", so the noise may have been stronger;
