@@ -21,8 +21,8 @@
 #     "make MR noise from two Gaussian channels, and measure the floor that it leaves in the air",
 #     "estimate the strength of the noise from a picture",
 #     "write two classical ideas: wavelet shrinkage with cycle spinning, and non-local means",
-#     "know which constant corrects which average of a magnitude image, and why",
-#     "find a wrong number in a well-known tool by a law that it should keep",
+#     "choose the constant that corrects an average of magnitudes or of squares, and say why",
+#     "catch an error of a well-known tool by a law that it should obey",
 #     "test three explanations of a published table, and say what stays unexplained",
 # ]
 # minutes = {theory = 10, rician = 10, sigma_from_background = 15, cycle_spinning = 15, nlm_weights = 20, corrected = 15, constant = 10, floor_psnr = 10, experiments = 15, gap = 15}
@@ -60,8 +60,6 @@
 # denoising](https://doi.org/10.5201/ipol.2011.bcm_nlm) (the weights of exercise 4). "The deck" means the
 # undated slides of Thomas, Namgyal, Devi Krishna and Babu, *Deep convolutional transfer learning based
 # model with U-Net architecture and attention mechanism for denoising medical MR images*.
-# [Lecture 02](../../lectures/02_mr_noise.ipynb) and
-# [lecture 03](../../lectures/03_classical_denoising.ipynb) have the derivations.
 
 # %%
 import numpy as np
@@ -207,8 +205,8 @@ viz.panel(
 )  # fmt: skip
 
 # %% [markdown]
-# The mean of 200 copies is sharp, and it is wrong: most of all where the image is dark. More averaging
-# makes it no better.
+# The mean of 200 copies is sharp and wrong, most of all where the image is dark. More averaging makes
+# it no better.
 #
 # Other machines have other noise. An X-ray detector counts photons, and counts are **Poisson**:
 # their variance grows with the signal. Ultrasound has **speckle**, which multiplies. All four below are
@@ -552,7 +550,7 @@ figure
 # Do filters do what they say? A **law** helps: something that must hold whatever the code looks like.
 # The bilateral filter weighs a neighbour by its distance *and* by its difference in grey. Make the second
 # weight flat (`sigma_color` huge), and a **Gaussian filter** must remain: it turns one bright pixel into
-# a symmetric bump. We test scikit-image, a fine library that thousands of people use, and ours.
+# a symmetric bump. We test scikit-image, which thousands of people use, and ours.
 
 # %% tags=["experiment"]
 import skimage
@@ -864,10 +862,10 @@ top = max(METHODS, key=gaussian_table.mean)
 gaussian_table.panel(title=f"Gaussian noise: best is {top}, {gaussian_table.mean(top):.1f} dB")
 
 # %% [markdown]
-# These are **different images**, so compare no number of ours with one of theirs, but the order and the
-# gaps. Our filters lie closer together. A filter that was not tuned, or has a bug, falls behind. And many
-# scripts **clip** the noisy image to [0, 1], which cuts off the negative half of the noise in the air.
-# What is left has a positive mean, and a filter keeps a mean.
+# These are **different images**: compare the order and the gaps, not our numbers with theirs. Our filters
+# lie closer together. A filter that was not tuned, or has a bug, falls behind. And many scripts **clip**
+# the noisy image to [0, 1], which cuts off the negative half of the noise in the air. What is left has a
+# positive mean, and a filter keeps a mean.
 
 # %% tags=["experiment"]
 def clipped_gaussian(image, sigma, generator=None):
