@@ -22,11 +22,12 @@ def describe(drawn: Figure) -> str:
     Returns:
         One line of text, empty for a figure that says nothing.
     """
-    parts = [_line(drawn.get_suptitle())]
+    parts = [_line(line) for line in drawn.get_suptitle().split("\n")]
     for axes in drawn.axes:
         if axes.get_label() != "<colorbar>" and axes.axison:
             parts += _of_images(axes) if axes.images else _of_curves(axes)
-    whole = ". ".join(dict.fromkeys(part.rstrip(".") for part in parts if part))
+    sentences = dict.fromkeys(part.rstrip(".") for part in parts if part)
+    whole = " ".join(part if part[-1] in "?!" else f"{part}." for part in sentences if part).removesuffix(".")
     return whole if len(whole) <= LONGEST else whole[: LONGEST - 2].rsplit(" ", 1)[0] + " …"
 
 

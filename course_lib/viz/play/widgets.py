@@ -40,9 +40,12 @@ def shown_picture(first: Snapshot) -> Any:
     Rendered here and sent as a picture: needs no further extension in JupyterLab, Colab or VS Code.
     """
     import ipywidgets
+    from traitlets import Unicode
 
     natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
     shown = ipywidgets.Image(format="png", layout=natural_size)
+    # the front end shows a tooltip only where it finds an empty description, and an image has none: it stumbles
+    shown.add_traits(description=Unicode("").tag(sync=True))
     show_snapshot(shown, first)
     return shown
 
