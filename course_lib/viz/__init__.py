@@ -14,7 +14,7 @@ Lab 00 plays with `noise_slider`; every lab uses the rest.
 from __future__ import annotations
 
 from course_lib.viz.curves import LiveCurves, curve_with_errors, loss_curves
-from course_lib.viz.figures import figure
+from course_lib.viz.figures import COLOURS, figure
 from course_lib.viz.methods import method_panel
 from course_lib.viz.panels import gallery, panel
 from course_lib.viz.play import (
@@ -30,6 +30,7 @@ from course_lib.viz.play import (
 from course_lib.viz.windows import window
 
 __all__ = [
+    "COLOURS",
     "LiveCurves",
     "blind_test",
     "consistency_slider",

@@ -72,7 +72,7 @@ def _both(drawn: Figure) -> tuple[Image, Image]:
         return sharp, small
     images = [image for axes in drawn.axes if axes.get_label() != "<colorbar>" for image in axes.images]
     if images and all(
-        image.get_cmap().name in ("gray", "RdBu_r") and np.ndim(image.get_array()) == 2 for image in images
+        image.get_cmap().name in ("gray", "RdBu_r") and np.asarray(image.get_array()).ndim == 2 for image in images
     ):
         both = zip((sharp, small), map(_palette, COLOURS), strict=True)
         first, second = (picture.quantize(palette=palette, dither=Dither.NONE) for picture, palette in both)
