@@ -19,6 +19,7 @@ from course_lib.ct.hounsfield import (
     window,
 )
 from course_lib.ct.projection import backproject, parallel_angles, project
+from course_lib.ct.quality import noise_power_spectrum, roi_statistics
 from course_lib.ct.reconstruction import fbp, fbp_noise, ramp_filter
 from course_lib.ct.scanner import line_integrals, reconstruct, scan
 
@@ -33,11 +34,13 @@ __all__ = [
     "fbp_noise",
     "line_integrals",
     "low_dose",
+    "noise_power_spectrum",
     "parallel_angles",
     "project",
     "ramp_filter",
     "reconstruct",
     "rescale_stored",
+    "roi_statistics",
     "scan",
     "to_attenuation",
     "to_hounsfield",
