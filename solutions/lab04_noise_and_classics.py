@@ -859,7 +859,8 @@ gaussian_table
 
 # %% tags=["experiment"]
 top = max(METHODS, key=gaussian_table.mean)
-gaussian_table.panel(title=f"Gaussian noise: best is {top}, {gaussian_table.mean(top):.1f} dB")
+said = f"Gaussian noise: best is {top}, {gaussian_table.mean(top):.1f} dB"
+gaussian_table.panel(window=window, title=said)
 
 # %% [markdown]
 # These are **different images**: compare the order and the gaps, not our numbers with theirs. Our filters
