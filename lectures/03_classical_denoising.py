@@ -336,7 +336,7 @@ comparison
 # %% [markdown]
 # A perfect denoiser takes away the noise and nothing else: the residual `noisy − denoised` is then **white**, without edges. `metrics.residual_whiteness` asks
 # how strongly neighbouring pixels of it are correlated: about 1 if no more than by chance (from 0.7 to 1.7), 0.1 if ten times as much.
-# Two things make it smaller: anatomy in what was taken, and frequencies at which nothing was taken. The spectrum on the right tells them
+# Two things make it smaller: anatomy in what was taken, and frequencies at which nothing was taken. The spectrum below the pictures tells them
 # apart: at 1 all noise is gone, below 1 some was left in, above 1 part of the image went with it.
 
 # %%
@@ -344,21 +344,21 @@ shown = {name: batch[0, 0].numpy() for name, batch in comparison.pictures.items(
 residuals = {name: shown["noisy"] - shown[name] for name in METHODS}
 white = {name: float(metrics.residual_whiteness(shown["noisy"], shown[name])) for name in METHODS}
 four = ["Gaussian", "total variation", "non-local means", "BM3D"]
-figure = viz.figure(9, 3.4, title="What was taken away, and at which frequencies: whiteness " + ", ".join(f"{name} {white[name]:.2f}" for name in four))
-grid = figure.subplots(1, 5, width_ratios=[1, 1, 1, 1, 1.6])
+figure = viz.figure(9, 5.6, title="Whiteness of what was taken away: " + ", ".join(f"{name} {white[name]:.2f}" for name in four))
+grid = figure.subplot_mosaic([four, ["spectrum"] * 4], height_ratios=[1, 1.2])
 frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(side) for side in clean.shape), indexing="ij"))
 rings = np.minimum((frequency * 40).astype(int), 19)  # 20 rings, up to the highest frequency of the axes
-for axes, name, style in zip(grid, four, ("-", "--", "-.", ":"), strict=False):
-    drawn = axes.imshow(residuals[name][head], cmap="RdBu_r", vmin=-0.3, vmax=0.3)
-    axes.set(xticks=[], yticks=[])
-    axes.set_title(name, fontsize=9)
+for name, style in zip(four, ("-", "--", "-.", ":"), strict=True):
+    drawn = grid[name].imshow(residuals[name][head], cmap="RdBu_r", vmin=-0.3, vmax=0.3)
+    grid[name].set(xticks=[], yticks=[])
+    grid[name].set_title(name, fontsize=9)
     power = np.abs(np.fft.fft2(residuals[name], norm="ortho")) ** 2 / sigma**2
     power = np.bincount(rings.ravel(), power.ravel()) / np.bincount(rings.ravel())
-    grid[-1].semilogy((np.arange(20) + 0.5) / 40, power, style, label=name)
-figure.colorbar(drawn, ax=grid[:4], shrink=0.8, location="bottom").set_label("noisy - denoised (data range 1)", fontsize=8)
-grid[-1].axhline(1, color="0.7")
-grid[-1].set(xlabel="spatial frequency (cycles a pixel)", ylabel="power of the residual / σ²")
-grid[-1].legend(fontsize=8)
+    grid["spectrum"].semilogy((np.arange(20) + 0.5) / 40, power, style, label=name)
+figure.colorbar(drawn, ax=[grid[name] for name in four], shrink=0.8).set_label("noisy - denoised", fontsize=8)
+grid["spectrum"].axhline(1, color="0.7")
+grid["spectrum"].set(xlabel="spatial frequency (cycles a pixel)", ylabel="power of the residual / σ²")
+grid["spectrum"].legend(fontsize=8)
 figure
 
 # %% [markdown]
