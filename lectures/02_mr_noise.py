@@ -3,8 +3,8 @@
 #
 # {{badges}}
 #
-# Fifty minutes, to be run while you listen. It goes with
-# [lab 04](../labs/lab04_noise_and_classics/lab04_noise_and_classics.ipynb). Seven questions:
+# Fifty minutes, to be run while you listen. It goes with lab 04,
+# [Noise in MR images, and the classical filters](../labs/lab04_noise_and_classics/lab04_noise_and_classics.ipynb). Seven questions:
 #
 # 1. What does the scanner measure, and what noise does it add?
 # 2. Why is the noise of a magnitude image not Gaussian?

@@ -3,8 +3,9 @@
 #
 # {{badges}}
 #
-# Fifty minutes, to be run while you listen. It goes with [lab 04](../labs/lab04_noise_and_classics/lab04_noise_and_classics.ipynb) and
-# [lab 05](../labs/lab05_image_quality/lab05_image_quality.ipynb). Four questions:
+# Fifty minutes, to be run while you listen. It goes with labs 04 and 05,
+# [Noise in MR images, and the classical filters](../labs/lab04_noise_and_classics/lab04_noise_and_classics.ipynb) and
+# [What is a good image?](../labs/lab05_image_quality/lab05_image_quality.ipynb). Four questions:
 #
 # 1. What does a filter pay for the noise that it removes?
 # 2. What do the bilateral filter, total variation, wavelets, non-local means and BM3D each assume about an image?

@@ -3,7 +3,7 @@
 #
 # {{badges}}
 #
-# Forty-five minutes, to be run while you listen. It goes with [lab 14](../labs/lab14_attention_unet/lab14_attention_unet.ipynb), and looks back at
+# Forty-five minutes, to be run while you listen. It goes with lab 14, [The attention U-Net](../labs/lab14_attention_unet/lab14_attention_unet.ipynb), and looks back at
 # [lab 04](../labs/lab04_noise_and_classics/lab04_noise_and_classics.ipynb). A table says: *ours 38.5 dB, BM3D 29.1 dB*. Seven questions to ask before you believe it:
 #
 # 1. Which pixels were scored?

@@ -3,8 +3,8 @@
 #
 # {{badges}}
 #
-# A notebook for the last day of the course: whose network best denoises a head that it has never seen, under noise that nobody knew? It goes with
-# [lab 14](../labs/lab14_attention_unet/lab14_attention_unet.ipynb); how to read its table is [lecture 08](08_reading_results.ipynb).
+# A notebook for the last day of the course: whose network best denoises a head that it has never seen, under noise that nobody knew? It goes with lab 14,
+# [The attention U-Net](../labs/lab14_attention_unet/lab14_attention_unet.ipynb); how to read its table is [lecture 08](08_reading_results.ipynb).
 #
 # - Put the saved models (`models.save` of lab 14, one `.safetensors` for each student) into the folder `models` beside this notebook.
 # - Run it. The seed of the noise is drawn now. It is the same for every model, and is printed afterwards.
