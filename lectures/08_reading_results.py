@@ -243,7 +243,7 @@ for name, value, ssim in (("UNet-DCTD-A, Gaussian", 38.47, 0.9613), ("UNet-DCTD-
     print(f"{name:24} {value} dB is a root mean squared error of {10 ** (-value / 20):.4f}: {0.1 / 10 ** (-value / 20):.1f} times less than the noise; SSIM {ssim}")
 
 # %% [markdown]
-# The floor is the *least* error that an uncorrected filter has; it cannot push a score below 17.2 dB, and real images are not all air. So "nobody subtracted the floor" is true and does not explain the row. Three explanations stand
+# The bias is largest in air. So the bias *alone* gives at least 17.2 dB, whatever the image shows, and real images are not all air. That the floor was not subtracted is plain, and it does not explain the row. Three explanations stand
 # side by side, and each predicts PSNR **and** SSIM. Do they hold?
 
 # %%

@@ -208,7 +208,7 @@ viz.panel(
 # The mean of 200 copies is sharp and wrong, most of all where the image is dark. More averaging makes
 # it no better.
 #
-# Other machines have other noise. An X-ray detector counts photons, and counts are **Poisson**:
+# Other machines have other noise. X-ray and CT detectors count photons, and counts are **Poisson**:
 # their variance grows with the signal. Ultrasound has **speckle**, which multiplies. All four below are
 # about equally strong at half brightness.
 
@@ -725,7 +725,7 @@ def with_yours(method, squares):
 # %% [markdown]
 # *Mean inverted* looks up the `A` whose Rician mean is the filter's answer (Koay and Basser): exact at
 # every signal. *Stabilised* turns `m` into a variable whose noise is equally strong everywhere, filters
-# that, and goes back without bias (Foi). (Half a minute.)
+# that, and goes back without bias (Foi). (Under a minute.)
 
 # %% tags=["experiment"]
 CORRECTIONS = {
@@ -930,8 +930,8 @@ rician_table
 # **Hint.** A perfect average has no noise left, only bias.
 #
 # ### BEGIN EXPLANATION
-# Perfect averaging turns air into its mean, sigma·√(π/2), so the mean squared error is air·sigma²·π/2. Whoever takes the
-# mean square 2·sigma² scores the noisy image, in which the noise is still there. More air means a lower score, so an image
+# Perfect averaging turns air into its mean, sigma·√(π/2), so the mean squared error is air·sigma²·π/2. Taking the
+# mean square 2·sigma² instead scores the noisy image, in which the noise is still there. More air means a lower score, so an image
 # that is all air gives the lowest one: 17.2 dB at sigma 0.11. What lies below needs another reason than the floor.
 # ### END EXPLANATION
 
@@ -1078,8 +1078,8 @@ instant_questions("lab04", [3, 4, 5])
 # floor alone can cause, and six of the seven filters lie below it, so something else plays a part. I had
 # predicted the floor for PSNR and SSIM. Measured (profile cpu), skull-stripped heads with sigma 0.13 come
 # nearest in PSNR: they miss the seven values by 0.3 dB on average, but the SSIM by 0.19. Whole heads with
-# sigma 0.13 come nearest in SSIM: 0.08, but they miss by 2.3 dB. Filters that hardly filter miss stripped
-# by 0.6 dB and 0.30. No explanation fits both numbers. What stays unexplained: the images and how much
+# sigma 0.13 come nearest in SSIM: 0.08, but they miss by 2.3 dB. On stripped heads, filters that
+# hardly filter miss by 0.6 dB and 0.30. No explanation fits both numbers. What stays unexplained: the images and how much
 # air they have, the scaling, the SSIM, the filters' parameters, and which sigma is true. A correction
 # gained several decibels here, so a part of the 20 dB is bias and not denoising; how large a part, two
 # tables on different images cannot tell. I need the network and the *corrected* filters on the same noisy
