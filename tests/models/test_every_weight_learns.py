@@ -52,7 +52,7 @@ class Case:
 
 
 DSSIM = training.THESIS_RECIPE["DSSIM + L2"]["loss"]
-DECK = losses.attention_loss("MSE", ssim=0, weights="random")
+DECK = losses.attention_loss(pretrained=False)
 PHYSICS: dict[str, Any] = dict(loss=training.squared_error, corrupt=training.undersampling(4, 0.08), batch=2)
 NETWORKS = {
     "DenseDAE, lab 01": Case(DenseDAE, 28, batch=16),
