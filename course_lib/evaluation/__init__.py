@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from course_lib.evaluation.ablations import Ablation, ablation
 from course_lib.evaluation.comparing import METRICS, compare, compare_reconstructions, sweep, tune, tune_reconstruction
+from course_lib.evaluation.level_curves import level_curves
 from course_lib.evaluation.paired import PairedTest, PairedTests, holm, paired_test, paired_tests
 from course_lib.evaluation.published import ATTENTION_DECK
 from course_lib.evaluation.results import NOISY, ZERO_FILLED, Comparison, Sweep, Tuning
@@ -41,6 +42,7 @@ __all__ = [
     "compare",
     "compare_reconstructions",
     "holm",
+    "level_curves",
     "paired_test",
     "paired_tests",
     "sweep",
