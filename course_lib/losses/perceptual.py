@@ -105,6 +105,27 @@ class PerceptualLoss(nn.Module):
             found[name] = x
         return [found[name] for name in self.layers]
 
+    def stages(self) -> list[nn.Sequential]:
+        """The network cut behind each layer that is compared, each piece taking what the one before it gave.
+
+        Returns:
+            Frozen modules, in the order of VGG16. The first takes (N, 3, H, W), normalised as ImageNet was. The mean
+            squared differences behind the pieces, summed, are this loss, if every layer counts 1.
+        """
+        pieces: list[nn.Sequential] = []
+        layers: list[nn.Module] = []
+        block = "1"
+        for name in self.used:
+            if name[4] != block:
+                layers, block = [*layers, nn.MaxPool2d(2)], name[4]
+            kernel, bias = getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias")
+            convolution = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
+            convolution.weight, convolution.bias = nn.Parameter(kernel), nn.Parameter(bias)
+            layers += [convolution.requires_grad_(False), nn.ReLU()]
+            if name in self.layers:
+                pieces, layers = [*pieces, nn.Sequential(*layers)], []
+        return pieces
+
     def extra_repr(self) -> str:
         label = {"imagenet": "ImageNet weights", "random": "random weights"}[self.init]
         return f"VGG16, {label}, " + ", ".join(f"{factor:g}·{name}" for name, factor in self.layer_weights.items())

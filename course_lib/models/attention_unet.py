@@ -10,7 +10,7 @@ there the outer taps of a convolution of rate 4 read nothing but padding, and ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,7 @@ __all__ = [
     "unfreeze",
 ]  # fmt: skip
 ATTENTIONS = ("scse", "gate", None)
+Attention = str | Callable[[int, int], nn.Module] | None
 
 
 class AttentionUNet(nn.Module):
@@ -54,7 +55,8 @@ class AttentionUNet(nn.Module):
             ImageNet was, gives torchvision's network (see `grey_weights`).
         width: of the small encoder.
         dilations: a residual block for each in the bottleneck; (1, 1, 1) has as many parameters and sees less, () none.
-        attention: "scse" (after each block of the decoder), "gate" (on what comes across) or None.
+        attention: "scse" (after each block of the decoder), "gate" (on what comes across), None, or
+            `f(features, reduction) -> module` in place of scSE: a block of your own. (`models.save` keeps names only.)
         reduction: of cSE.
         residual: False: what is learned is the output, not what is added to the input.
 
@@ -74,7 +76,7 @@ class AttentionUNet(nn.Module):
         pretrained: bool | str = False,
         width: int = 48,
         dilations: Sequence[int] = (1, 2, 4),
-        attention: str | None = "scse",
+        attention: Attention = "scse",
         reduction: int = 8,
         residual: bool = True,
     ):
@@ -231,14 +233,15 @@ class DecoderBlock(nn.Module):
     Lab: 14.
     """
 
-    def __init__(self, below: int, here: int, attention: str | None = "scse", reduction: int = 8, *, blocks: int = 1):
+    def __init__(self, below: int, here: int, attention: Attention = "scse", reduction: int = 8, *, blocks: int = 1):
         super().__init__()
-        if attention not in ATTENTIONS:
-            raise ValueError(f"attention: expected 'scse', 'gate' or None, got {attention!r}")
+        if not callable(attention) and attention not in ATTENTIONS:
+            raise ValueError(f"attention: expected a function, 'scse', 'gate' or None, got {attention!r}")
         self.doubled = nn.ConvTranspose2d(below, here, 2, stride=2)
         self.gate = AttentionGate(here, below) if attention == "gate" else None
         self.blocks = nn.Sequential(*[ResidualBlock(here) for _ in range(blocks)])
-        self.attention = ConcurrentSE(here, reduction) if attention == "scse" else nn.Identity()
+        own = ConcurrentSE if attention == "scse" else attention
+        self.attention = own(here, reduction) if callable(own) else nn.Identity()
 
     def forward(self, x: torch.Tensor, across: torch.Tensor) -> torch.Tensor:
         if self.gate is not None:

@@ -437,3 +437,19 @@ def test_fit_accepts_every_loss(name):
     )
     assert history.train_loss[-1] < 0.8 * history.train_loss[0]
     assert history.validation_loss[-1] < history.validation_loss[0]
+
+
+@pytest.mark.parametrize("layers", [("relu1_2",), ("relu2_2", "relu1_1"), ("relu1_2", "relu3_3")])
+def test_vgg_cut_in_pieces_is_the_same_loss(layers):
+    loss = losses.PerceptualLoss(layers, "random")
+    prediction, target = pair((2, 1, 25, 28))
+    pieces = loss.stages()
+    assert len(pieces) == len(layers)
+    x, y = ((image.expand(-1, 3, -1, -1) - loss.mean) / loss.deviation for image in (prediction, target))
+    total = 0
+    for piece in pieces:
+        x, y = piece(x), piece(y)
+        total += float(((x - y) ** 2).mean())
+    assert total == pytest.approx(float(loss(prediction, target)), rel=1e-5)
+    assert not any(one.requires_grad for piece in pieces for one in piece.parameters())
+    assert not list(loss.parameters()), "the loss itself still has nothing to learn"

@@ -502,3 +502,16 @@ def test_bad_settings_are_refused(settings, words):
 def test_what_is_no_weight_of_rgb_is_refused(shape):
     with pytest.raises(ValueError, match=r"weight: expected \(O, 3, k, k\)"):
         grey_weights(torch.zeros(shape))
+
+
+def test_a_block_of_your_own_stands_where_scse_stands():
+    made = []
+
+    def own(features, reduction):
+        made.append((features, reduction))
+        return nn.Conv2d(features, features, 1)
+
+    net = small(attention=own, reduction=4)
+    assert made == [(16, 4), (8, 4)], "one for each step of the decoder, from the coarse one on"
+    assert all(isinstance(block.attention, nn.Conv2d) for block in net.decoder)
+    assert net(noise(1, 1, 11, 13)).shape == (1, 1, 11, 13)
