@@ -21,6 +21,7 @@ from __future__ import annotations
 from course_lib.evaluation.comparing import METRICS, compare, compare_reconstructions, sweep, tune, tune_reconstruction
 from course_lib.evaluation.paired import PairedTest, PairedTests, holm, paired_test, paired_tests
 from course_lib.evaluation.results import NOISY, ZERO_FILLED, Comparison, Sweep, Tuning
+from course_lib.evaluation.sufficiency import enough_images
 from course_lib.evaluation.trial import Method
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Tuning",
     "compare",
     "compare_reconstructions",
+    "enough_images",
     "holm",
     "paired_test",
     "paired_tests",
