@@ -444,6 +444,7 @@ viz.gallery(
     [train_slices[third, 0], train_slices[half, 0], colin.images[middle, 0]],
     columns=3,
     titles=["synthetic", "synthetic", "Colin27, real"],
+    window=viz.window(colin.images[middle]),
     title="Synthetic heads for training, a real one for the test",
 )
 
@@ -649,7 +650,7 @@ def scores_after(make, pictures, seed):
 
 
 # %% tags=["experiment"]
-from tqdm.auto import tqdm
+from course_lib._progress import progress_bar
 
 everything = len(small_train)
 few = profile.pick(ci=[4], cpu=[50, 100], gpu=[50, 100, 200])
@@ -657,7 +658,7 @@ counts = [*few, everything]
 networks = {"ConvDAE": Convolutional, "BrainCDAE": dae.BrainCDAE}
 shape = len(seeds), len(counts), 2  # seed, number of images, (PSNR, SSIM)
 quality = {name: np.zeros(shape) for name in networks}
-for row, seed in enumerate(tqdm(seeds, desc="seeds")):
+for row, seed in enumerate(progress_bar(seeds, desc="seeds")):
     order = torch.randperm(everything, generator=torch.Generator().manual_seed(seed))
     for column, count in enumerate(counts):
         for name, make in networks.items():
@@ -698,7 +699,7 @@ for name, values in quality.items():
     measured = suffice(counts, values[:, :, 0], best_psnr) or "never"
     print(f"{name:10} suffices: measured {measured}, predicted {prediction[name]}")
 two, brain = (quality[name][:2, -1, 0].mean() for name in networks)
-one = np.mean([scores_after(OnePooling, small_train, seed)[0] for seed in tqdm(seeds[:2])])
+one = np.mean([scores_after(OnePooling, small_train, seed)[0] for seed in progress_bar(seeds[:2])])
 print(f"all slices, 2 seeds: ConvDAE {two:.1f} dB, one pooling {one:.1f}, BrainCDAE {brain:.1f}")
 share = (one - two) / (brain - two)
 print(f"share of the gap: measured {share:.2f}, predicted {prediction['share of the gap']}")
@@ -759,7 +760,7 @@ def photo_pieces(count, seed):
 
 # %% tags=["experiment"]
 few, pooled = counts[0], []
-for seed in tqdm(seeds, desc="seeds"):
+for seed in progress_bar(seeds, desc="seeds"):
     order = torch.randperm(everything, generator=torch.Generator().manual_seed(seed))
     pictures = torch.cat([small_train[order[:few]], photo_pieces(everything - few, seed)])
     pooled.append(scores_after(dae.BrainCDAE, pictures, seed))
@@ -802,6 +803,7 @@ viz.panel(
     strong_test[middle],
     {name: answer[middle].clamp(0, 1) for name, answer in strong_answers.items()},
     title=f"Sigma 1: from {points['noisy'][0]:.1f} dB to {points['BrainCDAE'][0]:.1f} dB",
+    window=viz.window(small_test[middle]),
 )
 
 # %% [markdown]
@@ -850,6 +852,7 @@ viz.panel(
     noisy[middle],
     {name: answers[name][middle].clamp(0, 1) for name in (best_filter, "BrainCDAE")},
     title="A real head that neither method has seen: what each of them takes away",
+    window=viz.window(colin.images[middle]),
 )
 
 # %% [markdown]
@@ -873,7 +876,8 @@ viz.panel(
     grainy,
     healthy,
     titles=["truth, with a lesion", "grainy", "lesion erased", "erased minus truth"],
-    title=f"SSIM {similarity(grainy):.3f} shows it, SSIM {similarity(healthy):.3f} does not",
+    window=viz.window(healthy),
+    title=f"SSIM {similarity(grainy):.3f}: lesion there; SSIM {similarity(healthy):.3f}: lesion gone",
 )
 
 # %% [markdown]

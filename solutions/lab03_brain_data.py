@@ -66,9 +66,9 @@ import nibabel
 import numpy as np
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
 from course_lib import images, metrics, training, viz
+from course_lib._progress import progress_bar
 from course_lib.data import augment, brains, demographics, extraction, heads, intensity, ixi
 from course_lib.data import planes, slices
 from course_lib.data.splits import pool_rare, split_volumes
@@ -233,6 +233,7 @@ viz.gallery(
     columns=4,
     titles=[f"{code} as stored" for code in as_stored] + [f"{code} after" for code in after],
     title=f"Of four files, {equal[0]} shows the first picture as stored, {equal[1]} after to_ras",
+    window=viz.window(after["RAS"]),
 )
 
 # %% [markdown]
@@ -521,7 +522,7 @@ print("enough_brain: right")
 # %% tags=["experiment"]
 step = profile.pick(ci=6, cpu=3, gpu=2)  # mm between planes
 test_heads = [(colin.data[:, :, ::step].copy(), colin.brain_mask[:, :, ::step])]
-for number in tqdm(range(profile.pick(ci=1, cpu=3, gpu=8)), desc="whole synthetic heads"):
+for number in progress_bar(range(profile.pick(ci=1, cpu=3, gpu=8)), desc="whole synthetic heads"):
     head = heads.synthetic_head(0, number).paint(np.arange(0, colin.data.shape[2], step))
     # pictures (N, Y, X), front up -> volume (X, Y, N)
     test_heads.append(
@@ -556,7 +557,8 @@ truth = has_brain(true_masks, 0.045)
 choices = {}  # (condition, way) -> kept or not
 for condition, volumes in conditions.items():
     pictures = as_slices(volumes)
-    found = [extraction.brain_mask(v, (1, 1, step)) for v in tqdm(volumes, desc=condition)]
+    bar = progress_bar(volumes, desc=condition)
+    found = [extraction.brain_mask(volume, (1, 1, step)) for volume in bar]
     nonzero = (pictures != 0).sum(axis=(1, 2))
     scores = {"count": nonzero, "mean": pictures.sum(axis=(1, 2)) / np.maximum(nonzero, 1)}
     for name, values in scores.items():
@@ -992,9 +994,10 @@ middle = each // 2
 titles = [f"head 0, slice {number}" for number in range(middle - 2, middle + 2)]
 viz.gallery(
     [*pictures[middle - 2 : middle + 2], *(pictures[n * each + middle] for n in range(1, 4))],
-    columns=7,
+    columns=4,
     titles=titles + [f"head {number}, slice {middle}" for number in range(1, 4)],
     title=f"Another head is {to_next_head / to_next_slice:.1f} times as far away as the next slice",
+    window=viz.window(pictures[middle]),
 )
 
 # %% [markdown]
@@ -1081,7 +1084,8 @@ def repairer(train, tests, seed):
 ill = new_pictures[middle][None].repeat(6, 1, 1, 1)
 damaged = damage(ill, torch.Generator().manual_seed(3))
 lost = [f"{((picture == 0) & (ill[0] > 0)).float().mean():.1%} lost" for picture in damaged]
-viz.gallery(damaged, columns=6, titles=lost, title="One slice, corrupted six times")
+fitted = viz.window(ill[0])
+viz.gallery(damaged, columns=6, titles=lost, window=fitted, title="One slice, corrupted six times")
 
 # %% tags=["experiment"]
 functions = nearest_neighbour, linear_code, dense_autoencoder, repairer
@@ -1105,7 +1109,7 @@ def two_splits(seed, group_of):
 
 psnr = np.zeros((len(MODELS), 2, len(seeds), 2))  # model, split, seed, (shared slices, Colin27)
 everyone_alike = dict.fromkeys(heads_of_slices.tolist(), "all")
-for seed in tqdm(seeds, desc="seeds"):
+for seed in progress_bar(seeds, desc="seeds"):
     tests = two_splits(seed, everyone_alike)
     shared = pictures[tests["by slice"] & tests["by volume"]]
     for column, name in enumerate(SPLITS):
