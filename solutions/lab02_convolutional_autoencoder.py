@@ -877,7 +877,7 @@ viz.panel(
     healthy,
     titles=["truth, with a lesion", "grainy", "lesion erased", "erased minus truth"],
     window=viz.window(healthy),
-    title=f"SSIM {similarity(grainy):.3f}: lesion there; SSIM {similarity(healthy):.3f}: lesion gone",
+    title=f"Lesion there: SSIM {similarity(grainy):.3f}; lesion gone: {similarity(healthy):.3f}",
 )
 
 # %% [markdown]
