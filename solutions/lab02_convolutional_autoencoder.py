@@ -36,7 +36,7 @@
 # weights everywhere: an edge is an edge wherever it lies. **Pooling** keeps one number of each 2×2 block, so the
 # next convolution sees a larger piece of the image. A **decoder** brings the small image back to full size. Together they make
 # a convolutional denoising autoencoder (CDAE). Its code may hold *more* numbers than the image (here 32 · H/4 · W/4 = 2·H·W).
-# It cannot copy its input all the same, because the input is noisy and the target is not.
+# Copying its input would not help it: the input is noisy, and the target is not.
 #
 # Lovedeep Gondara trained such a network on a few hundred X-rays and mammograms of 64×64 pixels. He reported that it
 # beat the median filter and non-local means, and that different kinds of images may be **pooled** when there are few.
@@ -67,6 +67,7 @@ from torch import nn
 from course_lib import evaluation, images, metrics, noise, training, viz
 from course_lib.data import brains
 from course_lib.data.digits import digits
+from course_lib.exercise import yours
 from course_lib.models import dae
 
 # %% [markdown]
@@ -183,13 +184,19 @@ print("psnr: right")
 # %% [markdown]
 # ## Play: what does the number see?
 #
-# Move the noise. Before each move, guess the PSNR: it is 20·log10(1 / sigma). At which sigma would you no longer trust a diagnosis?
+# Move the noise. Before each move, guess the PSNR: it should be 20·log10(1 / sigma). At which sigma would you no longer trust a diagnosis?
 # Which PSNR is that?
 
 # %% tags=["experiment"]
 colin = brains.brain_slices("colin27", slices=profile.pick(ci=3, cpu=12, gpu=30))
 middle = len(colin) // 2
-viz.noise_slider(colin.images[middle, 0], noise.gaussian, label="sigma", maximum=0.4, value=0.1)
+measure = yours("psnr", metrics.psnr, name="psnr")
+picture = colin.images[middle, 0].numpy()
+for level in (0.05, 0.1, 0.2, 0.4):
+    grainy = noise.gaussian(picture, level, generator=np.random.default_rng(0))
+    guess, measured = 20 * np.log10(1 / level), measure(grainy, picture, data_range=1)
+    print(f"sigma {level:<4}: expected {guess:.2f} dB, measured {measured:.2f} dB")
+viz.noise_slider(picture, noise.gaussian, label="sigma", maximum=0.4, value=0.1)
 
 # %% [markdown]
 # ## Exercise 3: the convolutional autoencoder ({{points ConvDAE}})
@@ -313,8 +320,6 @@ instant_questions("lab02", [1, 2])
 # About 15 s.)
 
 # %% tags=["experiment"]
-from course_lib.exercise import yours
-
 Convolutional = yours("ConvDAE", dae.ConvDAE, name="ConvDAE")
 train_digits, _ = digits("train", count=profile.pick(ci=64, cpu=3000, gpu=6000))
 test_digits, _ = digits("test")
@@ -558,7 +563,8 @@ prediction = {"ConvDAE": None, "BrainCDAE": None, "share of the gap": None}
 # only a strength: each gets the one that is best on heads of the tuning set.
 #
 # All training slices come from a few synthetic heads (ten on a CPU), and these are one anatomy, deformed. So 300 slices say far less than 300
-# patients would, and the test is one real head: the error bars show seeds, not people.
+# patients would, and the test is one real head: the error bars show seeds, not people. Each seed has other first weights, other
+# noise and, below 300, other slices.
 #
 # Outputs are clipped to [0, 1] before scoring, noisy images are not. (About two minutes on 2 cores.)
 
@@ -705,12 +711,12 @@ share = (one - two) / (brain - two)
 print(f"share of the gap: measured {share:.2f}, predicted {prediction['share of the gap']}")
 
 # %% [markdown]
-# Look at the curve: at an equal number of steps, what did more images buy? Then set `steps` to 240 and run the experiment again (three
-# minutes). Does your answer to the question of the lab change?
+# Look at the curve: at an equal number of steps, what did more images buy? Then set `steps` to 240 and run the cells from
+# there on again (three minutes). Does your answer to the question of the lab change?
 #
 # ## What pooling costs ({{points pooling}})
 #
-# Compare your predictions with the measurement. What did you expect, and from which reason? Which share of the gap is pooling, and why
+# Compare your predictions with the measurement. What did you expect, and why? Which share of the gap is pooling, and why
 # does pooling hurt where the answer must be as sharp as the input? Name one other difference between the two
 # networks that may explain the rest, and say how you would test it. Four to six sentences.
 
@@ -777,7 +783,7 @@ for name, values in results.items():
 # ## Very strong noise
 #
 # The phase-1 slides say that even a simple network can restore images "with corruption levels so high that noise and
-# signal are not differentiable to human eye". Nobody had tried it there. Here is one: sigma 1, as large as the whole range.
+# signal are not differentiable to human eye". The slides do not test it. Here is a test: sigma 1, as large as the whole range.
 # Look at the answer. Which parts of it would you trust, and which did the network draw from the heads that it knows? (About 20 s.)
 
 # %% tags=["experiment"]
@@ -858,7 +864,7 @@ viz.panel(
 # %% [markdown]
 # ## Is SSIM .97 good?
 #
-# The phase-1 slides give ".97, .98, .99" as the SSIM of good reconstructions. Below, one slice gets a small bright **lesion**. Two pictures
+# The phase-1 slides say: "Generally SSIM values 0.97, 0.98, 0.99 for good quality reconstruction techniques." Below, one slice gets a small bright **lesion**. Two pictures
 # of it: in the first the noise is visible, and so is the lesion. The second is perfect, but the lesion is gone.
 
 # %% tags=["experiment"]
@@ -881,7 +887,7 @@ viz.panel(
 )
 
 # %% [markdown]
-# A lesion of 29 pixels is one pixel in a thousand. An average over all windows hardly notices. Which question would you have to ask
+# A lesion of 29 pixels is less than one pixel in a thousand. An average over all windows hardly notices it. Which question would you have to ask
 # a picture instead of "how similar is it?"
 
 # %% tags=["experiment"]

@@ -23,7 +23,7 @@
 #     "split by volume, stratified by age, sex and ethnicity",
 #     "predict and measure what a split by slice pretends",
 # ]
-# minutes = {theory = 10, to_ras = 25, normalise = 15, not_low = 15, enough_brain = 5, split_by_volume = 25, corrupt = 20, predicted = 15, leak = 15, experiments = 25}
+# minutes = {theory = 10, to_ras = 25, normalise = 10, not_low = 15, enough_brain = 5, split_by_volume = 20, corrupt = 20, predicted = 15, leak = 15, experiments = 20}
 # ### END CARD
 
 # %% tags=["setup"]
@@ -242,7 +242,7 @@ viz.gallery(
 # ## Why the profile matters
 #
 # A **profile** is the direction in which you cut: sagittal, coronal, axial (across x, y, z). Many scanners make thick slices. Average
-# five planes along z, so that voxels have 1 × 1 × 5 mm: how much of the finest detail is left along each axis?
+# five planes along z, so that voxels measure 1 × 1 × 5 mm: how much of the finest detail is left along each axis?
 
 # %% tags=["experiment"]
 count = colin.data.shape[2] // 5
@@ -612,7 +612,7 @@ instant_questions("lab03", [1, 2, 3])
 #    `generator.permutation`.
 # 3. A slice is a test slice if its head was drawn.
 #
-# **Example.** Heads 1 to 8 are young, 9 to 12 old; `share = 0.25`. Then two of the young heads and one of the old are in the test, with all their slices.
+# **Example.** Heads 1 to 8 are young, 9 to 12 old; `share = 0.25`. Then two of the young heads and one of the old are in the test.
 #
 # **Hint.** A head with 200 slices has the same chance as a head with 3. The same seed must give the
 # same split tomorrow: a `set` of texts has another order in each start of Python, so sort it.
@@ -782,11 +782,11 @@ for name, group_of in groupings.items():
     print(f"a share is off by up to {100 * worst:.1f} percentage points (mean of 100 splits)")
 
 # %% [markdown]
-# Look at the third row: "at least one" sends the only member of a rare group into *every* test. Finer is not always better.
+# In your function "at least one" sends the only member of a rare group into *every* test (third row). Finer is not always better.
 #
 # ## Exercise 6: corrupt pictures ({{points corrupt}})
 #
-# To learn restoration, a network needs corrupted images. The thesis drops pixels and blanks a square (and adds noise and blur).
+# To learn restoration, a network needs corrupted images. The thesis drops pixels and blanks a square.
 #
 # **Goal.** `corrupt(images, generator)` for a tensor `(N, 1, H, W)` of any size: a corrupted copy of the same type. **Each image** has draws of its own.
 #
@@ -969,7 +969,7 @@ print("corrupt: right")
 # %% [markdown]
 # ## Real scans, if you have them
 #
-# **IXI** is a public collection of nearly 600 healthy heads: `course data fetch ixi --subjects 40`, in a terminal, brings 40. Without
+# **IXI** is a public collection of nearly 600 healthy heads: `course data fetch ixi --subjects 40` brings 40. Without
 # them the cell takes synthetic heads.
 
 # %% tags=["experiment"]
@@ -1008,7 +1008,7 @@ viz.gallery(
 # - **nearest neighbour** answers with the most similar training slice. It can only remember.
 # - **linear code**: 16 numbers for an image (principal components).
 # - **dense autoencoder**: `DenseDAE` of lab 01, 32 numbers for an image.
-# - **repairer**: `BrainCDAE` of lab 02, trained with your `corrupt`. It sees a small neighbourhood only.
+# - **restorer**: `BrainCDAE` of lab 02, trained with your `corrupt`. It sees a small neighbourhood only.
 #
 # Each is trained twice: on a split **by slice** (a third of all slices is the test) and **by volume** (a third of the heads). We
 # score on the slices that are test slices in both. *Optimism* is the score by slice minus the score by volume. Both are also scored on
@@ -1021,7 +1021,7 @@ prediction = {
     "nearest neighbour": None,
     "linear code, 16": None,
     "dense autoencoder, 32": None,
-    "repairer": None,
+    "restorer": None,
 }
 
 # %% [markdown]
@@ -1066,7 +1066,7 @@ def library_corrupt(images, generator):
 damage = yours("corrupt", library_corrupt, name="corrupt")
 
 
-def repairer(train, tests, seed):
+def restorer(train, tests, seed):
     one_damaged = lambda image, generator: damage(image[None], generator)[0]
     with training.fixed_seed(seed):
         model = dae.BrainCDAE()
@@ -1088,7 +1088,7 @@ fitted = viz.window(ill[0])
 viz.gallery(damaged, columns=6, titles=lost, window=fitted, title="One slice, corrupted six times")
 
 # %% tags=["experiment"]
-functions = nearest_neighbour, linear_code, dense_autoencoder, repairer
+functions = nearest_neighbour, linear_code, dense_autoencoder, restorer
 MODELS = dict(zip(prediction, functions, strict=True))
 SPLITS = ("by slice", "by volume")
 seeds = range(profile.pick(ci=2, cpu=3, gpu=8))
@@ -1151,21 +1151,21 @@ figure
 # ## Prediction and measurement ({{points predicted}})
 #
 # Which model did you expect to be flattered most, and why? Where were you right, where not? Is
-# the repairer's optimism larger than its error bar, and what in its structure explains that? Three to five sentences.
+# the restorer's optimism larger than its error bar, and what in its structure explains that? Three to five sentences.
 
 # %% [markdown] nbgrader={"grade_id": "predicted", "solution": true, "points": 2}
 # I expected the nearest neighbour to be flattered most, because it can only remember: in a split by slice its training set holds the slices next
 # to each test slice. The measurement agrees: its optimism is by far the largest, and its gain on Colin27 is much smaller. The two autoencoders lie between. The
-# repairer sees only a small neighbourhood, and such neighbourhoods repeat from head to head, so it has nothing to gain from
-# knowing the head; its optimism is of the size of its error bar.
+# restorer sees only a small neighbourhood, and such neighbourhoods repeat from head to head, so it has nothing to gain from
+# knowing the head; its optimism is smaller than its error bar.
 #
 # ### BEGIN MARK SCHEME
 # - 1: states the prediction with a reason (how much a model can remember, how much of the image it sees)
-# - 1: compares it with the measurement, error bars included, and explains the repairer by its small neighbourhood
+# - 1: compares it with the measurement, error bars included, and explains the restorer by its small neighbourhood
 # ### END MARK SCHEME
 #
 # ### BEGIN EXPLANATION
-# Optimism grows with the ability to recognise the head: the nearest neighbour looks at the whole picture and only remembers, the repairer sees
+# Optimism grows with the ability to recognise the head: the nearest neighbour looks at the whole picture and only remembers, the restorer sees
 # a few pixels, which look alike in all heads. Leakage is not always large; but one knows only after an honest split. Many take any
 # gain on test slices for a better model, although the gain on a new head is what counts.
 # ### END EXPLANATION
@@ -1239,7 +1239,6 @@ instant_questions("lab03", [4])
 # - An array does not know left from right: the affine does.
 # - Scale by percentiles. Statistics of several images come from the training images alone.
 # - Enhanced contrast may hide a lesion.
-# - A score of intensities is no score of anatomy.
 # - Split by volume, stratified. A good score on a split by slice can be pure memory.
 #
 # In `course_lib.data` your functions are `volumes.read_volume` (turning to RAS), `intensity.normalise`, `slices.relevant`, `slices.has_brain`,
