@@ -385,7 +385,7 @@ contrast = [view[lesion].mean() - np.median(view[ring]) for view in views.values
 viz.gallery(
     [ill / ill.max(), views["enhanced"]],
     titles=[f"{n}: lesion {c:+.2f}" for n, c in zip(views, contrast, strict=True)],
-    title=f"The brain's contrast × {spread[1] / spread[0]:.1f}, the lesion's {contrast[1]:.2f}",
+    title=f"Contrast: brain × {spread[1] / spread[0]:.1f}, lesion × {contrast[1] / contrast[0]:.1f}",
 )
 
 # %% [markdown]
@@ -1083,9 +1083,9 @@ def restorer(train, tests, seed):
 
 ill = new_pictures[middle][None].repeat(6, 1, 1, 1)
 damaged = damage(ill, torch.Generator().manual_seed(3))
-lost = [f"{((picture == 0) & (ill[0] > 0)).float().mean():.1%} lost" for picture in damaged]
+lost = [f"{((d == 0) & (ill[0] > 0)).sum() / (ill[0] > 0).sum():.1%} lost" for d in damaged]
 fitted = viz.window(ill[0])
-viz.gallery(damaged, columns=6, titles=lost, window=fitted, title="One slice, corrupted six times")
+viz.gallery(damaged, columns=6, titles=lost, window=fitted, title="One slice, six levels of damage")
 
 # %% tags=["experiment"]
 functions = nearest_neighbour, linear_code, dense_autoencoder, restorer
