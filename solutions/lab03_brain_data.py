@@ -1085,7 +1085,7 @@ ill = new_pictures[middle][None].repeat(6, 1, 1, 1)
 damaged = damage(ill, torch.Generator().manual_seed(3))
 lost = [f"{((d == 0) & (ill[0] > 0)).sum() / (ill[0] > 0).sum():.1%} lost" for d in damaged]
 fitted = viz.window(ill[0])
-viz.gallery(damaged, columns=6, titles=lost, window=fitted, title="One slice, six levels of damage")
+viz.gallery(damaged, columns=6, titles=lost, window=fitted, title="Six levels of damage")
 
 # %% tags=["experiment"]
 functions = nearest_neighbour, linear_code, dense_autoencoder, restorer
