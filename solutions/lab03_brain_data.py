@@ -382,10 +382,11 @@ black, white = np.percentile(ill, [30, 85])
 views = {"as scanned": ill, "enhanced": np.clip((ill - black) / (white - black), 0, 1)}
 spread = [np.subtract(*np.percentile(view[axial_brain], [75, 25])) for view in views.values()]
 contrast = [view[lesion].mean() - np.median(view[ring]) for view in views.values()]
+times = spread[1] / spread[0], contrast[1] / contrast[0]
 viz.gallery(
     [ill / ill.max(), views["enhanced"]],
     titles=[f"{n}: lesion {c:+.2f}" for n, c in zip(views, contrast, strict=True)],
-    title=f"Contrast: brain × {spread[1] / spread[0]:.1f}, lesion × {contrast[1] / contrast[0]:.1f}",
+    title=f"Contrast: brain × {times[0]:.1f}, lesion × {times[1]:.1f}",
 )
 
 # %% [markdown]
