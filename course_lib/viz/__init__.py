@@ -25,6 +25,7 @@ from course_lib.viz.play import (
     noise_slider,
     plane_slider,
     receptive_field_slider,
+    risk_slider,
     sampling_slider,
 )
 from course_lib.viz.windows import window
@@ -45,6 +46,7 @@ __all__ = [
     "panel",
     "plane_slider",
     "receptive_field_slider",
+    "risk_slider",
     "sampling_slider",
     "window",
 ]

@@ -9,6 +9,7 @@ from course_lib.viz.play.level import level_slider
 from course_lib.viz.play.noise import noise_slider
 from course_lib.viz.play.planes import plane_slider
 from course_lib.viz.play.receptive import receptive_field_slider
+from course_lib.viz.play.risk import risk_slider
 from course_lib.viz.play.sampling import sampling_slider
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "noise_slider",
     "plane_slider",
     "receptive_field_slider",
+    "risk_slider",
     "sampling_slider",
 ]
