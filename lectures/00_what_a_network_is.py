@@ -42,12 +42,15 @@ corners = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
 exactly_one = torch.tensor([[0.0], [1], [1], [0]])
 
 
-def trained_on_corners(make, seed, steps=profile.pick(ci=50, cpu=400, gpu=400)):
+corner_steps = profile.pick(ci=50, cpu=400, gpu=400)
+
+
+def trained_on_corners(make, seed):
     """A network from `make()`, trained on the four corners; its loss, and how many of them it gets right."""
     with training.fixed_seed(seed):
         model = make()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    for _ in range(steps):
+    for _ in range(corner_steps):
         loss = nn.functional.binary_cross_entropy_with_logits(model(corners), exactly_one)
         optimizer.zero_grad()
         loss.backward()
@@ -57,7 +60,9 @@ def trained_on_corners(make, seed, steps=profile.pick(ci=50, cpu=400, gpu=400)):
 
 makers = {
     "one neuron": lambda: nn.Linear(2, 1),
-    "two neurons with ReLU, then one": lambda: nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)),
+    "two neurons with ReLU, then one": lambda: nn.Sequential(
+        nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1)
+    ),
 }
 starts = profile.pick(ci=2, cpu=20, gpu=20)
 side = torch.linspace(-0.4, 1.4, 91)
@@ -68,10 +73,18 @@ for axes, (name, make) in zip(figure.subplots(1, 2), makers.items(), strict=True
     model, loss, _ = min(runs, key=lambda run: run[1])
     with torch.no_grad():
         answer = torch.sigmoid(model(plane)).reshape(91, 91)
-    axes.imshow(answer, extent=(-0.4, 1.4, -0.4, 1.4), origin="lower", cmap="RdBu_r", vmin=0, vmax=1)
+    axes.imshow(
+        answer, extent=(-0.4, 1.4, -0.4, 1.4), origin="lower", cmap="RdBu_r", vmin=0, vmax=1
+    )
     for point, label in zip(corners, exactly_one, strict=True):
-        axes.plot(*point, "s" if label else "o", color="black", markersize=9, markerfacecolor="white")
-        axes.text(*(point + 0.07), f"{int(label)}", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+        axes.plot(
+            *point, "s" if label else "o", color="black", markersize=9, markerfacecolor="white"
+        )
+        axes.text(
+            *(point + 0.07),
+            f"{int(label)}",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
     axes.set_title(f"{name}:\nlowest loss of {starts} starts {loss:.2f}", fontsize=10)
     solved = sum(right == 4 for _, _, right in runs)
     axes.set_xlabel(f"all four right in {solved} of {starts} starts")
@@ -96,10 +109,13 @@ profile_line = head[108, 20:161]  # one row through the middle
 position = torch.linspace(-1, 1, len(profile_line))[:, None]
 
 
-def draw_through(layers, steps=profile.pick(ci=50, cpu=2000, gpu=2000)):
+line_steps = profile.pick(ci=50, cpu=2000, gpu=2000)
+
+
+def draw_through(layers):
     """The curve that a network draws through the line, and its number of parameters."""
     optimizer = torch.optim.Adam(layers.parameters(), lr=5e-3)
-    for _ in range(steps):
+    for _ in range(line_steps):
         loss = nn.functional.mse_loss(layers(position), profile_line[:, None])
         optimizer.zero_grad()
         loss.backward()
@@ -110,7 +126,9 @@ def draw_through(layers, steps=profile.pick(ci=50, cpu=2000, gpu=2000)):
 widths, runs, one_layer = [2, 8, 32, 128], profile.pick(ci=1, cpu=3, gpu=3), {}
 for width in widths:
     with training.fixed_seed(width):
-        nets = [nn.Sequential(nn.Linear(1, width), nn.ReLU(), nn.Linear(width, 1)) for _ in range(runs)]
+        nets = [
+            nn.Sequential(nn.Linear(1, width), nn.ReLU(), nn.Linear(width, 1)) for _ in range(runs)
+        ]
     one_layer[width] = [draw_through(net) for net in nets]
 with training.fixed_seed(0):
     deep = [
@@ -122,7 +140,9 @@ with training.fixed_seed(0):
     ]  # fmt: skip
 deep_runs = [draw_through(net) for net in deep]
 
-error = lambda curves: np.array([(curve - profile_line).square().mean().sqrt() for curve, _ in curves])
+error = lambda curves: np.array(
+    [(curve - profile_line).square().mean().sqrt() for curve, _ in curves]
+)
 figure = viz.figure(8, 3.4)
 left, right = figure.subplots(1, 2)
 left.plot(position, profile_line, color="black", linewidth=1, label="one row of a head")
@@ -131,9 +151,26 @@ for width, colour in ((2, ORANGE), (128, BLUE)):
 left.set(xlabel="position", ylabel="brightness", title="Bends are what neurons buy")
 left.legend(fontsize=8)
 means = [error(one_layer[width]).mean() for width in widths]
-right.errorbar(widths, means, [error(one_layer[w]).std() for w in widths], fmt="o-", color=BLUE, label="one hidden layer")
-right.set(xscale="log", xlabel="neurons in the hidden layer", ylabel="root mean squared error", ylim=(0, None))
-right.axhline(error(deep_runs).mean(), color=GREEN, linestyle="--", label=f"4 layers of 10, {deep_runs[0][1]} parameters")
+right.errorbar(
+    widths,
+    means,
+    [error(one_layer[w]).std() for w in widths],
+    fmt="o-",
+    color=BLUE,
+    label="one hidden layer",
+)
+right.set(
+    xscale="log",
+    xlabel="neurons in the hidden layer",
+    ylabel="root mean squared error",
+    ylim=(0, None),
+)
+right.axhline(
+    error(deep_runs).mean(),
+    color=GREEN,
+    linestyle="--",
+    label=f"4 layers of 10, {deep_runs[0][1]} parameters",
+)
 right.set_xticks(widths, widths)
 right.set_title(f"128 neurons leave {means[-1] / means[0]:.2f} of the error of 2", fontsize=10)
 right.legend(fontsize=8)
@@ -142,7 +179,9 @@ figure
 # %%
 print(f"{'network':28}{'parameters':>12}{'error':>9}   (mean of {runs} starts)")
 for width in widths:
-    print(f"{f'one hidden layer of {width}':28}{one_layer[width][0][1]:>12}{error(one_layer[width]).mean():>9.4f}")
+    print(
+        f"{f'one hidden layer of {width}':28}{one_layer[width][0][1]:>12}{error(one_layer[width]).mean():>9.4f}"
+    )
 print(f"{'4 layers of 10':28}{deep_runs[0][1]:>12}{error(deep_runs).mean():>9.4f}")
 
 # %% [markdown]
@@ -181,7 +220,13 @@ for (rate, colour), marker in zip(rates.items(), "^os", strict=True):
     left.plot(*path.T, marker=marker, markersize=3, color=colour, label=f"rate {rate}")
     losses = [np.mean((p[0] * x + p[1] - target) ** 2) for p in path]
     right.semilogy(losses, marker=marker, markersize=3, color=colour, label=f"rate {rate}")
-left.set(xlim=(-2, 3.5), ylim=(-2.5, 2.5), xlabel="weight", ylabel="bias", title="Three walks on the loss")
+left.set(
+    xlim=(-2, 3.5),
+    ylim=(-2.5, 2.5),
+    xlabel="weight",
+    ylabel="bias",
+    title="Three walks on the loss",
+)
 right.set(xlabel="step", ylabel="loss", title=f"Above rate {largest:.2f} the loss grows")
 right.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 figure
@@ -215,7 +260,10 @@ for place in np.ndindex(*weight.shape):
         down = loss_of()
         weight[place] += 1e-5
         differences[place] = (up - down) / 2e-5
-print("largest difference between backpropagation and nudging:", f"{(differences - weight.grad).abs().max():.1e}")
+print(
+    "largest difference between backpropagation and nudging:",
+    f"{(differences - weight.grad).abs().max():.1e}",
+)
 
 # %% [markdown]
 # ## 4. Right on the examples, wrong on new ones
@@ -246,14 +294,24 @@ def curves_of(dropout=0.0, weight_decay=0.0, seed=0):
             if step % every == 0:
                 with torch.no_grad():
                     answer = model.eval()(position)[:, 0]
-                both = [(answer[part] - noisy_line[part]).square().mean().item() for part in (learn, held_back)]
+                both = [
+                    (answer[part] - noisy_line[part]).square().mean().item()
+                    for part in (learn, held_back)
+                ]
                 found.append(both)
     return np.array(found)
 
 
 seeds = range(profile.pick(ci=1, cpu=3, gpu=5))
-recipes = {"nothing": {}, "dropout 0.1": {"dropout": 0.1}, "weight decay 0.3": {"weight_decay": 0.3}}
-found = {name: np.stack([curves_of(**recipe, seed=seed) for seed in seeds]) for name, recipe in recipes.items()}
+recipes = {
+    "nothing": {},
+    "dropout 0.1": {"dropout": 0.1},
+    "weight decay 0.3": {"weight_decay": 0.3},
+}
+found = {
+    name: np.stack([curves_of(**recipe, seed=seed) for seed in seeds])
+    for name, recipe in recipes.items()
+}
 plain = found["nothing"].mean(0)
 figure = viz.figure(6.4, 3.4)
 axes = figure.subplots()
@@ -262,7 +320,11 @@ axes.semilogy(at, plain[:, 0], "--", color=BLUE, label="training")
 axes.semilogy(at, plain[:, 1], color=ORANGE, label="validation")
 axes.axhline(0.01, color="grey", linewidth=1, label="variance of the noise")
 lowest = int(plain[:, 1].argmin())
-axes.set(xlabel="step", ylabel="loss (MSE)", title=f"Validation loss: lowest after {at[lowest]} steps,\nat the end {plain[-1, 1] / plain[lowest, 1]:.2f} times that")
+axes.set(
+    xlabel="step",
+    ylabel="loss (MSE)",
+    title=f"Validation loss: lowest after {at[lowest]} steps,\nat the end {plain[-1, 1] / plain[lowest, 1]:.2f} times that",
+)
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 figure
 

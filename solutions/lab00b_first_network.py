@@ -89,6 +89,7 @@ figure
 # lift every answer. And each row is an example of its own: the sum runs over the numbers of a row, never over examples.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "neuron", "solution": true}
 def neuron(x, weights, bias):
     """ReLU(weighted sum + bias) of each row of x, (N, n) -> (N,)."""
@@ -112,7 +113,9 @@ with without("course_lib.models.neuron.neuron"):
         assert np.shape(result) == (len(x),), (
             f"{len(x)} examples need {len(x)} answers; the result has the shape {np.shape(result)}"
         )
-        assert np.allclose(result, expected), f"{look}: expected {expected}, got {np.round(result, 4)}"
+        assert np.allclose(result, expected), (
+            f"{look}: expected {expected}, got {np.round(result, 4)}"
+        )
     ### HIDDEN VALUE: neuron(rng.normal(0, 2, (9, 4)), rng.normal(0, 1, 4), rng.normal(0, 1))
     ### HIDDEN VALUE: neuron(rng.normal(0, 2, (5, 5)), rng.normal(0, 1, 5), rng.normal(2, 1))
 print("neuron: right")
@@ -141,6 +144,7 @@ print("neuron: right")
 # the first bias is weighted by the second layer. With a ReLU between them the product cannot be multiplied out, and that is
 # why depth helps.
 # ### END EXPLANATION
+
 
 # %% nbgrader={"grade_id": "one_layer", "solution": true}
 def one_layer(weights1, bias1, weights2, bias2):
@@ -231,6 +235,7 @@ figure
 # new weight takes its slope at a point where the network has never been.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "gradient_step", "solution": true}
 def gradient_step(weight, bias, x, target, rate):
     """Weight and bias of a linear neuron after one step on the mean squared error."""
@@ -297,10 +302,15 @@ for (rate, guess), colour, marker in zip(prediction.items(), colours, "os^Dv", s
         losses.append(float((2 * weight + bias - 1) ** 2))
     change = losses[-1] - losses[0]
     outcomes[rate] = "stays" if abs(change) < 1e-6 else "falls" if change < 0 else "grows"
-    print(f"rate {rate:4}: predicted {guess}, measured: {outcomes[rate]}, last loss {losses[-1]:.3g}")
-    axes.semilogy(np.maximum(losses, 1e-8), marker=marker, color=colour, label=f"rate {rate}", fillstyle="none")
+    print(
+        f"rate {rate:4}: predicted {guess}, measured: {outcomes[rate]}, last loss {losses[-1]:.3g}"
+    )
+    style = {"marker": marker, "color": colour, "fillstyle": "none"}
+    axes.semilogy(np.maximum(losses, 1e-8), label=f"rate {rate}", **style)
 growing = [rate for rate, outcome in outcomes.items() if outcome == "grows"]
-axes.set(xlabel="step", ylabel="loss (1e-8 stands for less)", title=f"The loss grows at rate {growing}")
+axes.set(
+    xlabel="step", ylabel="loss (1e-8 stands for less)", title=f"The loss grows at rate {growing}"
+)
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 figure
 
@@ -354,7 +364,8 @@ instant_questions("lab00b", [1, 2])
 # %% tags=["experiment"]
 from course_lib.data.digits import digits
 
-seven = nn.functional.interpolate(digits("test", count=10)[0][7:8, :, 4:26, 4:26], size=(9, 9), mode="area")
+seven = digits("test", count=10)[0][7:8, :, 4:26, 4:26]
+seven = nn.functional.interpolate(seven, size=(9, 9), mode="area")
 viz.convolution_slider(seven / seven.max())
 
 # %% [markdown]
@@ -377,6 +388,7 @@ viz.convolution_slider(seven / seven.max())
 # What networks call a convolution is a cross-correlation, as the kernel is not mirrored. For a learned kernel it makes no
 # difference: it would learn the mirrored weights.
 # ### END EXPLANATION
+
 
 # %% nbgrader={"grade_id": "convolve", "solution": true}
 def convolve(image, kernel, stride=1, padding=0):
@@ -411,8 +423,7 @@ with without("course_lib.models.neuron.convolve"):
         before = image.copy()
         result = convolve(image, kernel, stride=stride, padding=padding)
         assert np.shape(result) == np.shape(expected), (
-            f"{look}: expected the shape {np.shape(expected)}, got {np.shape(result)}:"
-            " how many places are there?"
+            f"{look}: count the places; expected {np.shape(expected)}, got {np.shape(result)}"
         )
         assert np.allclose(result, expected), f"{look}: expected {expected}, got {result.tolist()}"
         assert np.array_equal(image, before), "you changed the image that was given"
@@ -433,7 +444,7 @@ kernels["horizontal edges"] = kernels["vertical edges"].T
 answers = {name: np.maximum(slide(head, kernel, padding=1), 0) for name, kernel in kernels.items()}
 channels = torch.tensor(np.stack(list(answers.values())))[None]  # (1, 3, H, W)
 pooled = nn.functional.max_pool2d(channels, 4)
-print("head", head.shape, "-> channels", tuple(channels.shape), "-> pooled by 4", tuple(pooled.shape))
+print("head", head.shape, "-> channels", *channels.shape, "-> pooled by 4", *pooled.shape)
 viz.gallery(
     [head, *answers.values(), pooled[0, 1]], columns=5,
     titles=["head", *answers, "vertical edges, pooled"], data_range=0.8,
@@ -453,7 +464,7 @@ heads = brains.brain_slices("cohort", subjects=6, slices=4, progress=False)
 
 
 def examples(images, count, seed):
-    """Noisy squares of 5×5 pixels, (count, 25), and the clean pixel in the middle of each, (count, 1)."""
+    """Noisy squares of 5×5 pixels, (count, 25), and the clean pixel in the middle, (count, 1)."""
     generator = torch.Generator().manual_seed(seed)
     noisy = noise.gaussian(images, 0.1, generator=generator)
     squares = nn.functional.unfold(noisy, 5).transpose(1, 2).reshape(-1, 25)
@@ -466,7 +477,8 @@ def examples(images, count, seed):
 training_set = examples(heads.images[heads.subjects < 4], 10_000, seed=1)
 validation_set = examples(heads.images[heads.subjects >= 4], 5_000, seed=2)
 noisy_loss = nn.functional.mse_loss(validation_set[0][:, 12:13], validation_set[1]).item()
-print("examples", tuple(training_set[0].shape), "loss of the noisy pixel itself:", round(noisy_loss, 5))
+print("examples", tuple(training_set[0].shape))
+print(f"loss of the noisy pixel itself: {noisy_loss:.5f}")
 
 # %% [markdown]
 # The loop is short. Read it line by line: in lab 01 you write its heart yourself.
@@ -478,6 +490,7 @@ print("examples", tuple(training_set[0].shape), "loss of the noisy pixel itself:
 #   rate, so the course uses it.
 # - `model.train()` and `model.eval()` switch between two **modes**: some layers behave differently while they learn (below).
 #   `torch.no_grad()` says that no slopes are needed, which saves memory and time.
+
 
 # %% tags=["experiment"]
 def fit(model, inputs, targets, epochs, batch=32, rate=1e-3):
@@ -494,16 +507,17 @@ def fit(model, inputs, targets, epochs, batch=32, rate=1e-3):
             optimizer.step()  # change the parameters
         model.eval()
         with torch.no_grad():
-            for name, (x, t) in {"training": (inputs, targets), "validation": validation_set}.items():
+            for name, (x, t) in zip(curves, [(inputs, targets), validation_set], strict=True):
                 curves[name].append(nn.functional.mse_loss(model(x), t).item())
     return curves
 
 
 def network(*between):
-    """25 -> 128 -> 128 -> 1, with a ReLU after the first two layers; `between` comes after each ReLU."""
+    """25 -> 128 -> 128 -> 1, a ReLU after the first two layers, and `between` after each ReLU."""
     torch.manual_seed(0)
     layers = [nn.Linear(25, 128), nn.ReLU(), *between, nn.Linear(128, 128), nn.ReLU(), *between]
     return nn.Sequential(*layers, nn.Linear(128, 1))
+
 
 # %% [markdown]
 # The same network, once with 100 examples and once with 10,000, and about as many steps. (A few seconds.)
@@ -511,7 +525,8 @@ def network(*between):
 # %% tags=["experiment"]
 long, short = profile.pick(ci=(20, 2), cpu=(200, 15), gpu=(200, 15))
 few = [part[:100] for part in training_set]
-runs = {"100 examples": fit(network(), *few, long), "10,000 examples": fit(network(), *training_set, short)}
+runs = {"100 examples": fit(network(), *few, long)}
+runs["10,000 examples"] = fit(network(), *training_set, short)
 
 figure = viz.figure(8, 3.4)
 for axes, (name, curves) in zip(figure.subplots(1, 2, sharey=True), runs.items(), strict=True):
@@ -519,7 +534,9 @@ for axes, (name, curves) in zip(figure.subplots(1, 2, sharey=True), runs.items()
     axes.semilogy(curves["validation"], color="#D55E00", label="validation")
     growth = curves["validation"][-1] / min(curves["validation"])
     axes.set(xlabel="epoch", ylabel="loss (MSE)")
-    axes.set_title(f"{name}: the validation loss\nends at {growth:.2f} times its lowest", fontsize=10)
+    axes.set_title(
+        f"{name}: the validation loss\nends at {growth:.2f} times its lowest", fontsize=10
+    )
     axes.legend()
 figure
 
