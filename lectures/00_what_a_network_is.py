@@ -376,7 +376,7 @@ for name, curves in found.items():
 # [*Learning representations by back-propagating errors*](https://doi.org/10.1038/323533a0); Cybenko 1989,
 # [*Approximation by superpositions of a sigmoidal function*](https://doi.org/10.1007/BF02551274); LeCun et al. 1989,
 # [*Backpropagation applied to handwritten zip code recognition*](https://doi.org/10.1162/neco.1989.1.4.541); Hornik 1991,
-# [*Approximation capabilities of multilayer feedforward networks*](https://doi.org/10.1016/0893-6080(91)90009-T); Nair and Hinton 2010, *Rectified
+# [*Approximation capabilities of multilayer feedforward networks*](https://doi.org/10.1016/0893-6080%2891%2990009-T); Nair and Hinton 2010, *Rectified
 # linear units improve restricted Boltzmann machines*; Srivastava et al. 2014, [*Dropout*](https://jmlr.org/papers/v15/srivastava14a.html);
 # Kingma and Ba 2015, [*Adam*](https://arxiv.org/abs/1412.6980); Ioffe and Szegedy 2015,
 # [*Batch normalization*](https://arxiv.org/abs/1502.03167).

@@ -307,7 +307,7 @@ for (rate, guess), colour, marker in zip(prediction.items(), colours, "os^Dv", s
     )
     style = {"marker": marker, "color": colour, "fillstyle": "none"}
     axes.semilogy(np.maximum(losses, 1e-8), label=f"rate {rate}", **style)
-growing = [rate for rate, outcome in outcomes.items() if outcome == "grows"]
+growing = ", ".join(f"{rate}" for rate, outcome in outcomes.items() if outcome == "grows")
 axes.set(
     xlabel="step", ylabel="loss (1e-8 stands for less)", title=f"The loss grows at rate {growing}"
 )
