@@ -12,6 +12,7 @@ from course_lib.models.neuron import convolve
 from course_lib.viz.figures import COLOURS, foot_note, image_grid, picture, show
 from course_lib.viz.play.stage import follow, redrawing
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
+from course_lib.viz.rendering import Snapshot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,12 +75,13 @@ def convolution_slider(
         return static()
 
     draw = _drawing(small, kernels, title)
-    wide = ipywidgets.Layout(**WIDE)
-    menu = ipywidgets.Dropdown(options=list(kernels), description="kernel", layout=wide)
-    pace = ipywidgets.IntSlider(value=stride, min=1, max=STRIDES, description="stride", layout=wide)
-    border = ipywidgets.IntSlider(value=padding, min=0, max=2, description="padding", layout=wide)
+    menu = ipywidgets.Dropdown(
+        options=list(kernels), description="kernel", tooltip="kernel that moves", layout=ipywidgets.Layout(**WIDE)
+    )
+    pace = _whole("stride", "pixels from one place to the next", stride, 1, STRIDES)
+    border = _whole("padding", "rows and columns of zeros around the image", padding, 0, 2)
     most = max(convolve(small, kernel, padding=2).size for kernel in kernels.values())
-    place = ipywidgets.IntSlider(value=1, min=1, max=most, description="place", layout=wide)
+    place = _whole("place", "place of the kernel, row by row", 1, 1, most)
     shown = shown_picture(draw(menu.value, stride, padding, 1))
 
     def fit(_: Any) -> None:  # there are no more places than the answer has numbers
@@ -90,6 +92,15 @@ def convolution_slider(
     fit(None)
     follow([menu, pace, border, place], shown, draw)
     return box([menu, pace, border, place, shown], static)
+
+
+def _whole(name: str, words: str, value: int, low: int, high: int) -> Any:
+    """A slider of whole numbers, with a name to see and one to hear."""
+    import ipywidgets
+
+    return ipywidgets.IntSlider(
+        value=value, min=low, max=high, description=name, tooltip=words, layout=ipywidgets.Layout(**WIDE)
+    )
 
 
 def size_rule(size: int, kernel: int, stride: int, padding: int) -> str:
@@ -154,14 +165,14 @@ def _static(image: np.ndarray, kernels: Mapping[str, np.ndarray], title: str | N
 
 def _drawing(
     image: np.ndarray, kernels: Mapping[str, np.ndarray], title: str | None
-) -> Callable[[str, int, int, int], bytes]:
+) -> Callable[[str, int, int, int], Snapshot]:
     """What turns a kernel, a stride, a padding and a place into a PNG of image, kernel and answer so far."""
     drawn = image_grid(1, 3, image.shape, title, smallest=2.6, room=0.9)
     left, middle, right = drawn.subplots(1, 3)
     foot_note(drawn, "orange: the place of the kernel, and the number that comes of it; blank: not computed yet")
     redraw = redrawing(drawn)
 
-    def draw(name: str, stride: int, padding: int, place: int) -> bytes:
+    def draw(name: str, stride: int, padding: int, place: int) -> Snapshot:
         kernel = kernels[name]
         answer = convolve(image, kernel, stride, padding)
         place = min(place, answer.size)
