@@ -198,7 +198,7 @@ class _Work:
                 raise Refused(f"its {STAMP} is bad: {error}") from None
         if claim.time:
             try:
-                return preflight.moment(claim.time, self.zone)  # the LMS's clock, not this computer's, says when it came
+                return preflight.moment(claim.time, self.zone)  # the LMS's clock counts, not this computer's
             except Refused as error:
                 raise Refused(f"the time in its name is bad: {error}") from None
         if claim.person is not None and claim.person.submitted not in ("", "-"):
