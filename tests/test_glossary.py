@@ -5,6 +5,12 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("nbgrader")
+
+from course_staff.authoring.head import head
+from course_staff.authoring.source import card_of
+from course_staff.authoring.start_page import start_page
+
 ROOT = Path(__file__).resolve().parents[1]
 GLOSSARY = ROOT / "lectures" / "glossary.md"
 LINES = GLOSSARY.read_text(encoding="utf-8").splitlines()
@@ -49,3 +55,9 @@ def test_an_entry_is_short_and_its_links_lead_somewhere(term):
     plain = re.findall(r"(?<!\[)lab (\w+)", where)
     assert links or plain, "say where it is taught"
     assert not set(plain) & set(LABS), f"lab {plain} is there: link it"
+
+
+def test_the_head_of_a_lab_and_the_start_page_lead_to_it():
+    card = card_of(ROOT / "solutions" / "lab00b_first_network.py")
+    assert card is not None and "](../../lectures/glossary.md)" in head(card, ROOT)
+    assert "](../lectures/glossary.md)" in start_page({}, {})
