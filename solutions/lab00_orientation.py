@@ -67,13 +67,14 @@ print("one slice:", clean.shape, clean.dtype, f"from {clean.min():.2f} to {clean
 viz.gallery(
     [slices.images[i, 0] for i in (1, 4, 7)],
     columns=3,
+    window=viz.window(clean),
     title="Three slices of Colin27, a real head",
 )
 
 # %% [markdown]
 # Each number is the brightness of one **voxel** (a pixel with a thickness). In this course a **clean** image is `float32`,
 # from 0 (black) to 1 (white). Noise may carry some pixels below 0 or above 1, and we leave them there: cutting them off
-# would change the noise. Ten rows and ten columns of the head look like this:
+# would change the noise. (This slice ends below 1: the brightest voxel of the head lies in another one.) Ten rows and ten columns of the head look like this:
 
 # %% tags=["experiment"]
 print(np.round(clean[100:110, 80:90], 2))
@@ -84,7 +85,7 @@ print(np.round(clean[100:110, 80:90], 2))
 # Noise of strength `sigma` adds a random number to each pixel, with the standard deviation `sigma`. Move the slider. At which `sigma` do *you* lose the grey matter? (On paper, or without widgets, you see four levels side by side.)
 
 # %% tags=["experiment"]
-viz.noise_slider(clean, noise.gaussian, label="sigma", maximum=0.5, value=0.1)
+viz.noise_slider(clean, noise.gaussian, maximum=0.5, value=0.1, window=viz.window(clean))
 
 # %% [markdown]
 # ## 3. How this course checks your work
@@ -362,7 +363,8 @@ figure
 noisy = noise.gaussian(clean, 0.1, generator=np.random.default_rng(1))
 nine = scans[:9].mean(0).astype(np.float32)
 share = np.std(nine - clean) / np.std(noisy - clean)
-viz.panel(clean, noisy, nine, title=f"The mean of nine scans has {share:.2f} of the noise of one")
+title = f"The mean of nine scans has {share:.2f} of the noise of one"
+viz.panel(clean, noisy, nine, title=title, window=viz.window(clean))
 
 # %% [markdown]
 # ## 5. In your own words ({{points averaging}})

@@ -447,7 +447,7 @@ pooled = nn.functional.max_pool2d(channels, 4)
 print("head", head.shape, "-> channels", *channels.shape, "-> pooled by 4", *pooled.shape)
 viz.gallery(
     [head, *answers.values(), pooled[0, 1]], columns=5,
-    titles=["head", *answers, "vertical edges, pooled"], data_range=0.8,
+    titles=["head", *answers, "vertical edges, pooled"], window=viz.window(head),
     title="Three kernels and a ReLU make three channels: bright is what a kernel looks for",
 )  # fmt: skip
 
