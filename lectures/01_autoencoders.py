@@ -67,7 +67,7 @@ for seed in seeds:
 network_error = np.mean(network_errors)
 ratio = network_error / errors[sizes.index(64)]
 
-figure = viz.figure(5.5, 3.3)
+figure = viz.figure(6, 3.4)
 axes = figure.subplots()
 axes.loglog(sizes, errors, "o-", color="#0072B2", label="PCA, k components")
 axes.loglog(
@@ -76,7 +76,7 @@ axes.loglog(
 axes.set(
     xlabel="numbers in the code",
     ylabel="error on test digits (MSE)",
-    title=f"With 64 numbers the network has {ratio:.1f} times the error of PCA",
+    title=f"64 numbers: the network has {ratio:.1f} times the error of PCA",
 )
 axes.set_xticks(sizes, sizes)
 axes.legend()
@@ -118,7 +118,7 @@ for _ in range(profile.pick(ci=100, cpu=2000, gpu=2000)):
 learned = tiny(torch.from_numpy(y).float()[:, None]).detach().squeeze().numpy()
 
 print("largest difference between posterior mean and Tweedie's formula:", f"{abs(posterior_mean - tweedie)[1:-1].max():.4f}")
-figure = viz.figure(5.5, 3.3)
+figure = viz.figure(6, 3.4)
 axes = figure.subplots()
 axes.plot(y, posterior_mean, color="grey", linewidth=5, alpha=0.5, label="posterior mean, exact")
 axes.plot(y, tweedie, "--", color="#D55E00", label="y + σ² d/dy log p(y)")
@@ -166,7 +166,7 @@ shifts = [0, 1, 2, 3, 4]
 edges = torch.cat([test_images[..., -4:, :].flatten(1), test_images[..., -4:].flatten(1)], 1)
 movable = test_images[edges.amax(1) == 0]  # nothing of them is lost, whatever the shift
 losses = {}
-figure = viz.figure(5.5, 3.3)
+figure = viz.figure(6, 3.4)
 axes = figure.subplots()
 for (name, models), colour, marker in zip(trained.items(), ("#D55E00", "#0072B2"), "so", strict=True):
     values = np.zeros((len(models), len(shifts)))

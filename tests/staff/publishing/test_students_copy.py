@@ -101,7 +101,8 @@ def test_it_holds_what_a_student_needs_and_nothing_else(copy):
     labs = {path.stem for path in (ROOT / "solutions").glob("lab*.py") if not path.stem.endswith(".wrong")}
     assert {path.stem for path in copy.glob("labs/lab*/*.ipynb")} == labs
     lectures = {path.stem for path in (ROOT / "lectures").glob("*.py")}
-    assert {path.name for path in (copy / "lectures").iterdir()} == {f"{name}.ipynb" for name in lectures}
+    there = {path.name for path in (copy / "lectures").iterdir()}
+    assert there == {"glossary.md", *(f"{name}.ipynb" for name in lectures)}
     settings = tomllib.loads((copy / "pyproject.toml").read_text())
     assert settings["project"]["scripts"] == {"course": "course_lib.cli:main"}
     assert set(settings["project"]["optional-dependencies"]) == {"lab"}
