@@ -26,8 +26,8 @@
 # ### END CARD
 
 # %% [markdown]
-# If you have trained networks before, do exercise 3 and go on to lab 01. If not, this lab is for you. It takes every word
-# that lab 01 uses, and lets you do by hand what the word means. A word that you forget is in the
+# This lab is for you if you have never trained a network. (If you have, it will be quick.) It takes the words that lab 01
+# uses, one by one, and has you do by hand what each of them means. If you forget one, look it up in the
 # [glossary](../../lectures/glossary.md).
 
 # %% tags=["setup"]
@@ -485,7 +485,8 @@ print(f"loss of the noisy pixel itself: {noisy_loss:.5f}")
 #
 # - A **batch** is the few examples of one step, here 32. An **epoch** is one pass over all training examples: 10,000
 #   examples in batches of 32 are 313 steps.
-# - The **optimizer** takes the step. **SGD** (stochastic gradient descent) is your `gradient_step`: one learning rate for all parameters.
+# - The **optimizer** takes the step. **SGD** (stochastic gradient descent) is your `gradient_step` on a random
+#   batch: one learning rate for all parameters.
 #   **Adam** gives each parameter a step size of its own, from the averages of its last gradients and of their squares; it is less sensitive to the
 #   rate, so the course uses it.
 # - `model.train()` and `model.eval()` switch between two **modes**: some layers behave differently while they learn (below).
@@ -520,7 +521,8 @@ def network(*between):
 
 
 # %% [markdown]
-# The same network, once with 100 examples and once with 10,000, and about as many steps. (A few seconds.)
+# The same network, once with 100 examples and 200 epochs (800 steps), once with 10,000 and 15 epochs (4,695 steps). (A few
+# seconds.)
 
 # %% tags=["experiment"]
 long, short = profile.pick(ci=(20, 2), cpu=(200, 15), gpu=(200, 15))
@@ -542,7 +544,7 @@ figure
 
 # %% [markdown]
 # On the left the training loss goes on falling while the validation loss turns round and **rises**. The network learns its
-# 100 examples by heart, noise included: that is **overfitting**. Four remedies, each for one run:
+# 100 examples by heart, noise included: that is **overfitting**. Four remedies:
 #
 # - **More examples.** The picture on the right. It is the best remedy, where it can be had.
 # - **Early stopping.** Keep the parameters of the epoch with the lowest validation loss.
