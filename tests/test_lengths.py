@@ -22,7 +22,6 @@ STILL_ABOVE = {
     "lab04_noise_and_classics",
     "lab05_image_quality",
     "lab06_residual_autoencoders",
-    "lab07_residual_and_dilation",
     "lab08_kspace_and_sparsity",
     "lab09_data_consistency",
     "lab14_attention_unet",
