@@ -1,7 +1,7 @@
 """Can a small bright spot still be found? Matched filter, d' and AUC, before and after denoising (lab 07).
 
 PSNR and SSIM average over all pixels; a microcalcification covers a handful. So this asks the task itself: a filter
-that knows the spot's shape gives a score where a spot is and where none is; how far apart are the two heaps of scores?
+that knows the spot's shape scores places with a spot and without: how well do the two score distributions separate?
 Scores are heights, in units of the image: what is left of a spot's height says directly how much of it was erased.
 """
 
@@ -20,7 +20,7 @@ from course_lib._checks import AnyArray, Array, check_image, check_number
 
 @dataclass(frozen=True)
 class Detectability:
-    """How well two heaps of scores are told apart.
+    """How well two score distributions separate.
 
     Attributes:
         contrast: mean score with a spot less mean score without: the height that is left of the spots.
@@ -121,7 +121,7 @@ def ideal_detectability(template: np.ndarray, contrast: float, sigma: float) -> 
 
 
 def auc_of(d_prime: float) -> float:
-    """The AUC that belongs to a d' when both heaps are Gaussian and equally wide: Phi(d' / sqrt(2)).
+    """The AUC that belongs to a d' when both distributions are Gaussian and equally wide: Phi(d' / sqrt(2)).
 
     Args:
         d_prime: in standard deviations, as in `Detectability`.
@@ -143,7 +143,7 @@ def detectability(present: AnyArray | Sequence[float], absent: AnyArray | Sequen
         present, absent: at least two scores of each, finite, in any shape.
 
     Returns:
-        How well the two are told apart.
+        How well the two score distributions separate.
 
     Raises:
         TypeError, ValueError: bad input.
@@ -154,7 +154,7 @@ def detectability(present: AnyArray | Sequence[float], absent: AnyArray | Sequen
     contrast = float(spots.mean() - grounds.mean())
     spread = math.sqrt((spots.var(ddof=1) + grounds.var(ddof=1)) / 2)
     d_prime = contrast / spread if spread > 0 else math.copysign(math.inf, contrast) if contrast else 0.0
-    # for each score, the share of the other heap that lies on its right side
+    # for each score, the share of the other scores that lie on its right side
     of_present = _share_below(grounds, spots)
     of_absent = 1 - _share_below(spots, grounds)
     variance = of_present.var(ddof=1) / len(spots) + of_absent.var(ddof=1) / len(grounds)
@@ -177,7 +177,7 @@ def spot_detectability(
         template: as for `matched_filter`.
 
     Returns:
-        How well the scores of both are told apart.
+        How well the two score distributions separate.
 
     Raises:
         TypeError, ValueError: bad input.
@@ -193,13 +193,13 @@ def spot_detectability(
         raise ValueError(f"positions: expected one list for each of {len(present)} pictures, got {len(positions)}")
     height, width = present.shape[-2:]
     places = [_places(one, (height, width)) for one in positions]
-    heaps = []
+    scores = []
     for images in (present, absent):
         heights = torch.as_tensor(matched_filter(images, template)).detach().cpu().numpy()
-        heaps.append(np.concatenate([
+        scores.append(np.concatenate([
             height[:, one[:, 0], one[:, 1]].ravel() for height, one in zip(heights, places, strict=True)
         ]))  # fmt: skip
-    return detectability(*heaps)
+    return detectability(*scores)
 
 
 def _centred(template: np.ndarray) -> np.ndarray:
@@ -222,10 +222,10 @@ def _scores(scores: AnyArray | Sequence[float], name: str) -> np.ndarray:
     return values
 
 
-def _share_below(heap: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """For each score the share of the heap below it, equal ones counted half."""
-    heap = np.sort(heap)
-    return (np.searchsorted(heap, scores, "left") + np.searchsorted(heap, scores, "right")) / (2 * len(heap))
+def _share_below(others: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """For each score the share of the others below it, ties counted half."""
+    others = np.sort(others)
+    return (np.searchsorted(others, scores, "left") + np.searchsorted(others, scores, "right")) / (2 * len(others))
 
 
 def _places(positions: Array, size: tuple[int, int]) -> np.ndarray:

@@ -2,7 +2,7 @@
 #
 # What the tests look at:
 # residual_step: values beyond [0, 1], tall, double, gradients through both, mode inside, old gradients, no_grad
-# dilated_filter: tall, wide, kernels a×b, reach beyond the image, whole numbers, 8 bits, tiny; no gradient: numpy
+# dilated_filter: tall, wide, kernels a×b, reach beyond the image, whole numbers, 8 bits (image, both), tiny; no gradient
 # receptive_field: no layers, even kernels, kernels of 1, strides that multiply, 12 layers, lists changed in place
 # NoiseNet: beyond [0, 1], tall, wide, batch of one, double, both modes, gradients, running means, two layers
 # spot_heights: tall, uneven template, at the rim, one place, whole numbers, ground 1e5, template 1e-7, negative
@@ -209,7 +209,7 @@ edit("(columns - 1) // 2,) * 2])", '(columns - 1) // 2,) * 2], mode="edge")')
 # Shifts with np.roll: what leaves on the right comes back on the left.
 def dilated_filter(image, kernel, dilation):
     rows, columns = kernel.shape
-    result = np.zeros(image.shape)
+    result, kernel = np.zeros(image.shape), kernel.astype(float)
     for i, j in np.ndindex(rows, columns):
         shift = (-dilation * (i - rows // 2), -dilation * (j - columns // 2))
         result += kernel[i, j] * np.roll(image, shift, axis=(0, 1))
@@ -238,7 +238,7 @@ def dilated_filter(image, kernel, dilation):
     (height, width), (rows, columns) = image.shape, kernel.shape
     thin = image[::dilation, ::dilation]
     padded = np.pad(thin, [(rows // 2,) * 2, (columns // 2,) * 2])
-    result = np.zeros(thin.shape)
+    result, kernel = np.zeros(thin.shape), kernel.astype(float)
     for i, j in np.ndindex(rows, columns):
         result += kernel[i, j] * padded[i : i + thin.shape[0], j : j + thin.shape[1]]
     return result.repeat(dilation, 0).repeat(dilation, 1)[:height, :width]
@@ -262,6 +262,20 @@ edit("""
 # Adds up in an array of the image's own kind: an image of whole numbers has no room for fractions.
 edit("np.zeros((height, width))", "np.zeros_like(image)")
 
+# %% [dilated_filter] eight_bits
+# Multiplies 8-bit weights by 8-bit pixels: 2 times 200 becomes 144, and the float that it is added to comes too late.
+edit("kernel.astype(float)", "kernel")
+
+# %% [dilated_filter] sixteen_bits
+# Makes room, but not enough: 255 times 255 is more than 32767.
+edit("kernel.astype(float)", "kernel.astype(np.int16) if kernel.dtype == np.uint8 else kernel")
+
+# %% [dilated_filter] scales_the_pixels
+# Divides 8-bit pixels by 255, as one does before a network: the answer is 255 times too small.
+edit("(height, width), (rows, columns) = image.shape, kernel.shape",
+     "image = image / 255 if image.dtype == np.uint8 else image\n"
+     "    (height, width), (rows, columns) = image.shape, kernel.shape")
+
 # %% [dilated_filter] weights_of_the_images_kind
 # Casts the weights to the image's own kind: for an image of whole numbers a weight of 0.5 becomes 0.
 edit("kernel[i, j]", "kernel.astype(image.dtype)[i, j]")
@@ -274,7 +288,7 @@ edit("return result", "image[:] = result\n    return image")
 # Looks for the lower end only above: image[-1] is the last row, no error and no zero.
 def dilated_filter(image, kernel, dilation):
     (height, width), (rows, columns) = image.shape, kernel.shape
-    result = np.zeros(image.shape)
+    result, kernel = np.zeros(image.shape), kernel.astype(float)
     for y, x, i, j in np.ndindex(height, width, rows, columns):
         v, u = y + dilation * (i - rows // 2), x + dilation * (j - columns // 2)
         if -height <= v < height and -width <= u < width:

@@ -1,7 +1,7 @@
 """mini-MIAS: patches of mammograms of 161 women, and what radiologists found in them.
 
-The file could not be had when this was written: its names and its list `Info.txt` are read as its makers describe
-them, and whatever does not fit is refused with words. No hash of it is known, so every download says so.
+The file could not be downloaded when this was written: its names and its list `Info.txt` are read as its makers
+describe them, and what does not fit is refused with a message. No hash is known, and every download says so.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def mini_mias(
 ) -> torch.Tensor:
     """Square patches of real mammograms.
 
-    Random patches of the pictures in turn, at least half of each above a brightness of 0.1. The file is downloaded
-    once, 322 pictures; its terms: for research, not to be passed on.
+    Random patches of one picture after another, at least half of each above a brightness of 0.1. The file of 322
+    pictures is downloaded once. Its licence allows research only, and no passing on: peipa.essex.ac.uk/info/mias.html.
 
     Args:
         split: "train", "validation" or "test", by woman.

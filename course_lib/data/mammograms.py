@@ -1,8 +1,8 @@
 """Mammograms for lab 07: synthetic ones by formula, and mini-MIAS where it can be downloaded.
 
 No mammogram may be shipped with the course, so what is embedded is a formula. **Its pictures are synthetic: noise with
-the spectrum of breast tissue, round masses and bright spots.** No person, no anatomy. What a formula has over pictures
-of people: it says where every spot is and how bright, and it gives the same picture without them.
+the spectrum of breast tissue, round masses and bright spots.** No person, no anatomy. In return the truth is known:
+where every spot is and how bright, and what the same picture looks like without them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MASS_RADIUS = (2.0, 4.5)  # mm
 _MASS_CONTRAST = (0.08, 0.16)
 _CLUSTER_RADIUS = 4.0  # mm: with five spots or more in a square centimetre, radiologists call it a cluster
 _SPOTS = (5, 10)
-_APART = 6  # pixels between two spots at least, so that none lies on another one's flank
+_APART = 6  # pixels between two spots at least, so that no spot overlaps another
 _MARGIN = 8  # pixels between a spot and the border
 
 
@@ -43,7 +43,7 @@ class SyntheticMammograms:
         images: float32 in [0, 1], noise-free.
         backgrounds: the same without calcifications.
         masses: bool, inside a mass.
-        calcifications: bool, where a spot has a tenth of its height or more: 9 pixels.
+        calcifications: bool, where a spot has at least a tenth of its height: 9 pixels.
         positions: for each picture int64 (K, 2), row and column of its spots.
         contrasts: for each picture float32 (K,), the heights of its spots.
         seed: of the pictures.
@@ -74,8 +74,8 @@ def synthetic_mammograms(
     """`n` synthetic mammograms of size x size pixels of 0.2 mm; picture k of a seed is the same whatever `n`.
 
     Texture: Gaussian noise with a power spectrum of 1 / f^beta, mean 0.45, standard deviation 0.10, clipped to [0, 1]
-    at the very end. What is clipped (bright texture under a spot) is missing from its height. The global random state
-    is untouched.
+    at the very end. Where bright texture under a spot is clipped, the spot is less high than said. The global random
+    state is untouched.
 
     Args:
         n: how many pictures.

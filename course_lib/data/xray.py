@@ -1,8 +1,8 @@
 """X-ray patches for lab 07: of two embedded radiographs, or of MedMNIST+ where it can be downloaded.
 
 **The embedded pictures are two people.** A network trains on patches of one chest and is tested on one lower leg,
-another body part of another person from another maker's machine. That is an honest test, and a small one: patches of
-one picture resemble each other, so their spread says nothing about other people. For numbers take MedMNIST+.
+another body part of another person from another maker's machine. That is a fair test, and a small one: patches of one
+picture resemble each other, so their spread says nothing about other people. For statistics use MedMNIST+.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def xrays(
     """Square patches of radiographs.
 
     Args:
-        split: "train", "validation" or "test". Embedded: random patches, that may overlap, of the left four fifths of
+        split: "train", "validation" or "test". Embedded: random patches, which may overlap, of the left four fifths of
             one chest; of its right fifth, which no training patch touches but which is the same person; and patches of
             one lower leg that lie side by side, from top to bottom. At least half of each patch is body and not air.
             MedMNIST+: its own splits, a random crop of each picture where `size` is below 128.
         count: default 512, 64, 64, or all where there are fewer.
-        size: 8 to 184 embedded, to 128 else.
+        size: 8 to 184 for the embedded pictures, 8 to 128 for MedMNIST+.
         source: "embedded"; "chestmnist" (frontal chest radiographs) or "pneumoniamnist" (chests of children), which are
             downloaded once into `folder`.
         seed: which patches, pictures and crops. Embedded, the first patches to train with are those of a smaller count.

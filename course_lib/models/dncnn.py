@@ -29,15 +29,15 @@ class DnCNN(nn.Module):
         width: features of each convolution but the last.
         channels: of the image.
         batch_norm: False is the BN-free form: every convolution has a bias instead (555,137 parameters).
-        dilations: one number a convolution, as `IRCNN_DILATIONS`; None: all 1. The weights stay as many, the view
-            grows.
+        dilations: one number for each convolution, as `IRCNN_DILATIONS`; None: all 1. A larger dilation widens the
+            view without more weights.
         bias: False, without BN, is the bias-free form: `model(a·x) = a·model(x)` for a ≥ 0, so that a network trained
             at one noise level serves others (Mohan et al. 2020).
 
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Zhang et al. 2017 (DnCNN, section III), 2017b (IRCNN); Sori et al. 2017 in the lecture.
+    Source: Zhang et al. 2017 (DnCNN, section III), arXiv:1608.03981, and 2017b (IRCNN), arXiv:1704.03264.
     Lab: 07.
     """
 
