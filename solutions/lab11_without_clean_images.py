@@ -435,7 +435,7 @@ def damp_steps(rng, m, n, steps):
     """A few steps with a denoiser that leans on sigma, from a random start."""
     matrix = rng.normal(0, 1, (m, n)) / np.sqrt(m)
     x, z, y = rng.normal(0, 1, n), rng.normal(0, 2, m), rng.normal(0, 1, m)
-    shrink = lambda r, s: r / (1 + 0.3 * s) + 0.05 * s  # noqa: E731
+    shrink = lambda r, s: r / (1 + 0.3 * s) + 0.05 * s
     for _ in range(steps):
         x, z, sigma = damp_step(
             x, z, y, lambda v: matrix @ v, lambda v: matrix.T @ v, shrink, lambda r, s: n / (1 + 0.3 * s)
@@ -449,8 +449,9 @@ with without("course_lib.classical.amp.damp_step", "course_lib.classical.amp.dam
     y = np.array([3.0, 4.0])
     found = damp_step(np.zeros(2), y, y, same, same, lambda r, s: r / 2, lambda r, s: 1.0)
     assert found is not None and len(found) == 3, "return three things: image, residual, sigma"
-    for got, name, right in zip(found, ("image", "residual", "sigma"), ([1.5, 2], y, 3.535534)):
-        assert np.allclose(got, right), f"the example, {name}: expected {right}, got {got}"
+    names, right = ("image", "residual", "sigma"), ([1.5, 2], y, 3.535534)
+    for got, name, expected in zip(found, names, right, strict=True):
+        assert np.allclose(got, expected), f"example, {name}: expected {expected}, got {got}"
     A = np.array([[1.0, -0.5, 0.2, 0.0], [0.3, 0.8, 0.0, -1.0]])  # 2 measurements of 4 pixels
     told = []
     denoise = lambda r, s: told.append((np.array(r), float(s))) or r / (1 + s)
