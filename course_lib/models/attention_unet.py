@@ -3,6 +3,9 @@
 An encoder that may know ImageNet, dilated convolutions where the image is smallest, a decoder that looks at what it
 adds (scSE), and a way across at full resolution: the image is unshuffled, 2×2 pixels into 4 channels, so that nothing
 is lost at half the size, and the head's 4 channels are shuffled back. Source: attention U-Net deck.
+
+The image is smallest at 1/8, in both encoders. ResNet-18 would go on to 1/32, where a patch of 128×128 pixels is 4×4:
+there the outer taps of a convolution of rate 4 read nothing but padding, and never learn. See `ResNetEncoder`.
 """
 
 from __future__ import annotations
@@ -31,16 +34,17 @@ Attention = str | Callable[[int, int], nn.Module] | None
 class AttentionUNet(nn.Module):
     """Encoder, dilated bottleneck, decoder with attention, all added to the noisy image.
 
-    Input and output: (N, channels, H, W), floating point, any H and W (padded inside to multiples of 32, small: 8, and
-    cropped again). The output is linear: clip it to [0, 1] before scoring. The head starts at 0, so that with
+    Input and output: (N, channels, H, W), floating point, any H and W (padded inside to multiples of 8, and cropped
+    again). The output is linear: clip it to [0, 1] before scoring. The head starts at 0, so that with
     `residual` the network starts as the identity.
 
-    In training ResNet-18's BN needs more than one value a channel: more than one image, or more than 32 pixels a side.
+    In training ResNet-18's BN needs more than one value a channel: more than one image, or more than 8 pixels a side.
+    Train on patches of more than 32 pixels a side: then every tap of the dilated convolutions has something to read.
 
     Args:
         channels: of the image.
-        encoder: "resnet18": torchvision's, features 64, 64, 128, 256, 512 at 1/2 to 1/32 of the image;
-            17,067,464 parameters.
+        encoder: "resnet18": torchvision's, with dilation instead of its last two strides; features 64, 64, 512 at 1/2,
+            1/4, 1/8 of the image; 15,013,398 parameters.
             "small": residual blocks without normalisation, `width` times 1, 2, 3 at 1/2, 1/4, 1/8; trains on a CPU in
             minutes; 1,939,656 parameters.
         pretrained: of ResNet-18. True: ImageNet weights, from torchvision's file in the cache of torch.hub
@@ -86,7 +90,7 @@ class AttentionUNet(nn.Module):
         rates = [check_count(rate, "dilations") for rate in dilations]
         small, w = encoder == "small", check_count(width, "width")
         widths = (w, 2 * w, 3 * w) if small else RESNET_WIDTHS
-        self.multiple = 2 ** len(widths)  # small: 8, ResNet-18: 32
+        self.multiple = 2 ** len(widths)
 
         self.stem = nn.Conv2d(4 * channels, widths[0], 3, padding=1)
         self.encoder = _SmallEncoder(widths) if small else ResNetEncoder(channels, pretrained)
@@ -106,7 +110,7 @@ class AttentionUNet(nn.Module):
         height, width = check_batch(image, self.channels)
         padded = pad_to_multiple(image, self.multiple)
         fine = self.stem(F.pixel_unshuffle(padded, 2))  # (N, C, H, W) -> (N, 4·C, H/2, W/2) -> (N, w, H/2, W/2)
-        *across, x = self.encoder(padded, fine)  # from H/2 to H/32 (small: H/8)
+        *across, x = self.encoder(padded, fine)  # H/2, H/4, H/8
         x = self.bottleneck(x)
         for block, level in zip(self.decoder, reversed(across), strict=True):
             x = block(x, level)  # (N, 2·w, H/4, W/4), (N, w, H/2, W/2) -> (N, w, H/2, W/2), and so on

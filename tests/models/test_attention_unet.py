@@ -82,7 +82,7 @@ def resnet18(channels=1):
     return first + sum(basic(a, b) + basic(b, b) for a, b in ((64, 64), (64, 128), (128, 256), (256, 512)))
 
 
-RESNET = (64, 64, 128, 256, 512)
+RESNET = (64, 64, 512)
 
 
 def golden(encoder, widths, *, channels=1, dilations=3, attention="scse", hidden=None, finest=1):
@@ -109,9 +109,10 @@ def test_golden_parameter_counts(settings):
 
 
 def test_the_counts_are_those_that_the_docstring_prints():
-    assert golden(resnet18(), RESNET, hidden=128) == 17_067_464
+    # 2,054,066 fewer than when the encoder went down to 1/32: one step of the decoder, 512 -> 64, replaces three
+    assert golden(resnet18(), RESNET, hidden=128) == 15_013_398
     assert golden(small_encoder(48), (48, 96, 144), finest=2) == 1_939_656
-    assert "17,067,464 parameters" in AttentionUNet.__doc__ and "1,939,656 parameters" in AttentionUNet.__doc__
+    assert "15,013,398 parameters" in AttentionUNet.__doc__ and "1,939,656 parameters" in AttentionUNet.__doc__
     assert resnet18(3) == 11_689_512 - 513_000, "torchvision's number, less the classifier"
     assert count(small(dilations=(1, 1, 1))) == count(small()), "dilation costs no weight"
 
@@ -181,15 +182,10 @@ def test_the_large_one_by_hand_has_torchvisions_encoder():
     encoder = net.encoder
     fine = by_hand(unshuffled(image), net.stem, padding=1)
     first = encoder.bn1(by_hand(image, encoder.conv1, stride=2, padding=3)).clamp(min=0)
-    levels = [first + fine, encoder.layer1(F.max_pool2d(first, 3, 2, 1))]
-    for layer in (encoder.layer2, encoder.layer3, encoder.layer4):
-        levels.append(layer(levels[-1]))
-    assert [tuple(level.shape[1:]) for level in levels] == [
-        (64, 16, 32), (64, 8, 16), (128, 4, 8), (256, 2, 4), (512, 1, 2),
-    ]  # fmt: skip
-    x = net.bottleneck(levels[-1])
-    for block, level in zip(net.decoder, levels[-2::-1], strict=True):
-        x = block(x, level)
+    large, small = first + fine, encoder.layer1(F.max_pool2d(first, 3, 2, 1))
+    x = encoder.layer4(encoder.layer3(encoder.layer2(small)))
+    assert [tuple(level.shape[1:]) for level in (large, small, x)] == [(64, 16, 32), (64, 8, 16), (512, 4, 8)]
+    x = net.decoder[1](net.decoder[0](net.bottleneck(x), small), large)
     expected = image + shuffled(by_hand(x + fine, net.head, padding=1))
     assert torch.allclose(net(image), expected, atol=1e-3, rtol=1e-4)
 
@@ -353,6 +349,19 @@ def test_a_grey_image_gives_the_features_of_its_rgb_copy(hub, torchvisions):
         name for name in state if not name.startswith("fc") and "running" not in name and "num_" not in name
     }
     assert all(torch.equal(tensor, state[name]) for name, tensor in fresh.items() if name != "conv1.weight")
+
+
+def test_dilation_instead_of_strides_keeps_what_imagenet_taught(torchvisions):
+    """Every second place of layer 3 and every fourth of layer 4 is torchvision's own feature, borders and all."""
+    net = AttentionUNet().eval()
+    net.encoder.load_state_dict(torchvisions.state_dict() | {"conv1.weight": net.encoder.conv1.weight}, strict=False)
+    x = noise(2, 128, 16, 24).clamp(min=0)
+    third, fourth = net.encoder.layer3(x), net.encoder.layer4(net.encoder.layer3(x))
+    assert third.shape == (2, 256, 16, 24) and fourth.shape == (2, 512, 16, 24)
+    expected = torchvisions.layer3(x)
+    assert torch.allclose(third[..., ::2, ::2], expected, atol=1e-5, rtol=1e-5)
+    assert torch.allclose(fourth[..., ::4, ::4], torchvisions.layer4(expected), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(third[..., 1::2, 1::2], expected, atol=0.1), "the places between are new"
 
 
 def test_grey_weights_fold_the_normalisation_in():
