@@ -14,13 +14,13 @@
 # level = "capstone"
 # memory = "2 GB"
 # compute_minutes = 4
-# labs = ["02", "04", "05", "06", "07"]
+# labs = ["02", "04", "06", "07"]
 # lectures = ["07", "08"]
-# mathematics = "convolution as a sum of products; mean, standard deviation and paired tests (lab 06)"
+# mathematics = "convolution as a sum of products; paired tests"
 # objectives = [
 #     "write scSE attention, a decoder step and the perceptual loss",
 #     "turn an encoder for colour photographs into one for grey MR images",
-#     "predict what each part adds, then measure it with several seeds",
+#     "predict what each part adds, and measure it with several seeds",
 #     "put the whole network beside the published one and beside BM3D at its best",
 # ]
 # minutes = {theory = 15, ScSE = 20, grey_first_layer = 20, denoise_any_size = 10, DecoderStep = 20, perceptual_loss = 25, noise_sweep = 20, ablation = 35, tables = 30, play = 15, verdict = 30}
@@ -102,7 +102,7 @@ instant_questions("lab14", [1, 2])
 #
 # **Example.** With all weights and biases at 0, both gates are sigmoid(0) = ½, and `ScSE` answers
 # `x·½ + x·½ = x`: the factor c + s lies between 0 and 2. `ScSE(8, 4)` has
-# 8·2 + 2 + 2·8 + 8 + 8 + 1 = 51 parameters.
+# 51 parameters.
 #
 # **Hint.** Both gates are computed from the same `x`. And `4 // 8` is 0: a layer with no channels.
 #
@@ -208,7 +208,7 @@ print("ScSE: right")
 # three copies of it, normalised with `mean` and `deviation`, both `(3,)`.
 #
 # **Steps.** On paper, write the convolution at one place as a sum over colours and kernel places. What
-# multiplies `x` is `new`. What does not depend on `x` is `bias`.
+# multiplies `x` is `new`, the rest `bias`.
 #
 # **Example.** One 1×1 kernel with the weights 1, 2, 3, means ½, deviations ½, ¼, ½: `new` is
 # 2 + 8 + 6 = 16, `bias` is −(1 + 4 + 3) = −8.
@@ -384,7 +384,7 @@ print("denoise_any_size: right")
 # **Steps.** Three layers and the attention. The **last** convolution of F starts with weight and bias 0.
 #
 # **Example.** As F starts at 0, a new step answers `attention(u)`. `DecoderStep(6, 4, nn.Identity())` has
-# 6·4·4 + 4 + 2·(4·4·9 + 4) = 396 parameters.
+# 396 parameters.
 #
 # **Hint.** Why zero? Without BN nothing keeps the features small, and a block that does nothing does no harm.
 # It does learn: where does its first gradient come from?
@@ -520,16 +520,16 @@ print("DecoderStep: right")
 # images.
 #
 # **Goal.** `perceptual_loss(prediction, target, stages)`: one number. `stages` is a list of modules, the
-# pieces of VGG in order; each takes what the one before it gave. After **each** piece, take the mean
-# squared difference between the features of the two images. The loss is the **sum** over the pieces.
+# pieces of VGG in order; each takes what the one before it gave. After **each** piece take the mean squared
+# difference of the two images' features. The loss is their **sum**.
 #
 # **Steps.** First make three normalised colours of each grey image (the constants of exercise 2).
 #
 # **Example.** With one piece, `nn.Identity()`, and images that differ by 0.1 everywhere, the loss is the
-# mean of (0.1 / s)² over the three colours: 0.196. Equal images: 0.
+# mean of (0.1 / s)² over the three colours: 0.196.
 #
-# **Hint.** Clip nothing: the gradient must reach `prediction` beyond [0, 1], too. And a loss only looks: the
-# pieces keep their mode, their gradients and what in them is frozen.
+# **Hint.** Clip nothing: the gradient must reach `prediction` beyond [0, 1], too. And leave the pieces as they
+# are: their mode, their gradients, what is frozen.
 #
 # ### BEGIN EXPLANATION
 # Every piece adds its own mean, so an early and a late layer count alike whatever their size; with sums the largest layer would
@@ -761,8 +761,8 @@ def method(network):
 # %% [markdown]
 # ## Your parts, put together
 #
-# First a small network of your own parts: one level down, a dilated convolution, one step up. Where a test
-# of yours has not passed, the library's part stands in, and the cell says so. (A few seconds.)
+# First a small network of your own parts: one level down, one step up. Where a test of yours has not passed,
+# the library's part stands in, and the cell says so.
 
 # %% tags=["experiment"]
 library_step = lambda below, here, gate: DecoderBlock(below, here, lambda *_: gate)
@@ -843,8 +843,7 @@ for name, (weight, offset) in ways.items():
 # | + augmentation | patches as in the lower row of the picture above |
 # | + perceptual | MSE + 0.01 · your exercise 5, if it passed |
 #
-# On a CPU: the small encoder at half its width, 100 steps of 8 patches of 48×48, three seeds. That asks who
-# learns *fast*.
+# On a CPU: a narrow network, 100 steps of 8 patches, three seeds. That asks who learns *fast*.
 #
 # **Write down your predictions now**: the step in dB of PSNR against the row above, the distance between
 # two seeds of one row, and your reasons.
@@ -948,16 +947,14 @@ steps
 steps.figure()
 
 # %% [markdown]
-# The p over slices is nearly always tiny: these two trained networks differ on this head, no more. The p
-# over seeds asks what you want to know: would the part help *again*? A step smaller than the distance
-# between seeds has not been shown, in either direction. And a perceptual loss gives PSNR away for texture:
-# do not judge it by PSNR alone.
+# The p over slices is often tiny: these two trained networks differ on this head, no more. The p over seeds
+# asks what you want to know: would the part help *again*? A step smaller than the distance between seeds has
+# not been shown, in either direction. And a perceptual loss gives PSNR away for texture.
 #
 # ## In your own words: prediction and measurement ({{points ablation}})
 #
 # Compare your predictions with the table, row by row. Which are confirmed, which refuted, and for which can
-# the experiment not tell? Use the distance between seeds. Where you were wrong, what was wrong in your
-# reason?
+# the experiment not tell? Where you were wrong, what was wrong in your reason?
 
 # %% [markdown] nbgrader={"grade_id": "ablation", "solution": true, "points": 3}
 # Answer.
@@ -976,8 +973,8 @@ steps.figure()
 # learns the deck's base model, the CDAE (lab 02's `BrainCDAE`), for as many steps, with MSE. The network is
 # the library's `AttentionUNet`, so that it can be saved and judged; the loss is yours, if it passed.
 #
-# With ImageNet's weights the encoder is **frozen** for the first epochs: the gradients of a new decoder
-# are large and wrong, and would wreck what the encoder knows. Then everything learns.
+# With ImageNet's weights the encoder is **frozen** for the first epochs: the gradients of a new decoder would
+# wreck what it knows. Then everything learns.
 #
 # The weights kept are those of the epoch that was best on *validation* heads, never on Colin27. (Those of
 # the models that come with the course were chosen with a look at Colin27; their cards say so.)
@@ -1096,7 +1093,7 @@ tables["rician"]
 # these explanations, also against the published SSIM. What is certain: uncorrected filters compete there
 # with networks that have learned to correct.
 #
-# And the pictures, as in the deck's Fig. 4. In which difference maps do you see anatomy?
+# The pictures, as in the deck's Fig. 4. In which difference maps do you see anatomy?
 
 # %% tags=["experiment"]
 found = tables["rician"]
@@ -1105,8 +1102,8 @@ title = "Rician noise, all slices: BM3D {:.1f} dB as the deck scores it, {:.1f} 
 found.panel(columns=4, title=(title + "your network {:.1f} dB").format(*decibels))
 
 # %% [markdown]
-# Which opponent must a network beat? In each column the form of BM3D that is best **there**, chosen after we
-# have seen the scores. That favours the opponent, on purpose.
+# Which opponent must a network beat? In each column the form of BM3D that is best **there**. That favours the
+# opponent, on purpose.
 
 # %% tags=["experiment"]
 RIVALS = {"gaussian": ["BM3D"], "rician": list(CORRECTED)}
