@@ -48,9 +48,10 @@ class AttentionUNet(nn.Module):
             "small": residual blocks without normalisation, `width` times 1, 2, 3 at 1/2, 1/4, 1/8; trains on a CPU in
             minutes; 1,939,656 parameters.
         pretrained: of ResNet-18. True: ImageNet weights, from torchvision's file in the cache of torch.hub
-            (resnet18-f37072fd.pth, 45 MB; downloaded if it is not there, and its hash compared then).
-            "if available": then, without file and network, a warning and random weights. `model.init` is "imagenet" or
-            "random": print it beside every result. One channel gives the features that its RGB copy, normalised as
+            (resnet18-f37072fd.pth, 45 MB), where `course data fetch resnet18` puts it too; downloaded if it is not
+            there, with a bar, and its hash compared. "if available": without file and network a warning and random
+            weights. "if here": the same, but nothing is downloaded. `model.init` is "imagenet" or "random": print it
+            beside every result. One channel gives the features that its RGB copy, normalised as
             ImageNet was, gives torchvision's network (see `grey_weights`).
         width: of the small encoder.
         dilations: a residual block for each in the bottleneck; (1, 1, 1) has as many parameters and sees less, () none.

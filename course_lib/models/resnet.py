@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import urllib.request
-import warnings
-from pathlib import Path
-
 import torch
 from torch import nn
 
+from course_lib.data.weights import read
+
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RESNET_WIDTHS = (64, 64, 512)  # of the image at 1/2, 1/4, 1/8
-PRETRAINED = (False, True, "if available")
-SIZE = "45 MB"
 
 
 class ResNetEncoder(nn.Module):
@@ -38,7 +34,8 @@ class ResNetEncoder(nn.Module):
         from torchvision.models import resnet18
 
         super().__init__()
-        state = imagenet_weights(pretrained)
+        # the warning is about the line that called AttentionUNet
+        state = read("resnet18", pretrained, instead="the encoder starts at random", stacklevel=3)
         if state is not None and channels != 1:
             raise ValueError(f"pretrained: expected channels=1, for the weights are adapted to grey, got {channels}")
         self.init = "random" if state is None else "imagenet"
@@ -107,48 +104,6 @@ def grey_weights(
     scaled = weight / s[:, None, None]
     bias = -(scaled.sum((2, 3)) * m).sum(1)  # (O, 3, k, k) -> (O, 3) -> (O,)
     return scaled.sum(1, keepdim=True), bias
-
-
-def imagenet_weights(pretrained: bool | str) -> dict[str, torch.Tensor] | None:
-    """torchvision's weights of ResNet-18; errors and warnings as `AttentionUNet` says.
-
-    Args:
-        pretrained: as in `AttentionUNet`.
-
-    Returns:
-        The weights by name; None for random ones.
-    """
-    if not any(pretrained is choice or pretrained == choice == "if available" for choice in PRETRAINED):
-        raise ValueError(f"pretrained: expected False, True or 'if available', got {pretrained!r}")
-    if pretrained is False:
-        return None
-    from torchvision.models import ResNet18_Weights
-
-    chosen = ResNet18_Weights.IMAGENET1K_V1
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(chosen.url).name
-    try:
-        if not path.is_file():
-            # torchvision would wait without end for a network that swallows everything
-            urllib.request.urlopen(urllib.request.Request(chosen.url, method="HEAD"), timeout=10).close()
-            print(f"{path.name} ({SIZE}) is not here: torchvision downloads it into {path.parent}", flush=True)
-        return chosen.get_state_dict(progress=True, check_hash=True, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises one of many, by where a file was cut
-        reason = f"{type(error).__name__}: {error}"
-        if path.is_file():
-            raise ValueError(f"{path} cannot be read (cut short?); delete it and load it anew. {reason}") from error
-        if pretrained == "if available":
-            warnings.warn(
-                f"the ImageNet weights of ResNet-18 ({path.name}) are not here and could not be downloaded; the encoder"
-                ' starts at random, and the model says so: init is "random"',
-                stacklevel=4,
-            )
-            return None
-        raise FileNotFoundError(
-            f"the ImageNet weights of ResNet-18, {path.name} ({SIZE}), are not in {path.parent} and could not be"
-            f" downloaded. {reason}. You can"
-            f"\n- put the file there by hand, from {chosen.url} (the variable TORCH_HOME moves the folder), or"
-            '\n- take pretrained="if available" or False, which trains from scratch: label the result "random"'
-        ) from error
 
 
 def _dilate_instead_of_stride(layer: nn.Module, before: int) -> None:

@@ -562,7 +562,7 @@ def test_data_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     assert fetch.data_folder() == tmp_path
     assert fetch.data_folder(tmp_path / "other") == tmp_path / "other"
-    assert fetch.where("resnet18") == tmp_path / "weights/resnet18-f37072fd.pth"
+    assert fetch.where("ixi_demographics") == tmp_path / "IXI.xls"
     monkeypatch.delenv("COURSE_DATA")
     assert fetch.data_folder() == Path(pooch.os_cache("course_lib"))
 
