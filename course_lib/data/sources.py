@@ -99,6 +99,13 @@ EMBEDDED = (
         size=675_561,
         licence="MIT, see samples/README.md",
     ),
+    Embedded(
+        file="ct_abdomen.npz",
+        what="CT slice of an abdomen, 256x256, 1.72 mm, Hounsfield units: one person (the test slice of lab 10)",
+        sha256="93ca25b4bf9a2a3ec87ff404bb5e4dd15069d03751cad696eb85d45efb7e1d1e",
+        size=69_178,
+        licence="CC BY 3.0, see samples/README.md",
+    ),
 )
 
 

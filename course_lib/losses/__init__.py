@@ -7,6 +7,7 @@ Under autocast all but the network of PerceptualLoss compute in float32. `kl_div
 
 from __future__ import annotations
 
+from course_lib.losses.adversarial import critic_loss, generator_loss, gradient_penalty
 from course_lib.losses.attention import attention_loss
 from course_lib.losses.perceptual import PerceptualLoss
 from course_lib.losses.similarity import Charbonnier, DSSIMLoss, MixLoss, MSSSIMLoss, SSIMLoss, kl_divergence
@@ -19,5 +20,8 @@ __all__ = [
     "PerceptualLoss",
     "SSIMLoss",
     "attention_loss",
+    "critic_loss",
+    "generator_loss",
+    "gradient_penalty",
     "kl_divergence",
 ]

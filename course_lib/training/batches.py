@@ -24,7 +24,7 @@ class Batches:
     Args:
         images: clean, a tensor (N, C, H, W) or a Dataset of tensors (C, H, W).
         name: what the messages call them.
-        corrupt, transform, seed: as for `fit`.
+        corrupt, transform, seed, target: as for `fit`.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Batches:
         corrupt: Callable[..., Any] | None,
         transform: Callable[..., torch.Tensor] | None,
         seed: int,
+        target: Callable[..., torch.Tensor] | None = None,
     ):
         if isinstance(images, torch.Tensor):
             check_complex(images, name, real_too=True)
@@ -47,7 +48,7 @@ class Batches:
         elif len(images) == 0:
             raise ValueError(f"{name}: expected at least one image, got an empty {type(images).__name__}")
         self.images, self.name, self.seed = images, name, seed
-        self.corrupt, self.transform = corrupt, transform
+        self.corrupt, self.transform, self.target = corrupt, transform, target
         self.generator = torch.Generator()
 
     def __len__(self) -> int:
@@ -61,15 +62,15 @@ class Batches:
         return tuple(self._stack(part) for part in zip(*items, strict=True))
 
     def item(self, index: int, *when: int | str) -> tuple[torch.Tensor, ...]:
-        """One image (C, H, W), clean, and what the model is given for it."""
+        """One image (C, H, W), clean or as `target` makes it, and what the model is given for it."""
         self.generator.manual_seed(seeded(self.seed, *when, index))
         clean = self._image(index, self.generator)
         # a function that works in place (`image += noise`) must change neither the data nor the target
         if self.transform is not None:
             clean = self._checked("transform", self.transform(clean.clone(), generator=self.generator))
-        if self.corrupt is None:
-            return clean, clean
-        given = self.corrupt(clean.clone(), generator=self.generator)
+        given = clean if self.corrupt is None else self.corrupt(clean.clone(), generator=self.generator)
+        if self.target is not None:  # its noise comes from the same generator, after that of the input: independent
+            clean = self._checked("target", self.target(clean.clone(), generator=self.generator))
         if isinstance(given, tuple):
             return clean, *as_parts(given, "corrupt")
         return clean, self._checked("corrupt", given)

@@ -31,6 +31,7 @@ def fit(
     loss: Loss,
     corrupt: Callable[..., torch.Tensor | tuple[torch.Tensor, ...]] | None = None,
     transform: Callable[..., torch.Tensor] | None = None,
+    target: Callable[..., torch.Tensor] | None = None,
     epochs: int,
     batch_size: int = 32,
     learning_rate: float = 1e-3,
@@ -69,6 +70,8 @@ def fit(
             `functools.partial(noise.gaussian, sigma=0.1)` does; None trains a plain autoencoder. Where it returns a
             tuple, as `undersampling(4, 0.08)` does, the model is called with all its parts: `model(measured, mask)`.
         transform: `transform(image, generator=g)`, as a random crop of a clean training image, before `corrupt`.
+        target: `target(image, generator=g)` makes what a training prediction is compared with, in place of the clean
+            image: `noise.gaussian` once more is Noise2Noise. Validation is against the clean image in any case.
         epochs: how often all training images are seen; 0 trains nothing.
         batch_size: images a step.
         learning_rate, weight_decay: of Adam, where no `optimizer` is given; this weight decay is L2.
@@ -114,7 +117,7 @@ def fit(
     metrics = dict(metrics or {})
     if validation is None and (patience is not None or plateau is not None or metrics):
         raise ValueError("patience, plateau and metrics need validation images, but validation is None")
-    pairs = Batches(train, "train", corrupt, transform, seed)
+    pairs = Batches(train, "train", corrupt, transform, seed, target)
     pairs.check_model(model)
     held_out = None if validation is None else Batches(validation, "validation", corrupt, None, seed)
     steps = math.ceil(len(pairs) / batch_size)
