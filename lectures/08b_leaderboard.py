@@ -39,7 +39,7 @@ if not (folder.is_dir() and any(folder.rglob("*.safetensors"))):
         training.fit(network, Mixture({"heads": cohort.images}, count=8 * steps, size=48), corrupt=training.noising(kind, sigma), progress=False, **recipe)
         models.save(
             network, folder / f"tiny_{kind}.safetensors", arguments={"encoder": "small", "width": 16}, data=f"{len(cohort)} slices of 2 synthetic heads, {steps} steps",
-            noise=f"{kind}, sigma {sigma}", seed=0, half=True,
+            noise=f"{kind}, sigma {sigma}", stop=f"fixed: {steps} steps", seed=0, half=True,
         )  # fmt: skip
 
 # %% [markdown]

@@ -743,10 +743,8 @@ train_slices = cohort.images[cohort.subjects < subjects - max(1, subjects // 6)]
 sigma = 0.1
 corrupt = functools.partial(noise.gaussian, sigma=sigma)
 layers = profile.pick(ci=["relu1_2"], cpu=["relu1_2", "relu2_2"], gpu=["relu1_2", "relu2_2", "relu3_3", "relu4_3"])
-try:
-    perceptual, eyes = losses.PerceptualLoss(layers), "VGG"
-except FileNotFoundError:  # the weights are not on this machine
-    perceptual, eyes = losses.PerceptualLoss(layers, weights="random"), "random features"
+perceptual = losses.PerceptualLoss(layers, pretrained="if here")  # get them with: course data fetch vgg16
+eyes = "VGG" if perceptual.init == "imagenet" else "random features"
 print(f"train on {tuple(train_slices.shape)}, synthetic; test on {tuple(colin.images.shape)}, Colin27")
 print(f"perceptual loss: {perceptual}")
 

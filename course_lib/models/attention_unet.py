@@ -150,7 +150,12 @@ def freeze(model: AttentionUNet, *stages: str) -> None:
     """Let these stages learn no more. What BN has averaged in them stays too.
 
     The usual way of transfer: freeze the encoder, train the rest, unfreeze, train all at a smaller rate. An optimiser
-    passes over what is frozen.
+    passes over what is frozen. Two calls of `training.fit` do it, the second with an optimiser of its own:
+
+        freeze(model)
+        training.fit(model, patches, corrupt=noisy, **(recipe | {"epochs": 20}))
+        unfreeze(model)
+        training.fit(model, patches, corrupt=noisy, **(recipe | {"epochs": 180, "optimizer": slower}))
 
     Args:
         model: changed in place.

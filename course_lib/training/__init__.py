@@ -18,9 +18,10 @@ from course_lib.profiles import Profile, fixed_seed, profile, seeded
 from course_lib.training.history import History
 from course_lib.training.inference import denoise, reconstruct
 from course_lib.training.loop import fit
-from course_lib.training.recipes import ATTENTION_RECIPE, THESIS_RECIPE
+from course_lib.training.recipes import ATTENTION_ON_GPU, ATTENTION_RECIPE, THESIS_RECIPE
 
 __all__ = [
+    "ATTENTION_ON_GPU",
     "ATTENTION_RECIPE",
     "THESIS_RECIPE",
     "History",

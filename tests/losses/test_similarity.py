@@ -441,7 +441,7 @@ def test_fit_accepts_every_loss(name):
 
 @pytest.mark.parametrize("layers", [("relu1_2",), ("relu2_2", "relu1_1"), ("relu1_2", "relu3_3")])
 def test_vgg_cut_in_pieces_is_the_same_loss(layers):
-    loss = losses.PerceptualLoss(layers, "random")
+    loss = losses.PerceptualLoss(layers, pretrained=False)
     prediction, target = pair((2, 1, 25, 28))
     pieces = loss.stages()
     assert len(pieces) == len(layers)
