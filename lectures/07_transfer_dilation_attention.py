@@ -30,7 +30,6 @@ from course_lib.models.attention import AttentionGate, ChannelSE, ConcurrentSE, 
 from course_lib.models.attention_unet import IMAGENET_DEVIATION, IMAGENET_MEAN, AttentionUNet
 from course_lib.models.attention_unet import freeze, grey_weights, unfreeze
 
-OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 seeded = lambda seed: torch.Generator().manual_seed(seed)
 
 
@@ -118,7 +117,7 @@ figure = viz.figure(
     f"by {lead[1]:+.1f} dB after {budgets[-1]}",
 )  # fmt: skip
 axes = figure.subplots()
-for (name, values), colour, marker in zip(curves.items(), OKABE_ITO, "os^", strict=False):
+for (name, values), colour, marker in zip(curves.items(), viz.COLOURS, "os^", strict=False):
     axes.semilogx(budgets, values, marker + "-", color=colour, label=name)
 axes.axhline(at_once, color="0.4", linestyle=":", label="photographs only, no brain at all")
 axes.set(xlabel="steps on four synthetic slices", ylabel="PSNR on Colin27 (dB)")
@@ -243,7 +242,7 @@ drawn = left.imshow(
 )
 left.set(xlabel="columns away (pixels)", ylabel="rows away (pixels)")
 figure.colorbar(drawn, ax=left).set_label("log10 of the gradient")
-right.plot([2 * reach + 1 for reach in range(17)], share, "o-", markersize=3, color=OKABE_ITO[0])
+right.plot([2 * reach + 1 for reach in range(17)], share, "o-", markersize=3, color=viz.COLOURS[0])
 right.set(xlabel="side of the middle square (pixels)", ylabel="share of the gradient", ylim=(0, 1.02))
 figure
 
@@ -370,7 +369,7 @@ figure = viz.figure(
     f"the median one by {median:.2f}",
 )  # fmt: skip
 axes = figure.subplots()
-for channel, colour, marker in zip(moves.indices[:6].tolist(), OKABE_ITO, "osD^vP", strict=True):
+for channel, colour, marker in zip(moves.indices[:6].tolist(), viz.COLOURS[:6], "osD^vP", strict=True):
     name = f"layer {channel // 16 + 1}, channel {channel % 16}"
     axes.plot(levels, table[:, channel], marker + "-", color=colour, label=name)
 axes.set(xlabel="sigma of the noise", ylabel="gate, mean over slices", ylim=(0, 1))

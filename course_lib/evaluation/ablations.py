@@ -70,7 +70,7 @@ class Ablation(ShownAsTable):
         axes = drawn.subplots()
         for place, array in enumerate(self.values.values()):
             seeds = array.mean(axis=1)
-            axes.plot(seeds, [place] * len(seeds), "o", color="#0072B2", label=None if place else "one seed")
+            axes.plot(seeds, [place] * len(seeds), "o", color=viz.COLOURS[0], label=None if place else "one seed")
             axes.plot(seeds.mean(), place, "|", color="#000000", markersize=18, label=None if place else "mean")
         axes.set_yticks(range(len(rows)), rows)
         axes.set(xlabel=f"{self.metric}{f' ({self.unit.strip()})' if self.unit else ''}")
