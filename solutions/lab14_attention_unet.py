@@ -808,13 +808,15 @@ table = evaluation.compare({"mine": method(mine)}, colin.images[middle], noise.g
 before, after = table.mean(evaluation.NOISY), table.mean("mine")
 size = sum(parameter.numel() for parameter in mine.parameters())
 title = f"{size:,} parameters take a new head from {before:.1f} to {after:.1f} dB"
-table.panel(title=title, window=WINDOW)
+shown = [table.pictures[name][0] for name in ("clean", "noisy", "mine")]
+viz.panel(*shown, title=title, window=WINDOW)
 
 # %% [markdown]
 # `grey_first_layer` belongs to ResNet-18. Here is its first layer on a slice, made grey in three ways.
 
 # %% tags=["experiment"]
-grey = yours("grey_first_layer", models.attention_unet.grey_weights, name="grey_first_layer")
+library_grey = lambda weight, *_: models.attention_unet.grey_weights(weight)
+grey = yours("grey_first_layer", library_grey, name="grey_first_layer")
 first = torch.randn(64, 3, 7, 7, generator=torch.Generator().manual_seed(0)) / 12
 slice_ = colin.images[middle]
 colours = (slice_.expand(-1, 3, -1, -1) - MEAN[:, None, None]) / DEVIATION[:, None, None]

@@ -66,7 +66,11 @@ class Ablation(ShownAsTable):
             f"Largest step: {self.largest} ({step:+.2f}{self.unit}). "
             f"Between seeds of one row: up to {self.spread:.2f}{self.unit}"
         )
-        drawn = viz.figure(8, 0.5 * len(rows) + 1.2, title=title)
+        told = [
+            f"{row}: {', '.join(f'{value:.2f}' for value in seeds.mean(axis=1))}" for row, seeds in self.values.items()
+        ]
+        alt = f"{title}. {self.metric} of each seed: {'; '.join(told)}"
+        drawn = viz.figure(8, 0.5 * len(rows) + 1.2, title=title, alt=alt)
         axes = drawn.subplots()
         for place, array in enumerate(self.values.values()):
             seeds = array.mean(axis=1)
