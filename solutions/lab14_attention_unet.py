@@ -54,7 +54,7 @@
 #         ├─► stem ───────────────────────────────► + ──► head
 #         └─► encoder 1/2 ───────────────────────► step ──┘       (scSE in each step)
 #               └─► 1/4 ─────────────────────► step ─┘
-#                    └─► … ─► dilated blocks ──┘
+#                    └─► 1/8 ─► dilated blocks ─┘
 # ```
 #
 # This is `models.AttentionUNet`. `encoder="resnet18"` is the deck's encoder and wants a GPU;
@@ -73,7 +73,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from IPython.display import display
 from torch import nn
 
 from course_lib import evaluation, losses, models, noise, training, viz
@@ -102,15 +101,14 @@ instant_questions("lab14", [1, 2])
 # `hidden` is `channels // reduction`, but never less than 1.
 #
 # **Example.** With all weights and biases at 0, both gates are sigmoid(0) = ½, and `ScSE` answers
-# `x·½ + x·½ = x`: the factor c + s lies between 0 and 2. `ScSE(8, 4)` has
-# 51 parameters.
+# `x·½ + x·½ = x`: the factor c + s lies between 0 and 2. `ScSE(8, 4)` has 51 parameters.
 #
 # **Hint.** Both gates are computed from the same `x`. And `4 // 8` is 0: a layer with no channels.
 #
 # ### BEGIN EXPLANATION
 # Both gates read the same x, so their order cannot matter: x·c + x·s = x·(c + s), a factor between 0 and 2 that starts near 1.
-# A chain, s computed from x·c, starts near ¼ instead, and hides from s what c has switched off. Many papers draw the two boxes one
-# behind the other, which is why the chain is the most common mistake.
+# A chain, s computed from x·c, starts near ¼ instead, and hides from s what c has switched off. Another well-known block, CBAM (Woo
+# et al. 2018), does chain its gates; take care not to mix the two up. The other common mistake is a reduction that reaches 0.
 # ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "ScSE", "solution": true}
@@ -384,7 +382,7 @@ print("denoise_any_size: right")
 #
 # **Steps.** Three layers and the attention. The **last** convolution of F starts with weight and bias 0.
 #
-# **Example.** As F starts at 0, a new step answers `attention(u)`. `DecoderStep(6, 4, nn.Identity())` has
+# **Example.** F starts at 0, so a new step answers `attention(u)`. `DecoderStep(6, 4, nn.Identity())` has
 # 396 parameters.
 #
 # **Hint.** Why zero? Without BN nothing keeps the features small, and a block that does nothing does no harm.
@@ -978,7 +976,7 @@ steps.figure()
 # enough for the plain network to get there as well.
 #
 # ### BEGIN MARK SCHEME
-# - 1: a prediction with a reason from the theory for every row, and one for the distance between seeds
+# - 1: a prediction with a reason from the theory for every row that runs, and one for the distance between seeds
 # - 1: compares each prediction with its measured step, and the step with the distance between seeds
 # - 1: says what was wrong in a reason, or what 100 steps, three seeds and one head cannot show
 # ### END MARK SCHEME
@@ -997,8 +995,8 @@ steps.figure()
 # The weights kept are those of the epoch that was best on *validation* heads, never on Colin27. (Those of
 # the models that come with the course were chosen with a look at Colin27; their cards say so.)
 #
-# (About 2 minutes on 2 CPU cores. The whole lab on a T4: half an hour, **estimated** from 2·10¹⁶ operations at
-# a quarter of its published 65 Tflop/s; not measured.)
+# (About 2 minutes on 2 CPU cores. On a GPU it is 200 epochs, as in the deck: for the whole lab half an hour on a
+# T4, **estimated** from 2·10¹⁶ operations at a quarter of its published 65 Tflop/s; not measured.)
 
 # %% tags=["experiment"]
 MODEL = profile.pick(
