@@ -71,6 +71,7 @@ def _list(options: argparse.Namespace) -> int:
     for row in listing(folder=options.folder):
         state = "here" if row["here"] else f"{_size(row['partial'])} of it" if row["partial"] else "-"
         print(f"  {row['name']:20} {_size(row['size']):>9}  {state:15}  lab {row['lab']}  {row['what']}")
+        print(f"  {'':20} {'':>9}  {'':15}          licence: {row['licence']}")
         if row["weights"] and options.folder is None:
             print(f"  {'':20} {'':>9}  {'':15}          in {row['path'].parent}")
         if not row["verified"]:

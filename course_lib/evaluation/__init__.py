@@ -24,6 +24,7 @@ from course_lib.evaluation.level_curves import level_curves
 from course_lib.evaluation.paired import PairedTest, PairedTests, holm, paired_test, paired_tests
 from course_lib.evaluation.published import ATTENTION_DECK
 from course_lib.evaluation.results import NOISY, ZERO_FILLED, Comparison, Sweep, Tuning
+from course_lib.evaluation.sufficiency import enough_images
 from course_lib.evaluation.trial import Method
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "ablation",
     "compare",
     "compare_reconstructions",
+    "enough_images",
     "holm",
     "level_curves",
     "paired_test",

@@ -571,6 +571,7 @@ def test_command_list(server, offer, tmp_path, capsys):
     offer(size=len(CONTENT), hash=None)
     assert commands.main(["list", "--folder", str(tmp_path)]) == 0
     out = capsys.readouterr().out
+    assert f"licence: {ANY.licence}" in out, "the README promises it"
     assert "mnist_subset.npz" in out and "3.0 MB" in out and "UNVERIFIED" in out and " here " not in out
     part(tmp_path, b"12345")
     commands.main(["list", "--folder", str(tmp_path)])

@@ -2,10 +2,11 @@
 
 Every class of `course_lib.models` must stand in a network of `NETWORKS`: a new one cannot be forgotten.
 
-What may be without: what is frozen (nothing is, here), and what only units read that ReLU keeps at 0 wherever the
-images of a few batches go. So ReLU is made leaky for the law: then no element of any weight may be without, for what is
-left to stop a gradient is geometry: a tap that reads nothing but padding, a branch that leads nowhere. (A bias before
-BN passes by its rounding errors: BN takes the mean away, and it never learns. Harmless, and as in the papers.)
+What may be without: what is frozen (nothing is, here), what cannot matter (`Case.without`, with the reason), and what
+only units read that ReLU keeps at 0 wherever the images of a few batches go. So ReLU is made leaky for the law: then no
+element of any weight may be without, for what is left to stop a gradient is geometry: a tap that reads nothing but
+padding, a branch that leads nowhere. (A bias before BN passes by its rounding errors: BN takes the mean away, and it
+never learns. Harmless, and as in the papers.)
 Layers that start at 0 hide the layers before them: the head the rest, the second convolution of a residual block the
 first. So it takes three steps until all have been seen.
 """
@@ -32,11 +33,35 @@ from course_lib.models.autoencoders import MyronenkoCAE, ResidualUNet, ShallowRe
 from course_lib.models.cascade import DeepCascade, DynamicCascade, ReconstructionCNN
 from course_lib.models.dae import BrainCDAE, ConvDAE, DenseDAE
 from course_lib.models.dncnn import IRCNN_DILATIONS, DnCNN
+from course_lib.models.ldamp import LDAMP
 from course_lib.models.unet import UNet
 from course_lib.models.vae import MyronenkoVAE
+from course_lib.models.wgan import CTCritic, CTGenerator
 
 STEPS = 3
 LIVING = 0.3  # of each weight's elements, at least, with ReLU as it is
+
+
+Loss = Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor]
+
+
+def compared(loss: Any) -> Loss:
+    """Of what the model makes of its input, and the clean images."""
+    return lambda model, given, clean: loss(model(*given), clean).mean()
+
+
+def vae(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    return model.loss(model(*given), clean).mean()
+
+
+def wasserstein(critic: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    penalty = losses.gradient_penalty(critic, clean, *given, generator=generator)
+    return losses.critic_loss(critic, clean, *given) + 10 * penalty
+
+
+def each_denoiser(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    return F.mse_loss(model.denoiser(0)(*given), clean)
 
 
 @dataclass
@@ -45,15 +70,16 @@ class Case:
 
     make: Callable[[], nn.Module]
     size: int
-    loss: Any = F.mse_loss
+    loss: Loss = compared(F.mse_loss)
     corrupt: Any = training.noising("gaussian", 0.1)
     channels: int = 1
     batch: int = 4
+    without: tuple[str, ...] = ()  # what never gets a gradient, and need not
 
 
-DSSIM = training.THESIS_RECIPE["DSSIM + L2"]["loss"]
-DECK = losses.attention_loss(pretrained=False)
-PHYSICS: dict[str, Any] = dict(loss=training.squared_error, corrupt=training.undersampling(4, 0.08), batch=2)
+DSSIM = compared(training.THESIS_RECIPE["DSSIM + L2"]["loss"])
+DECK = compared(losses.attention_loss(pretrained=False))
+PHYSICS: dict[str, Any] = dict(loss=compared(training.squared_error), corrupt=training.undersampling(4, 0.08), batch=2)
 NETWORKS = {
     "DenseDAE, lab 01": Case(DenseDAE, 28, batch=16),
     "ConvDAE, lab 02": Case(ConvDAE, 28),
@@ -63,13 +89,21 @@ NETWORKS = {
     "SkipCAE, lab 06": Case(SkipCAE, 64),
     "MyronenkoCAE, lab 06": Case(MyronenkoCAE, 64),
     "ResidualUNet, lab 06": Case(ResidualUNet, 64, DSSIM),
-    "MyronenkoVAE": Case(MyronenkoVAE, 64, "its own"),
+    "MyronenkoVAE": Case(MyronenkoVAE, 64, vae),
     "DnCNN, lab 07": Case(DnCNN, 40),
     "DnCNN(IRCNN), lab 07": Case(lambda: DnCNN(dilations=IRCNN_DILATIONS), 48),
     "ReconstructionCNN, lab 09": Case(lambda: ReconstructionCNN(4, 4, 16), 96, **PHYSICS),
     "ReconstructionCNN(unet), lab 09": Case(lambda: ReconstructionCNN(1, width=8, block="unet"), 96, **PHYSICS),
     "DeepCascade(learned), lab 09": Case(lambda: DeepCascade(4, 4, 16, strength=1.0, learned=True), 96, **PHYSICS),
     "DynamicCascade, lab 09": Case(lambda: DynamicCascade(5, 2, 12, sharing=4), 48, channels=12, **PHYSICS),
+    "CTGenerator, lab 10": Case(CTGenerator, 32),
+    # a number added to all marks cancels in their difference; so does the bias before, while its unit is on the same
+    # side of its bend for all images
+    "CTCritic, lab 10": Case(
+        lambda: CTCritic(32, widths=(16, 32, 64), hidden=128), 32, wasserstein,
+        without=("layers.13.bias", "layers.15.bias"),
+    ),
+    "LDAMP, lab 11": Case(LDAMP, 48, each_denoiser),
     "UNet": Case(lambda: UNet(width=16), 64),
     "AttentionUNet(small), lab 14": Case(lambda: AttentionUNet(encoder="small"), 48),
     "AttentionUNet(small, gate)": Case(lambda: AttentionUNet(encoder="small", attention="gate"), 48),
@@ -107,20 +141,19 @@ def learned(model: nn.Module, case: Case, *, leaky: bool) -> dict[str, torch.Ten
     """{weight: which of its elements got a gradient in a few steps of Adam}."""
     seen = {name: torch.zeros_like(weight, dtype=torch.bool) for name, weight in model.named_parameters()}
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    loss = model.loss if case.loss == "its own" else case.loss
     with training.fixed_seed(1):
         for step in range(STEPS):
             clean = images(case, step)
             given = corrupted(case, clean, step)
             with Leaky() if leaky else nullcontext():
-                output = model.train()(*given)
+                loss = case.loss(model.train(), given, clean)
             optimizer.zero_grad()
-            loss(output, clean).mean().backward()
+            loss.backward()
             for name, weight in model.named_parameters():
                 if weight.grad is not None:
                     seen[name] |= weight.grad != 0
             optimizer.step()
-    return seen
+    return {name: elements for name, elements in seen.items() if name not in case.without}
 
 
 def without_gradient(seen: dict[str, torch.Tensor]) -> dict[str, str]:
@@ -166,8 +199,7 @@ def test_every_tap_of_a_kernel_has_something_to_read(name):
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d):
             layer.register_forward_hook(look)
-    with torch.no_grad():
-        model(*corrupted(case, images(case, 0), 0))
+    case.loss(model, corrupted(case, images(case, 0), 0), images(case, 0))
     assert not blind, "\n".join(blind)
 
 
