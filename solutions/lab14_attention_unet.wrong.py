@@ -28,7 +28,7 @@ class ScSE(nn.Module):
 
 
 # %% [ScSE] sigmoid_missing_in_the_channel_gate
-# A gate without a sigmoid is no gate: it may turn features round, or blow them up.
+# A gate without a sigmoid is no gate: it may flip the sign of features, or blow them up.
 edit("torch.sigmoid(self.excite(torch.relu(self.squeeze(mean))))", "self.excite(torch.relu(self.squeeze(mean)))")
 
 
@@ -38,7 +38,7 @@ edit("torch.sigmoid(self.where(x))", "self.where(x)")
 
 
 # %% [ScSE] hard_sigmoid
-# Straight lines in place of the sigmoid, as on telephones: right at 0, and far out nearly.
+# A hard sigmoid of straight lines, as phones use it: right at 0, and nearly right far out.
 edit("torch.sigmoid(self.where(x))", "nn.functional.hardsigmoid(self.where(x))")
 
 
@@ -94,7 +94,7 @@ edit("x * c + x * s", "(x * c + x * s) / 2")
 
 
 # %% [ScSE] larger_of_both
-# Takes the larger one, a later variant of the authors.
+# Takes the larger one, a later variant by the same authors.
 edit("x * c + x * s", "torch.maximum(x * c, x * s)")
 
 
@@ -292,13 +292,21 @@ def denoise_any_size(network, image, multiple):
     return image + network(images.pad_to_multiple(image, multiple))[..., :height, :width]
 
 
+# %% [denoise_any_size] calls_the_library_that_pads_and_crops
+# Lets the library pad and crop.
+def denoise_any_size(network, image, multiple):
+    from course_lib import images
+
+    return image + images.any_size(network, image, multiple)
+
+
 # %% [denoise_any_size] residual_added_twice
 # Adds the padded image to the answer, and then the image to that.
 edit("network(padded)", "(padded + network(padded))")
 
 
 # %% [denoise_any_size] residual_forgotten
-# Takes what must be added for the result.
+# Returns what must be added as if it were the result.
 edit("return image + ", "return ")
 
 
@@ -359,7 +367,7 @@ edit("image + network(padded)[..., :height, :width]", "padded + network(padded)"
 
 
 # %% [denoise_any_size] clips
-# Clips the result: scoring may do so, a network not.
+# Clips the result: scoring may do that, a network must not.
 edit("image + network(padded)[..., :height, :width]", "(image + network(padded)[..., :height, :width]).clamp(0, 1)")
 
 
@@ -503,7 +511,7 @@ u = self.attention(u)
 
 
 # %% [DecoderStep] attention_in_evaluation_only
-# Leaves the attention out in training, as if it were a dropout turned round.
+# Leaves the attention out in training: dropout the wrong way round.
 edit("return self.attention(u + self.conv2(torch.relu(self.conv1(u))))", """
 u = u + self.conv2(torch.relu(self.conv1(u)))
         return u if self.training else self.attention(u)
@@ -536,7 +544,7 @@ edit("nn.init.zeros_(self.conv2.weight)", "nn.init.normal_(self.conv2.weight, st
 
 
 # %% [DecoderStep] wrong_convolution_starts_at_zero
-# Zeros in the first convolution: then F is not 0, only constant.
+# Zeros in the first convolution: then F is constant, not 0.
 edit("nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)", "nn.init.zeros_(self.conv1.weight), nn.init.zeros_(self.conv1.bias)")
 
 
@@ -550,7 +558,7 @@ self.attention = attention
 
 
 # %% [DecoderStep] zero_again_in_every_call
-# Sets the zeros in forward: what was learnt is lost each time.
+# Sets the zeros in forward: what was learned is lost each time.
 edit("u = self", """
 nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)
         u = self
@@ -573,7 +581,7 @@ edit("self.conv1(u)", "self.conv2(u)")
 
 
 # %% [DecoderStep] interpolates
-# Doubles by repeating pixels, and convolves then.
+# Doubles by repeating pixels, then convolves.
 edit("nn.ConvTranspose2d(below, here, 2, stride=2)", "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(below, here, 1))")
 
 
@@ -633,7 +641,7 @@ edit(", nn.init.zeros_(self.conv2.bias)", "")
 
 
 # %% [DecoderStep] copies_the_attention
-# Keeps a copy of the attention: whoever handed it in looks at another one.
+# Keeps a copy of the attention: the caller's own never learns.
 edit("self.attention = attention", """
 import copy
         self.attention = copy.deepcopy(attention)
@@ -684,7 +692,7 @@ edit("total = total + ((x - y) ** 2)", "total = ((x - y) ** 2)")
 
 
 # %% [perceptual_loss] four_stages_at_most
-# Knows the four stages of the deck, and stops after three, counting from 0.
+# Has seen four pieces (Johnson et al.), counts from 0, and stops after three.
 edit("in stages", "in stages[:3]")
 
 
@@ -724,7 +732,7 @@ edit("total = 0", "total = ((prediction - target) ** 2).mean()")
 
 
 # %% [perceptual_loss] prediction_detached
-# Computes features without gradients, to save memory: then nothing is learnt.
+# Computes features without gradients, to save memory: then nothing is learned.
 edit("in (prediction, target))", "in (prediction.detach(), target))")
 
 
@@ -799,7 +807,7 @@ edit(".clamp(0, 1)", "")
 
 
 # %% [noise_sweep] answer_clipped_from_below_only
-# Takes away what is negative, and lets what is brighter than 1 be.
+# Removes what is negative, and keeps what is brighter than 1.
 edit(".clamp(0, 1)", ".clamp(min=0)")
 
 
@@ -880,7 +888,7 @@ edit("denoise(images + level * pattern)", "torch.cat([denoise(one[None]) for one
 
 
 # %% [noise_sweep] global_generator
-# Seeds PyTorch for everybody.
+# Seeds PyTorch's global generator.
 edit("pattern = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))", """
 torch.manual_seed(seed)
     pattern = torch.randn(images.shape)

@@ -66,11 +66,15 @@ class Ablation(ShownAsTable):
             f"Largest step: {self.largest} ({step:+.2f}{self.unit}). "
             f"Between seeds of one row: up to {self.spread:.2f}{self.unit}"
         )
-        drawn = viz.figure(8, 0.5 * len(rows) + 1.2, title=title)
+        told = [
+            f"{row}: {', '.join(f'{value:.2f}' for value in seeds.mean(axis=1))}" for row, seeds in self.values.items()
+        ]
+        alt = f"{title}. {self.metric} of each seed: {'; '.join(told)}"
+        drawn = viz.figure(8, 0.5 * len(rows) + 1.2, title=title, alt=alt)
         axes = drawn.subplots()
         for place, array in enumerate(self.values.values()):
             seeds = array.mean(axis=1)
-            axes.plot(seeds, [place] * len(seeds), "o", color="#0072B2", label=None if place else "one seed")
+            axes.plot(seeds, [place] * len(seeds), "o", color=viz.COLOURS[0], label=None if place else "one seed")
             axes.plot(seeds.mean(), place, "|", color="#000000", markersize=18, label=None if place else "mean")
         axes.set_yticks(range(len(rows)), rows)
         axes.set(xlabel=f"{self.metric}{f' ({self.unit.strip()})' if self.unit else ''}")

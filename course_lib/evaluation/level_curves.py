@@ -10,7 +10,6 @@ from course_lib.evaluation.results import UNITS, Sweep
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito
 MARKERS = ".osD^vP"
 
 
@@ -56,7 +55,8 @@ def level_curves(
                 (handles[name],) = axes.plot(
                     sweep.levels,
                     sweep.values(name, metric).mean(axis=0),
-                    color=COLOURS[place % len(COLOURS)],
+                    color=viz.COLOURS[place % len(viz.COLOURS)],
+                    label=name,
                     marker=MARKERS[place % len(MARKERS)],
                     markersize=4,
                 )

@@ -37,7 +37,7 @@ class ChannelSE(nn.Module):
     def __init__(self, channels: int, reduction: int = 16):
         super().__init__()
         self.channels = check_count(channels, "channels")
-        hidden = max(channels // check_count(reduction, "reduction"), 1)  # 8 // 16 would be a layer of nothing
+        hidden = max(channels // check_count(reduction, "reduction"), 1)  # 8 // 16 would be a layer with no channels
         self.squeeze, self.excite = nn.Conv2d(channels, hidden, 1), nn.Conv2d(hidden, channels, 1)
 
     def gate(self, x: torch.Tensor) -> torch.Tensor:
