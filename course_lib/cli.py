@@ -14,7 +14,7 @@ from course_lib import __version__
 from course_lib.closed_pipe import ends_quietly
 from course_lib.student.commands import add_commands
 
-Add = Callable[..., argparse.ArgumentParser]  # add(name, run, help): a new subcommand
+Add = Callable[..., argparse.ArgumentParser]  # add(name, run, help): a new subcommand, or the one of that name
 
 
 def main(arguments: list[str] | None = None, *, extend: Callable[[Add], None] | None = None) -> int:
@@ -45,7 +45,7 @@ def _parser(extend: Callable[[Add], None] | None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, run: Callable[[argparse.Namespace], int] | None, help: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=help, description=help)
+        command = commands.choices.get(name) or commands.add_parser(name, help=help, description=help)
         command.set_defaults(run=run)
         return command
 

@@ -1,4 +1,4 @@
-"""What the test cells of the labs use: while an exercise is checked, the library's own answer to it is closed.
+"""What the labs use: while an exercise is checked, the library's own answer is closed; then an experiment runs yours.
 
 A student is meant to write `psnr`, not to call `course_lib.metrics.psnr`. The check therefore runs inside
 `without("course_lib.metrics.psnr")`, and a call of that function, under whatever name, says so.
@@ -11,11 +11,13 @@ import types
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from course_lib.translation import AnswerFailed, in_words
 
-__all__ = ["OLD", "PARTS", "AnswerFailed", "AnswerFromLibrary", "random_tensor", "random_weights", "without"]
+__all__ = ["OLD", "PARTS", "AnswerFailed", "AnswerFromLibrary", "random_tensor", "random_weights", "without", "yours"]
+
+_Object = TypeVar("_Object")
 
 # Private functions that do the work of public ones: closed with them, so that a lab names public functions only. Never
 # all that a function calls: closing `metrics.ssim` must not close `kspace.fft2c` for the student too.
@@ -144,6 +146,33 @@ def _refusal(name: str, function: types.FunctionType) -> types.CodeType:
     namespace: dict = {}
     exec("\n".join(source), namespace)
     return namespace["outer"]().__code__
+
+
+def yours(exercise: str, library: _Object, *, name: str) -> _Object:
+    """What the student wrote, for an experiment, if its test has passed in this session; the library's otherwise.
+
+    Prints one sentence that says which of the two it is. An answer counts only as long as it is the one that was
+    tested: after a change its test must run again. Outside a notebook it is always the library's.
+
+    Args:
+        exercise: the exercise whose test must have passed.
+        library: what the library has for it.
+        name: of the student's function or class in the notebook, and in the sentence.
+
+    Returns:
+        The student's object, or `library`.
+
+    Lab: all in which an experiment uses an answer.
+    """
+    from course_lib.student.live import own
+
+    found, why = own(exercise, name)
+    if found is None:
+        print(f"The library's {name} is used here: the test of {exercise} {why}.")
+        return library
+    print(f"Your own {name} is used here: it passed its test.")
+    own_object: _Object = found
+    return own_object
 
 
 def random_tensor(rng: Any, *shape: int) -> Any:

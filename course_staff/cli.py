@@ -27,8 +27,6 @@ def _run(arguments: list[str]) -> int:
             from course_staff import commands
 
             return commands.main(arguments[1:])
-        if arguments[:1] == ["doctor"] and "--staff" in arguments:
-            return _doctor()
         return cli.main(arguments, extend=_add_commands)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _INSTRUCTOR:
@@ -39,6 +37,10 @@ def _run(arguments: list[str]) -> int:
 
 
 def _add_commands(add: Add) -> None:
+    doctor = add("doctor", _doctor, "say what works on this machine, and what to do about what does not")
+    doctor.add_argument(
+        "--staff", action="store_true", help="what grading needs, too: nbgrader, the sandbox, an address"
+    )
     build = add("build", _build, "derive the notebooks and tables from the lab sources")
     build.add_argument("--check", action="store_true", help="write nothing; fail on any difference")
     build.add_argument("--force", action="store_true", help="write over answers in labs/ too; a copy of each is kept")
@@ -51,7 +53,7 @@ def _add_commands(add: Add) -> None:
     add(
         "grade",
         None,
-        "grade a class: release | collect | extend | run | status | report | feedback | export | total | similar",
+        "grade a class: release, collect, extend, run, status, seen, report, feedback, export, total, similar",
     )
     relink = add("relink", _relink, "say where the course is published; rewrites first cells and badges")
     relink.add_argument("repository", metavar="OWNER/NAME", help="on GitHub, or an address for git")
@@ -66,13 +68,16 @@ def _add_commands(add: Add) -> None:
     publish.add_argument("--tag", metavar="NAME", help="of this version; default: the next of v1, v2, …")
 
 
-def _doctor() -> int:
+def _doctor(given: argparse.Namespace) -> int:
     from course_lib import doctor
     from course_staff import health
 
-    findings = doctor.checkup(health.CHECKS)
+    findings = doctor.checkup(health.CHECKS if given.staff else None)
     doctor.report(findings)
-    return int(any(finding.level == "FAIL" for finding in findings))
+    needed = health.NEEDED if given.staff else ()
+    return int(
+        any(finding.level == "FAIL" or (finding.name in needed and finding.level != "OK") for finding in findings)
+    )
 
 
 def _build(given: argparse.Namespace) -> int:

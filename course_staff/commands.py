@@ -1,4 +1,4 @@
-"""The commands `course grade …`: release, collect, extend, run, status, report, feedback, export, total and similar.
+"""The commands `course grade …`: release, collect, extend, run, status, seen, report, feedback, export, total, similar.
 
 Each reads its arguments and calls the function of the same name in the module that does the work.
 """
@@ -97,6 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--unsafe-no-sandbox", action="store_true", help="run students' code with your own rights")
 
     add("status", _status, "say what is collected, graded, rejected, missing, and what waits for a person")
+    seen = add("seen", _seen, 'tick off what "look at this" lists of a student, once you have looked')
+    seen.add_argument("students", nargs="+", metavar="STUDENT", help="id, as in `status`; one or several")
+    seen.add_argument("--undo", action="store_true", help="list it again")
+
     add("report", _report, "write the report (HTML, CSV) anew from what is graded")
 
     feedback = add("feedback", _feedback, "write one page for each student: own mistakes, messages, points")
@@ -213,6 +217,14 @@ def _status(options: argparse.Namespace) -> int:
     found = status(*_open(options))
     print(found)
     return int(found.waits)
+
+
+def _seen(options: argparse.Namespace) -> int:
+    from course_staff.running.seen import tick_off
+
+    course, lab = _open(options)
+    print(tick_off(course, lab, options.students, undo=options.undo))
+    return 0
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -38,3 +38,6 @@ def _address() -> Finding:
 
 #: What `course doctor --staff` looks at beside what every student needs, or with other eyes.
 CHECKS: Mapping[str, Callable[[], Finding]] = {"address": _address, "nbgrader": _nbgrader, "sandbox": _sandbox}
+
+#: Without these nobody can grade: `course doctor --staff` ends with 1 where one of them is not OK.
+NEEDED = ("nbgrader", "sandbox")

@@ -150,11 +150,12 @@ def _read_marks(folder: Path) -> dict[str, dict[str, float]]:
 
 def _class(folder: Path, count: int) -> Path:
     """A course folder with lab 02 released (stock nbgrader finds the solution there) and `count` submissions."""
-    (folder / "solutions").mkdir(parents=True)
+    for name in ("solutions", "lectures"):  # all sources: the lab's card links to others
+        (folder / name).mkdir(parents=True)
+        for path in (ROOT / name).glob("*.py"):
+            shutil.copy(path, folder / name)
     for name in ("nbgrader_config.py", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
-    for name in (f"{LAB}.py", f"{LAB}.wrong.py"):
-        shutil.copy(ROOT / "solutions" / name, folder / "solutions")
     subprocess.run(_course("grade", "release", LAB), cwd=folder, check=True, stdout=subprocess.DEVNULL)
     (folder / "gradebook.db").rename(folder / "released.db")
     for number_, notebook in zip(range(count), _papers(folder), strict=False):

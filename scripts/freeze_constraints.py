@@ -24,6 +24,10 @@ HEADER = """\
 # torch names these exactly, per platform and per build
 OF_TORCH = re.compile(r"nvidia-.*|cuda-.*|triton.*|pytorch-triton.*")
 
+# There is no newer torch than 2.2 for Macs with an Intel processor: they take what there is.
+NOT_ON_INTEL_MACS = ("torch", "torchvision")
+MARKER = ' ; sys_platform != "darwin" or platform_machine == "arm64"'
+
 
 def needed(pyproject: Path) -> set[str]:
     """Names of all installed packages that the project and its extras lead to, OF_TORCH left out."""
@@ -49,7 +53,8 @@ def main() -> None:
     lines = []
     for name in sorted(needed(ROOT / "pyproject.toml")):
         # "2.9.0+cu130" is how a build names itself; the constraint holds for every build of that version
-        lines.append(f"{name}=={Version(importlib.metadata.version(name)).public}")
+        version = Version(importlib.metadata.version(name)).public
+        lines.append(f"{name}=={version}{MARKER if name in NOT_ON_INTEL_MACS else ''}")
     (ROOT / "constraints.txt").write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
     print(f"constraints.txt: {len(lines)} packages")
 

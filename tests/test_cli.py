@@ -53,6 +53,13 @@ def test_version_comes_without_importing_anything_heavy():
     assert not {"torch", "numpy", "nbgrader", "nbformat"} & set(result.stdout.split())
 
 
+@pytest.mark.parametrize(("topic", "level", "code"), [("sandbox", WARN, 1), ("address", WARN, 0), ("sandbox", OK, 0)])
+def test_the_staffs_doctor_fails_where_nobody_could_grade(monkeypatch, topic, level, code):
+    monkeypatch.setattr(doctor, "checkup", lambda more=None: [Finding(topic, level, "message")])
+    assert cli.main(["doctor", "--staff"]) == code
+    assert cli.main(["doctor"]) == 0
+
+
 @pytest.mark.parametrize(("levels", "code"), [([OK, OK], 0), ([OK, WARN], 0), ([WARN, FAIL], 1)])
 def test_doctor_fails_only_on_fail(monkeypatch, capsys, levels, code):
     monkeypatch.setattr(doctor, "checkup", lambda more=None: [Finding("topic", level, "message") for level in levels])

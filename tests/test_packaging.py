@@ -47,6 +47,7 @@ def test_environment_says_what_pyproject_says():
 
 def test_constraints_lie_within_the_bounds_and_name_every_requirement():
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    lines = [line.partition(" ;")[0] for line in lines]  # a marker says where it holds
     held = dict(line.split("==") for line in lines)
     assert not [version for version in held.values() if Version(version).local]
     for texts in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()):
@@ -89,6 +90,8 @@ def test_wheel_holds_the_library_and_its_samples_and_is_small(tmp_path):
     assert samples and {f"course_lib/data/samples/{name}" for name in samples} <= set(names)
     models = {path.name for path in (ROOT / "course_lib/models/trained").glob("*.safetensors")}
     assert models and {f"course_lib/models/trained/{name}" for name in models} <= set(names)
+    questions = {path.name for path in (ROOT / "course_lib/student/questions").glob("*.json")}
+    assert questions and {f"course_lib/student/questions/{name}" for name in questions} <= set(names)
     assert not [name for name in names if name.endswith(".ipynb")]
     tops = {"course_lib", "course_staff", "course_lib-0.2.0.dist-info", "course_lib-0.2.0.data"}
     assert {name.split("/")[0] for name in names} == tops

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 from course_lib._checks import Array, check_count, check_image, check_number
+from course_lib._progress import progress_bar
 from course_lib.classical._pursuit import CHUNK, approximate, choose, coefficients, improve
 from course_lib.kspace.checks import check_complex, check_sampling, check_sensitivities
 from course_lib.kspace.coils import combine, spread
@@ -208,11 +209,9 @@ def reconstruct(
     seed = check_count(seed, "seed", low=0)
     _check_acquisition(measured, mask, sensitivities, size)
 
-    from tqdm.auto import tqdm
-
     images, dictionaries, steps = [], [], torch.zeros(iterations, 2, dtype=torch.float64)
     parts = _parts(measured, mask, sensitivities, size)
-    bar = tqdm(total=len(parts) * iterations, unit="iteration", delay=2, leave=False, disable=not progress)
+    bar = progress_bar(total=len(parts) * iterations, unit="iteration", delay=2, disable=not progress)
     with bar, _full_precision(parts[0][0]):
         for part in parts:
             consistent = _Consistency(*part, sigma)

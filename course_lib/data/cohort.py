@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib._checks import check_count
+from course_lib._progress import progress_bar
 from course_lib.data.fetch import data_folder
 from course_lib.data.heads import synthetic_head
 from course_lib.files import whole_file
@@ -124,12 +125,10 @@ def brain_cohort(
 
     Lab: 02.
     """
-    from tqdm.auto import tqdm
-
     n, slices = check_count(n, "n"), check_count(slices, "slices")
     seed = check_count(seed, "seed", low=0)
     subjects = []
-    for number in tqdm(range(n), desc="synthetic heads", unit="head", disable=not progress):
+    for number in progress_bar(range(n), desc="synthetic heads", unit="head", disable=not progress):
         path = _cache_file(seed, number, slices)
         subject = _read(path, seed, number, slices) if cache else None
         if subject is None:

@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from course_lib._progress import progress_bar
+
 CHUNK = 1 << 18  # bytes per read
 TIMEOUT = (10, 30)  # seconds: to connect, between two chunks
 WAITS = (1.0, 2.0, 4.0)  # seconds before the second, third and fourth attempt
@@ -51,12 +53,11 @@ class ResumingDownloader:
     def __call__(self, url: str, output_file: str, pooch: Any = None) -> None:
         import requests
         import urllib3
-        from tqdm.auto import tqdm
 
         name = self.part.name.removesuffix(".part")
         failures, before = 0, self._received()
         furthest = before
-        with tqdm(desc=name, unit="B", unit_scale=True, unit_divisor=1024, disable=not self.progress) as bar:
+        with progress_bar(desc=name, unit="B", unit_scale=True, unit_divisor=1024, disable=not self.progress) as bar:
             while True:
                 try:
                     self._attempt(url, bar)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from course_lib._checks import check_count
+from course_lib._progress import progress_bar
 from course_lib.data.demographics import Demographics, Person, age_group, read_demographics
 from course_lib.data.download import DiskFailed, DownloadFailed, explain
 from course_lib.data.fetch import DataUnavailable, fetch, locked, say, unavailable, where
@@ -158,8 +160,6 @@ def _here(path: Path, subjects: int | None) -> list[Path] | None:
 
 def _complete(source: Source, path: Path, subjects: int | None, progress: bool) -> list[Path]:
     """Get the missing volumes, from the tar if it is here, else from the first address that serves it."""
-    from tqdm.auto import tqdm
-
     if path.is_file():
         openers = {str(path): partial(open_file, path)}
     else:
@@ -167,9 +167,9 @@ def _complete(source: Source, path: Path, subjects: int | None, progress: bool) 
     reasons = []
     for address, open_at in openers.items():
         chosen = _Chosen(subjects)
-        with tqdm(desc="IXI", total=subjects, unit=" subjects", disable=not progress) as bar:
+        with progress_bar(desc="IXI", total=subjects, unit=" subjects", disable=not progress) as bar:
 
-            def enough(file: Path, chosen: _Chosen = chosen, bar: tqdm = bar) -> bool:
+            def enough(file: Path, chosen: _Chosen = chosen, bar: Any = bar) -> bool:
                 done = chosen.enough(file)
                 bar.update(len(chosen.paths) - bar.n)
                 return done

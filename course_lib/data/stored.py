@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from course_lib._progress import progress_bar
 from course_lib.data.anatomy import MINIMUM_BRAIN_SHARE, plane_numbers
 from course_lib.data.extraction import brain_mask
 from course_lib.data.fetch import data_folder
@@ -106,12 +107,10 @@ def store(
     Raises:
         OSError: nothing can be written.
     """
-    from tqdm.auto import tqdm
-
     folder = data_folder() / "slices" if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
     files, counts, report = [], [], Report()
-    for path in tqdm(list(paths), desc="volumes", unit="volume", disable=not progress):
+    for path in progress_bar(list(paths), desc="volumes", unit="volume", disable=not progress):
         try:
             kept = folder / _name(path, preparation)
             count = _kept_count(kept, preparation)

@@ -10,6 +10,7 @@ import torch
 
 from course_lib import metrics as measures
 from course_lib._checks import check_number
+from course_lib._progress import progress_bar
 from course_lib.evaluation.denoising import DenoisingTrial, check_images, clipped, corrupted
 from course_lib.evaluation.reconstruction import ReconstructionTrial, acquired, check_complex_images, image_of, origin
 from course_lib.evaluation.results import Comparison, Sweep, Tuning
@@ -258,6 +259,4 @@ def _label(score: str | Metric) -> str:
 
 
 def _bar(total: int, progress: bool) -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit="batch", delay=1, disable=not progress)
+    return progress_bar(total=total, unit="batch", delay=1, disable=not progress)

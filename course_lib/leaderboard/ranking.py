@@ -13,6 +13,7 @@ from torch import nn
 
 from course_lib import evaluation, models, noise, training
 from course_lib._checks import check_count
+from course_lib._progress import progress_bar
 from course_lib.classical.bm3d import bm3d
 from course_lib.classical.rician import bias_corrected, stabilised
 from course_lib.data.brains import BrainSlices, brain_slices
@@ -150,6 +151,4 @@ def _files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def _bar(total: int, progress: bool) -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit="model", delay=1, disable=not progress)
+    return progress_bar(total=total, unit="model", delay=1, disable=not progress)

@@ -62,11 +62,37 @@ def my(*, by_hand: Mapping[str, float] | None = None, **points: float) -> None:
     print(in_words("This notebook", [*exercises, *written(by_hand or {})]))
 
 
+def own(exercise: str, name: str) -> tuple[Any, str]:
+    """What the notebook calls `name`, where the test of an exercise has passed with it and neither has changed since.
+
+    Args:
+        exercise: the name of the exercise.
+        name: of a function or class in the notebook.
+
+    Returns:
+        The object and ""; else None, and in words why not.
+    """
+    shell, run = _shell(), _runs.get(exercise)
+    names = shell.user_ns if shell is not None else {}
+    if shell is None or run is None:
+        return None, "has not run in this session"
+    if run.message is not None:
+        return None, "has not passed yet"
+    seen = run.used.get(name)
+    if seen is None or seen() is None or seen() is not names.get(name) or _changed(run, names):
+        return None, "has not run since the answer changed"
+    return seen(), ""
+
+
+def _changed(run: _Run, names: Mapping[str, Any]) -> bool:
+    return any(seen() is not names.get(used) for used, seen in run.used.items())
+
+
 def _state(name: str, points: float, names: Mapping[str, Any]) -> Progress:
     run = _runs.get(name)
     if run is None:
         return found(name, points, NOT_RUN)
-    if any(seen() is not names.get(used) for used, seen in run.used.items()):
+    if _changed(run, names):
         return found(name, points, CHANGED)
     return found(name, points, run.message)
 

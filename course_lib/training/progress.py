@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from course_lib._progress import progress_bar
+
 
 class Bar:
-    """A tqdm bar over all batches of a training; `shown` False draws nothing."""
+    """A bar over all batches of a training, gone when it ends; `shown` False draws nothing."""
 
     def __init__(self, epochs: int, steps: int, done: int, shown: bool) -> None:
-        from tqdm.auto import tqdm
-
         self.epochs = epochs
         self.losses: dict[str, str] = {}
-        self.bar = tqdm(total=epochs * steps, initial=done * steps, unit="batch", disable=not shown)
+        self.bar = progress_bar(total=epochs * steps, initial=done * steps, unit="batch", disable=not shown)
 
     def __enter__(self) -> Bar:
         self.bar.__enter__()

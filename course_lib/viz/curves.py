@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from course_lib._checks import check_number
-from course_lib.viz.figures import COLOURS, MARKERS, figure, in_notebook, png
+from course_lib.viz.figures import COLOURS, MARKERS, figure, in_notebook
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,15 +103,15 @@ class LiveCurves:
         """Draw the epochs that have not been drawn yet."""
         if self._waiting is None:
             return
-        from IPython.display import Image, display
+        from IPython.display import display
 
         started = time.perf_counter()
-        image = Image(data=png(loss_curves(self._waiting, **self.style)), format="png")
+        drawn = loss_curves(self._waiting, **self.style)
         self._waiting = None
         if self._display is None:
-            self._display = display(image, display_id=True)
+            self._display = display(drawn, display_id=True)
         else:
-            self._display.update(image)
+            self._display.update(drawn)
         now = time.perf_counter()
         self._rest_until = now + 4 * (now - started)
 

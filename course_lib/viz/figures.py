@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import math
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from course_lib._checks import check_image, check_number
+from course_lib.viz.rendering import DOTS, bundle, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours: told apart by colour-blind readers too; with a marker each, also in a grey print
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
+WIDEST = 9.0  # inches: 900 dots, what a page of JupyterLab holds
 
 
 def in_notebook() -> bool:
@@ -29,15 +32,19 @@ def in_notebook() -> bool:
     return getattr(sys.modules["IPython"].get_ipython(), "kernel", None) is not None
 
 
-def figure(width: float = 6.4, height: float = 4.0, *, title: str | None = None) -> Figure:
+def figure(width: float = 6.4, height: float = 4.0, *, title: str | None = None, alt: str | None = None) -> Figure:
     """An empty figure for a plot of your own; `axes = figure.subplots()` comes next.
 
     Unlike a bare `matplotlib.figure.Figure` it shows itself as the last line of a cell, and unlike one of pyplot it is
     not shown a second time.
 
+    Its curves have Okabe and Ito's colours, it is shown twice as sharp as the page, and a legend that lies on a curve
+    moves away. What it says in words, its title and its numbers, is its alternative text.
+
     Args:
-        width, height: in inches.
+        width, height: in inches of 100 dots on the page; a figure is at most 9 inches wide.
         title: of the figure.
+        alt: replaces the alternative text.
 
     Returns:
         The figure.
@@ -51,12 +58,32 @@ def figure(width: float = 6.4, height: float = 4.0, *, title: str | None = None)
     height = check_number(height, "height", low=0, above=True)
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(width, height + (0.3 if title else 0)), dpi=100, layout="constrained")
+    width = min(width, WIDEST)
+    made = Figure(figsize=(width, height + _room(title, width)), dpi=DOTS, layout="constrained")
     if title:
         made.suptitle(title, fontsize=11, wrap=True)
+
+    def add_subplot(*args: Any, **kwargs: Any) -> Axes:
+        axes = Figure.add_subplot(made, *args, **kwargs)
+        axes.set_prop_cycle(color=COLOURS)
+        return axes
+
     # a kernel that never imported pyplot does not know how to show a Figure: this one shows itself
-    vars(made)["_repr_png_"] = lambda: png(made)
+    vars(made).update(
+        add_subplot=add_subplot,
+        alternative_text=alt,
+        _repr_mimebundle_=lambda include=None, exclude=None: bundle(made),
+        _repr_png_=lambda: png(made),
+    )
     return made
+
+
+def _room(title: str | None, width: float) -> float:
+    """Inches that the lines of a title need: a letter of it is about 0.075 inches wide."""
+    if not title:
+        return 0.0
+    lines = sum(max(1, math.ceil(0.075 * len(line) / width)) for line in title.split("\n"))
+    return 0.3 + 0.18 * (lines - 1)
 
 
 def image_grid(
@@ -66,32 +93,56 @@ def image_grid(
     title: str | None,
     *,
     smallest: float = 2.4,
+    least: float = 0.0,
     room: float = 0.6,
 ) -> Figure:
-    """An empty figure for rows of images.
+    """An empty figure for rows of images; what would be wider than a page is shrunk.
 
     Args:
         rows, columns: how many images stand below and beside each other.
         shape: of the images, (H, W).
         title: of the figure.
         smallest: the least that an image's longest side gets, in inches.
+        least: inches that the text of an image needs beside its neighbour's.
         room: inches for the text of each row.
 
     Returns:
         The figure.
     """
-    # a pixel of the image gets at least one on the screen (100 an inch), up to 4 inches an image
-    longest = min(max(max(shape) / 100, smallest), 4.0)
+    width, height = image_size(shape, smallest)
+    shrunk = min(1.0, _page(columns) / (columns * width))
+    wide = column_width(columns, shape, smallest, least)
+    return figure(columns * wide + WIDEST - _page(columns), rows * (height * shrunk + room), title=title)
+
+
+def image_size(shape: Sequence[int], smallest: float) -> tuple[float, float]:
+    """Width and height of one image in inches, where there is room for it."""
+    # a pixel of the image gets at least one on the page, up to 4 inches an image
+    longest = min(max(max(shape) / DOTS, smallest), 4.0)
     height, width = (size / max(shape) * longest for size in shape)
-    width, height = max(width, 0.6 * smallest), max(height, 0.4)
-    return figure(columns * width + (0.8 if columns > 1 else 0), rows * (height + room), title=title)
+    return max(width, 0.6 * smallest), max(height, 0.4)
 
 
-def png(drawn: Figure) -> bytes:
-    """The figure as a PNG file."""
-    with io.BytesIO() as file:
-        drawn.savefig(file, format="png", pil_kwargs={"compress_level": 1})  # half the time of the default
-        return file.getvalue()
+def column_width(columns: int, shape: Sequence[int], smallest: float, least: float) -> float:
+    """Inches that one of so many columns gets; the names are those of `image_grid`."""
+    return min(max(image_size(shape, smallest)[0], least), _page(columns) / columns)
+
+
+def _page(columns: int) -> float:
+    """Inches for images; several leave room for a colour bar."""
+    return WIDEST - (0.8 if columns > 1 else 0)
+
+
+def fitting(count: int, columns: int, least: float) -> int:
+    """How many of `count` images stand in a row of at most `columns`, if each needs `least` inches: even rows."""
+    fit = max(1, int(_page(2) / least + 1e-9))
+    return columns if columns <= fit else math.ceil(count / math.ceil(count / fit))
+
+
+def wrapped(name: str, width: float) -> str:
+    """A name in 9 points, broken into lines of at most `width` inches."""
+    letters = max(1, int(width * 72 / (0.525 * 9)))
+    return "\n".join(textwrap.fill(line, letters) for line in name.split("\n"))
 
 
 def show(
@@ -119,7 +170,8 @@ def colour_bar(drawn: Figure, image: Any, maps: list[Axes], data_range: float, *
 
 def foot_note(drawn: Figure, text: str) -> None:
     """Small print under everything."""
-    drawn.supxlabel(text, fontsize=7, color="0.35")
+    if text:
+        drawn.supxlabel(text, fontsize=7, color="0.35")
 
 
 def size_note(image: np.ndarray) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,19 +13,25 @@ from course_lib._checks import AnyArray, check_number
 from course_lib.viz.figures import (
     colour_bar,
     column_names,
+    column_width,
+    fitting,
     foot_note,
     image_grid,
+    image_size,
     picture,
     show,
     show_difference,
     size_note,
+    wrapped,
 )
+from course_lib.viz.windows import grey, said
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 SSIM_WINDOW = 11  # pixels: smaller images have no SSIM
+SMALLEST, LEAST = 2.4, 2.05  # inches: the longest side of an image; the width that its scores need
 
 
 def panel(
@@ -36,6 +42,7 @@ def panel(
     data_range: float = 1.0,
     titles: Sequence[str] | None = None,
     difference_range: float | None = None,
+    window: tuple[float, float] | None = None,
     title: str | None = None,
 ) -> Figure:
     """Clean, noisy and denoised image beside the difference map (denoised - clean), PSNR and SSIM under each.
@@ -46,12 +53,13 @@ def panel(
 
     Args:
         clean, noisy: one image each, shapes see `viz`.
-        denoised: one image, or a dict {method: image}: then all methods stand in one row, and the difference maps of
-            the noisy image and of each method in the row below, on one scale.
-        data_range: grey runs from 0 to it.
+        denoised: one image, or a dict {method: image}: then the methods stand side by side, in more rows where one
+            does not hold them, and right below each, and below the noisy image, its difference map, on one scale.
+        data_range: of the scores; grey runs from 0 to it.
         titles: replaces the names of the columns: 4 for one image, 2 + the number of methods for a dict.
         difference_range: the map runs from -difference_range to +difference_range; by default 99.5 % of the pixels of
             the denoised images fit in, and the rest saturate.
+        window: (low, high), the values that are black and white; `viz.window(clean)` fits it to a head.
         title: the place to state the finding.
 
     Returns:
@@ -63,6 +71,7 @@ def panel(
     Lab: 00 and later.
     """
     data_range = check_number(data_range, "data_range", low=0, above=True)
+    grey_window = grey(window, data_range)
     several = isinstance(denoised, Mapping)
     methods = dict(denoised) if several else {"denoised": denoised}
     if not methods:
@@ -80,27 +89,44 @@ def panel(
         difference_range = float(np.quantile(sizes, 0.995) or sizes.max()) or data_range
     limit = check_number(difference_range, "difference_range", low=0, above=True)
 
-    drawn = image_grid(2 if several else 1, len(names), target.shape, title)
-    grid = drawn.subplots(2 if several else 1, len(names), squeeze=False)
-    show(grid[0, 0], target, names[0], size_note(target), 0, data_range)
-    for column, image in enumerate(images, start=1):
-        score = _score(image, target, data_range, clip=column > 1)
-        show(grid[0, column], image, names[column], score, 0, data_range)
+    columns = fitting(len(names), len(names), LEAST)
+    bands = math.ceil(len(names) / columns)
+    drawn = image_grid((2 if several else 1) * bands, columns, target.shape, title, smallest=SMALLEST, least=LEAST)
+    width = column_width(columns, target.shape, SMALLEST, LEAST)
+    places = _places(drawn, bands, columns, len(names), several=several)
+    show(places[0][0], target, wrapped(names[0], width), size_note(target), *grey_window)
+    for (above, _), image, name in zip(places[1:], images, names[1:], strict=False):
+        score = _score(image, target, data_range, clip=image is not images[0])
+        show(above, image, wrapped(name, width), score, *grey_window)
 
-    if several:
-        grid[1, 0].set_axis_off()
-        maps, headings = list(grid[1, 1:]), [f"{name} - {names[0]}" for name in names[1:]]
-    else:
-        maps, headings, differences = [grid[0, 3]], names[3:], differences[1:]
-    for axes, difference, heading in zip(maps, differences, headings, strict=True):
+    below = [place for _, place in places[1:]] if several else [places[3][0]]
+    headings = [f"{name} - {names[0]}" for name in names[1:]] if several else names[3:]
+    for axes, difference, heading in zip(below, differences if several else differences[1:], headings, strict=True):
         largest = difference.flat[np.abs(difference).argmax()]
         note = f"largest {largest:+.2g}, mean {difference.mean():+.1g}"
-        shown = show_difference(axes, difference, heading, note, limit)
-    colour_bar(drawn, shown, maps, data_range, saturated=bool(np.abs(differences).max() > limit))
+        shown = show_difference(axes, difference, wrapped(heading, width), note, limit)
+    colour_bar(drawn, shown, below, data_range, saturated=bool(np.abs(differences).max() > limit))
     later = "denoised" if titles is None else "the others"
     scored = f"PSNR and SSIM (Wang 2004): {names[1]} as it is, {later} clipped to [0, {data_range:g}]"
-    foot_note(drawn, scored)
+    foot_note(drawn, said(scored, grey_window, data_range))
     return drawn
+
+
+def _places(drawn: Figure, bands: int, columns: int, count: int, *, several: bool) -> list[tuple[Any, Any]]:
+    """For each image its axes and those of its difference map, which stands right below it."""
+    rows = 2 if several else 1
+    grid = drawn.subplots(rows * bands, columns, squeeze=False)
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    places = []
+    for index in range(count):
+        band, column = divmod(index, columns)
+        above, below = grid[rows * band, column], grid[rows * band + rows - 1, column]
+        above.set_axis_on()
+        if index:  # the clean image differs from itself nowhere
+            below.set_axis_on()
+        places.append((above, below))
+    return places
 
 
 def gallery(
@@ -110,15 +136,17 @@ def gallery(
     titles: Sequence[str] | None = None,
     title: str | None = None,
     data_range: float = 1.0,
+    window: tuple[float, float] | None = None,
 ) -> Figure:
     """A grid of images, on one grey scale.
 
     Args:
         images: a sequence (their sizes may differ) or one array (N, H, W) or (N, 1, H, W); masks (bool) are welcome.
-        columns: at most 8 by default.
+        columns: at most so many stand in a row; 8 by default, and fewer where the page does not hold them.
         titles: a name for each image.
         title: of the figure.
         data_range: all share one grey scale from 0 (black) to data_range (white).
+        window: (low, high), another scale; `viz.window(image)` fits it to a head.
 
     Returns:
         The figure.
@@ -129,23 +157,32 @@ def gallery(
     Lab: 00 and later.
     """
     data_range = check_number(data_range, "data_range", low=0, above=True)
+    grey_window = grey(window, data_range)
     pictures = [picture(image, f"images[{index}]") for index, image in enumerate(images)]
     if not pictures:
         raise ValueError("images: expected at least one image, got none")
-    columns = min(len(pictures), 8) if columns is None else columns
+    asked, columns = columns, min(len(pictures), 8) if columns is None else columns
     if not isinstance(columns, int) or columns < 1:
         raise ValueError(f"columns: expected a whole number of at least 1, got {columns!r}")
     names = column_names(titles, [""] * len(pictures))
-    rows = math.ceil(len(pictures) / columns)
     largest = np.max([image.shape for image in pictures], axis=0)
-    drawn = image_grid(rows, columns, largest, title, smallest=1.1, room=0.35 if titles else 0.1)
+    # who asks for many columns wants small pictures; a name of two lines needs half of its length
+    size = (0.8 if asked is None else 0.5) * image_size(largest, 1.1)[0]
+    text = max(max(0.034 * len(name), *(0.065 * len(word) for word in [*name.split(), ""])) for name in names)
+    columns = fitting(len(pictures), columns, max(size, text, 0.5))
+    rows = math.ceil(len(pictures) / columns)
+    width = column_width(columns, largest, 1.1, text)
+    names = [wrapped(name, width) for name in names]
+    lines = max(name.count("\n") for name in names)
+    room = 0.35 + 0.14 * lines if titles else 0.1
+    drawn = image_grid(rows, columns, largest, title, smallest=1.1, least=text, room=room)
     places = drawn.subplots(rows, columns, squeeze=False).ravel()
     for axes, image, name in zip(places, pictures, names, strict=False):
-        show(axes, image, name, "", 0, data_range)
+        show(axes, image, name, "", *grey_window)
     for axes in places[len(pictures) :]:
         axes.set_axis_off()
     sizes = {size_note(image) for image in pictures}
-    foot_note(drawn, f"each {sizes.pop()}" if len(sizes) == 1 else "sizes differ")
+    foot_note(drawn, said(f"each {sizes.pop()}" if len(sizes) == 1 else "sizes differ", grey_window, data_range))
     return drawn
 
 

@@ -1,10 +1,10 @@
-"""Blocks that an author writes into a Markdown cell and students do not get: how it is marked, and an explanation."""
+"""Blocks that an author writes into a Markdown cell, hidden from students: the card, a mark scheme, an explanation."""
 
 from __future__ import annotations
 
 import re
 
-MARK_SCHEME, EXPLANATION = "MARK SCHEME", "EXPLANATION"
+CARD, MARK_SCHEME, EXPLANATION = "CARD", "MARK SCHEME", "EXPLANATION"
 _LINE = re.compile(r"[-*] (\d+(?:\.\d+)?): \S")
 
 

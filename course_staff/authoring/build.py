@@ -22,6 +22,8 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from course_staff.authoring import source
 from course_staff.authoring.answers_kept import make_way
+from course_staff.authoring.card import Card
+from course_staff.authoring.placeholders import exercise_table
 from course_staff.authoring.programs import programs_on_path
 from course_staff.authoring.source import Address, SourceError
 from course_staff.authoring.start_page import START, start_page
@@ -92,8 +94,10 @@ def derive(root: Path, folder: Path, labs: list[str] | None = None, address: Add
     lectures = {path.stem: source.read_lecture(path, address) for path in sorted((root / "lectures").glob("*.py"))}
     for name, notebook in lectures.items():
         derived[Path("lectures", f"{name}.ipynb")] = _text(notebook)
-    derived[START] = start_page(notebooks, lectures)
-    derived[Path("labs", "EXERCISES.md")] = _exercise_list(root, notebooks)
+    found = {path.stem: source.card_of(path) for path in source.lab_sources(root)}
+    cards = {name: card for name, card in found.items() if card is not None}
+    derived[START] = start_page(notebooks, lectures, cards)
+    derived[Path("labs", "EXERCISES.md")] = _exercise_list(root, notebooks, cards)
     derived[Path("README.md")] = _readme(root, notebooks, address)
     return derived
 
@@ -144,11 +148,11 @@ def _text(notebook: nbformat.NotebookNode) -> str:
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n"
 
 
-def _exercise_list(root: Path, notebooks: dict[str, nbformat.NotebookNode]) -> str:
+def _exercise_list(root: Path, notebooks: dict[str, nbformat.NotebookNode], cards: dict[str, Card]) -> str:
     parts = ["# Exercises and points", "Derived by `course build` from the lab sources; do not edit."]
     for name, notebook in notebooks.items():
         found = source.exercises(notebook, root / "solutions" / f"{name}.py")
-        parts += [f"## {source.title(notebook)}", source.exercise_table(found)]
+        parts += [f"## {source.title(notebook)}", exercise_table(found, cards.get(name))]
     return "\n\n".join(parts) + "\n"
 
 

@@ -19,10 +19,14 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.project import PLACEHOLDER
-from course_staff.authoring.author_blocks import EXPLANATION, MARK_SCHEME, has_block, split_block
+from course_staff.authoring.author_blocks import CARD, EXPLANATION, MARK_SCHEME, has_block, split_block
+from course_staff.authoring.card import Card, read_card
 from course_staff.authoring.edits import EditError, applied
+from course_staff.authoring.head import head
 from course_staff.authoring.hidden_lines import HiddenValue
 from course_staff.authoring.my_cell import my_cell, unknown_tests
+from course_staff.authoring.own_objects import wrong_calls
+from course_staff.authoring.placeholders import exercise_table, fill_in, points_in_words
 from course_staff.authoring.setup_cell import setup_cell
 
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"  # nbgrader's marks
@@ -110,13 +114,19 @@ def read_lab(path: Path, address: Address) -> NotebookNode:
         _take_out_explanation(cell, path)
         if _HIDDEN_VALUE.search(cell.source) or _EXEMPT.search(cell.source):
             _hide_values(cell, path)
+    text = _take_out_card(notebook, path)
     notebook.cells = [cell for cell in notebook.cells if cell.source or cell.cell_type != "markdown"]
     found = exercises(notebook, path)
+    values = _values_of_a_lab(found, text, address.badges(notebook_path), path)
+    if text and not any("{{head}}" in cell.source for cell in notebook.cells):
+        raise SourceError(f"{path.name}: the card is shown nowhere: write {{{{head}}}} in the first cell")
+    for problem in wrong_calls(notebook, [item.name for item in found if not item.by_hand]):
+        raise SourceError(f"{path.name}: {problem}")
     for cell in notebook.cells:
         if "setup" in cell.metadata.get("tags", []):
             cell.source = setup_cell(address.repository, address.branch, path.stem)
         if cell.cell_type == "markdown":
-            cell.source = _fill_in(cell.source, found, address.badges(notebook_path), path)
+            cell.source = _filled_in(cell.source, values, path)
     if any("setup" in cell.metadata.get("tags", []) for cell in notebook.cells):
         for name in unknown_tests(notebook, found):
             raise SourceError(f'{path.name}: {name}_test: its last line must begin with `print("{name}: right`')
@@ -147,7 +157,7 @@ def read_lecture(path: Path, address: Address) -> NotebookNode:
         if "setup" in cell.metadata.get("tags", []):
             cell.source = setup_cell(address.repository, address.branch, path.stem)
         if cell.cell_type == "markdown":
-            cell.source = _fill_in(cell.source, [], address.badges(f"lectures/{path.stem}.ipynb"), path)
+            cell.source = _filled_in(cell.source, {"badges": address.badges(f"lectures/{path.stem}.ipynb")}, path)
     _give_ids(notebook)
     return notebook
 
@@ -305,38 +315,57 @@ def _complete(cell: NotebookNode, path: Path) -> None:
     cell.metadata["nbgrader"] = nbformat.from_dict(dict(sorted(full.items())))
 
 
-def _fill_in(text: str, found: list[Exercise], badges: str, path: Path) -> str:
-    """Replace {{badges}}, {{exercises}} and {{points NAME}} by what the metadata says."""
-    points = {exercise.name: points_in_words(exercise.points) for exercise in found}
-
-    def value(match: re.Match) -> str:
-        words = match[1].split()
-        if words == ["badges"]:
-            return badges
-        if words == ["exercises"]:
-            return exercise_table(found)
-        if len(words) == 2 and words[0] == "points" and words[1] in points:
-            return points[words[1]]
-        raise SourceError(f"{path.name}: {match[0]} is neither badges, exercises, nor points of an exercise")
-
-    if not badges:  # nor the blank line below them
-        text = text.replace("{{badges}}\n\n", "")
-    return re.sub(r"\{\{(.+?)\}\}", value, text)
+def card_of(path: Path) -> Card | None:
+    """The card of a lab's source; None where it has none. Raises SourceError for one that is not as it must be."""
+    notebook = _read_percent(path)
+    for cell in notebook.cells:
+        if "nbgrader" in cell.metadata:
+            _complete(cell, path)
+    return _card(_take_out_card(notebook, path), exercises(notebook, path), path)
 
 
-def points_in_words(points: float) -> str:
-    """1 -> "1 point", 2.5 -> "2.5 points"."""
-    return f"{points:g} point" + ("" if points == 1 else "s")
+def _take_out_card(notebook: NotebookNode, path: Path) -> str:
+    """The text of the card, which then stands in the notebook no more; empty where there is none."""
+    if any(has_block(cell.source, CARD) for cell in notebook.cells[1:]):
+        raise SourceError(f"{path.name}: the card stands in the first cell, nowhere else")
+    if not notebook.cells:
+        return ""
+    try:
+        text, notebook.cells[0].source = split_block(notebook.cells[0].source, CARD)
+    except ValueError as error:
+        raise SourceError(f"{path.name}: card: {error}") from None
+    return text
 
 
-def exercise_table(found: list[Exercise]) -> str:
-    """A Markdown table: exercise, points, who checks it."""
-    rows = ["| exercise | points | checked by |", "|---|---|---|"]
-    for exercise in found:
-        who = "your teacher, by hand" if exercise.by_hand else "the test cell below it"
-        rows.append(f"| `{exercise.name}` | {exercise.points:g} | {who} |")
-    rows.append(f"| **all** | **{sum(exercise.points for exercise in found):g}** | |")
-    return "\n".join(rows)
+def _card(text: str, found: list[Exercise], path: Path) -> Card | None:
+    if not text:
+        return None
+    try:
+        return read_card(text, [item.name for item in found])
+    except ValueError as error:
+        raise SourceError(f"{path.name}: card: {error}") from None
+
+
+def _values_of_a_lab(found: list[Exercise], text: str, badges: str, path: Path) -> dict[str, str]:
+    """What stands for each name in double braces. text: of the card."""
+    card = _card(text, found, path)
+    values = {"badges": badges, "exercises": exercise_table(found, card)}
+    values |= {f"points {item.name}": points_in_words(item.points) for item in found}
+    if card is not None:
+        try:
+            values["head"] = head(card, path.parent.parent)
+        except ValueError as error:
+            raise SourceError(f"{path.name}: card: {error}") from None
+    return values
+
+
+def _filled_in(text: str, values: dict[str, str], path: Path) -> str:
+    if "{{head}}" in text and "head" not in values:
+        raise SourceError(f"{path.name}: {{{{head}}}} needs a card: ### BEGIN CARD … ### END CARD in the first cell")
+    try:
+        return fill_in(text, values)
+    except ValueError as error:
+        raise SourceError(f"{path.name}: {error}") from None
 
 
 def _give_ids(notebook: NotebookNode) -> None:

@@ -34,6 +34,7 @@ from course_staff.handin.students import Student, Students
 __all__ = ["Accepted", "Collection", "Rejection", "collect", "collected", "missing", "rejections"]
 
 _LATE = "Canvas says LATE, but not since when: give the table of students a column `submitted`"
+_AHEAD = "by this computer's clock, its time lies in the future"
 _EARLIER = "when it came is not known: the time of the one before it counts"
 _ASIDE = (".csv", ".md", ".txt", ".xlsx", ".html")  # an instructor's own files beside the submissions
 _MOST_ROWS = 20  # of one student, who may have sent a zip of thousands
@@ -197,12 +198,12 @@ class _Work:
                 raise Refused(f"its {STAMP} is bad: {error}") from None
         if claim.time:
             try:
-                return preflight.past(preflight.moment(claim.time, self.zone))
+                return preflight.moment(claim.time, self.zone)  # the LMS's clock counts, not this computer's
             except Refused as error:
                 raise Refused(f"the time in its name is bad: {error}") from None
         if claim.person is not None and claim.person.submitted not in ("", "-"):
             try:
-                return preflight.past(preflight.moment(claim.person.submitted, self.zone))
+                return preflight.moment(claim.person.submitted, self.zone)
             except Refused as error:
                 raise Refused(f"its time in the table of students is bad: {error}") from None
         if not self.file_times or not claim.own_times or item.modified is None:
@@ -236,6 +237,8 @@ class _Work:
             when = one.submitted or stored_time(self.course, name, self.lab)
             if one.submitted is None and when and not note.startswith(UNCHANGED):
                 note = "; ".join(filter(None, [note, _EARLIER]))
+            if one.submitted is not None and preflight.ahead(one.submitted):
+                note = "; ".join(filter(None, [note, _AHEAD]))
             if one.claim.late and not when:
                 note = "; ".join(filter(None, [note, _LATE]))
             shown = printable(one.item.shown)

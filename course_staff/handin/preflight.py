@@ -121,9 +121,14 @@ def time_zone(name: str) -> tzinfo:
     return found
 
 
+def ahead(when: datetime) -> bool:
+    """Whether a time lies in the future by more than a day, which two clocks may differ by."""
+    return when > datetime.now(UTC) + timedelta(days=1)
+
+
 def past(when: datetime) -> datetime:
     """A time that can be that of a submission. Raises Refused where it lies in the future (a day is allowed)."""
-    if when > datetime.now(UTC) + timedelta(days=1):
+    if ahead(when):
         raise Refused(f"its time stamp lies in the future: {when:%Y-%m-%d %H:%M} UTC")
     if when.year < 2000:
         raise Refused(f"its time stamp lies before the year 2000: {when:%Y-%m-%d %H:%M} UTC")

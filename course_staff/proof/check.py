@@ -33,6 +33,7 @@ from sqlalchemy.exc import SAWarning
 from course_lib.translation import UNKNOWN
 from course_staff.authoring import source
 from course_staff.authoring.build import release
+from course_staff.authoring.explanations import read_explanations
 from course_staff.authoring.source import Exercise, SourceError, WrongAnswer
 from course_staff.code.names import names_of
 from course_staff.proof.class_proof import CAN_FORK, grade_as_a_class
@@ -41,10 +42,11 @@ from course_staff.proof.reach import cells_to_run, imported
 from course_staff.proof.shadows import shadowed
 from course_staff.proof.values_proof import ValuesProof, as_read
 from course_staff.proof.visible import PASTES, pasted, too_long
-from course_staff.proof.written import scheme_problems, without_scheme
+from course_staff.proof.written import scheme_problems, without_card, without_explanation, without_scheme
 
 LIBRARY_ANSWER = "calls_the_library"
 TOLD = {"AssertionError", "AnswerFailed", "AnswerFromLibrary", "NotImplementedError"}  # speak to students
+EXPLANATIONS_DEMANDED = False  # True: an exercise without an explanation fails the check; False: a warning
 WRONG_ANSWERS = 3  # of each exercise, beside the one that calls the library
 
 
@@ -143,6 +145,11 @@ def _check_lab(root: Path, name: str, report: LabReport) -> None:
     for item in (item for item in exercises if item.by_hand):
         report.problems += scheme_problems(item.name, cells[item.name].source, item.points)
         report.warnings += without_scheme(item.name, cells[item.name].source)
+    explanations = read_explanations(path)
+    for item in exercises:
+        said = report.problems if EXPLANATIONS_DEMANDED else report.warnings
+        said += without_explanation(item.name, explanations)
+    report.warnings += without_card(source.card_of(path))
     report.wrong_answers = len(wrong_answers)
     report.problems += shadowed(notebook.cells)
 

@@ -1,7 +1,7 @@
 """Is there anything in a students' copy that students must not see? Asked of its files, and of all that its git holds.
 
-What is secret is read from the lab sources: the lines of solutions, hidden tests, hidden values, mark schemes and wrong
-answers, as far as they stand nowhere that students may read.
+What is secret is read from the lab sources: the lines of solutions, hidden tests, hidden values, mark schemes,
+explanations, cards and wrong answers, as far as they stand nowhere that students may read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from course_staff.authoring.source import lab_sources
 
-_BEGIN = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
-_END = re.compile(r"### END (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
+_BEGIN = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME|EXPLANATION|CARD)")
+_END = re.compile(r"### END (SOLUTION|HIDDEN TESTS|MARK SCHEME|EXPLANATION|CARD)")
 _LINE = re.compile(r"### (HIDDEN VALUE|EXEMPT):")
 #: Only a lab source has these.
 MARKS = re.compile(rf"{_BEGIN.pattern}|{_END.pattern}|{_LINE.pattern}|\.wrong\.py")

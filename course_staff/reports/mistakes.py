@@ -12,7 +12,7 @@ import copy
 import hashlib
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,10 +43,10 @@ class Mistake:
         return " – or: ".join(self.named) or self.message or "wrong, and nothing was said"
 
 
-def named_mistakes(root: Path, lab: Lab, grade: Callable[[bytes], Graded]) -> Named:
+def named_mistakes(root: Path, lab: Lab, grade: Callable[[list[bytes]], Iterable[Graded]]) -> Named:
     """Grade the lab's wrong answers; empty where it has none.
 
-    root: of the course. grade: grades the bytes of a submission as those of students are.
+    root: of the course. grade: grades the bytes of submissions as those of students are, in their order.
     """
     path = _file(root, lab)
     if not path.is_file():
@@ -54,12 +54,12 @@ def named_mistakes(root: Path, lab: Lab, grade: Callable[[bytes], Graded]) -> Na
     from course_staff.authoring import source  # with jupytext: not where they are stored
 
     found: Named = {}
-    for wrong, submission in _submissions(root, lab, source.read_wrong_answers(path)):
-        fingerprints = grade(submission).fingerprints
+    made = _submissions(root, lab, source.read_wrong_answers(path))
+    for (wrong, _), graded in zip(made, grade([submission for _, submission in made]), strict=True):
         for exercise, answer in wrong.items():
-            if exercise in fingerprints:
+            if exercise in graded.fingerprints:
                 words = f"{answer.name.replace('_', ' ')}: {answer.misconception}"
-                found.setdefault(exercise, {}).setdefault(fingerprints[exercise], []).append(words)
+                found.setdefault(exercise, {}).setdefault(graded.fingerprints[exercise], []).append(words)
     return found
 
 

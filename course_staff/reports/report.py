@@ -140,16 +140,25 @@ def known_mistakes(course: Course, gathered: Gathered) -> tuple[Named, list[str]
     if not any(graded.fingerprints for graded in gathered.graded.values()):
         return {}, []
     from course_staff.marking.grade import Graded
+    from course_staff.running import pool
     from course_staff.running.prepare import prepare
+    from course_staff.running.work import Job, PoolError
     from course_staff.sandbox.server import SandboxError
 
     def make() -> Named:
         unsafe = bool(gathered.run.get("unsafe"))  # no sandbox then: these are our own wrong answers
         lab, work = prepare(course, gathered.lab.name, unsafe=unsafe)
-        with work.open() as grade:
-            return named_mistakes(course.root, lab, lambda submission: Graded.from_json(grade("", submission)))
+
+        def grade(submissions: list[bytes]) -> list[Graded]:
+            jobs = [Job(f"{number:03d}", submission) for number, submission in enumerate(submissions)]
+            done = pool.grade_all(work, jobs, workers=min(pool.cores(), len(jobs)))
+            texts = {one.student: one.graded for one in done}
+            nothing = Graded("", lab.name, "")  # of one that was lost with its worker: it names no mistake
+            return [Graded.from_json(text) if (text := texts.get(job.student)) else nothing for job in jobs]
+
+        return named_mistakes(course.root, lab, grade)
 
     try:
         return stored_mistakes(course, gathered.lab, make), []
-    except (SandboxError, ValueError, OSError) as error:  # the report must come in any case
+    except (SandboxError, PoolError, ValueError, OSError) as error:  # the report must come in any case
         return {}, [f"mistakes are not matched with the named wrong answers: {error}"]

@@ -9,7 +9,7 @@ from course_staff.gradebook import extensions
 from course_staff.gradebook.marks import read_marks
 from course_staff.handin.collect import missing, rejections
 from course_staff.marking import results
-from course_staff.running import state
+from course_staff.running import seen, state
 
 if TYPE_CHECKING:
     from course_staff.course import Course
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Status:
     """Students by what is known of them, sorted. waiting: graded, but an answer waits for a person.
 
-    flagged: student and words of what a person should look at. extensions: in words.
+    flagged: student and words of what a person should look at; seen: how many such flags were ticked off.
+    extensions: in words.
     """
 
     lab: str
@@ -32,6 +33,7 @@ class Status:
     flagged: list[tuple[str, str]] = field(default_factory=list)
     extensions: list[str] = field(default_factory=list)
     interrupted: bool = False
+    seen: int = 0
 
     @property
     def not_yet(self) -> list[str]:
@@ -52,6 +54,10 @@ class Status:
         lines += [f"rejected: {student or 'nobody known'}: {words}" for student, words in self.rejected]
         lines += [f"NOT graded: {student}: {words}" for student, words in self.lost]
         lines += [f"look at this: {student}: {words}" for student, words in self.flagged]
+        if self.flagged:
+            lines.append(f"(looked at? `course grade seen {self.lab} STUDENT` ticks it off)")
+        if self.seen:
+            lines.append(f"looked at before: {self.seen} flag{'' if self.seen == 1 else 's'}")
         if self.missing:
             lines.append(f"missing: {', '.join(self.missing)}")
         if self.extensions:
@@ -67,6 +73,8 @@ def status(course: Course, lab: str) -> Status:
     rejected = [(row.student, f"{row.file}: {row.reason}") for row in rejections(course, lab)]
     rejected += [(student, graded.rejected) for student, graded in found.items() if graded.rejected]
     due = extensions.due_date(course, lab)
+    flags = [row for student in found for row in seen.flags(course, lab, student)]
+    ticked = seen.read(course, lab)
     try:
         with course.gradebook() as gradebook:
             marks = read_marks(gradebook, lab)
@@ -80,7 +88,8 @@ def status(course: Course, lab: str) -> Status:
         sorted(rejected),
         sorted(missing(course, lab)),
         [(student, words) for student, words in last.lost],
-        [(student, words) for student, graded in found.items() for words in getattr(graded, "look", ())],
+        [(student, words) for student, submission, words in flags if (student, submission, words) not in ticked],
         [f"{name} {extension.words(due)}" for name, extension in extensions.read(course, lab).items()],
         last.interrupted,
+        sum(row in ticked for row in flags),
     )

@@ -361,11 +361,11 @@ def test_autocast_does_not_touch_it():
 
 
 def test_a_bar_shows_what_is_left(capsys, monkeypatch):
-    import tqdm.auto
+    import tqdm
 
     bars = []
-    whole = tqdm.auto.tqdm
-    monkeypatch.setattr(tqdm.auto, "tqdm", lambda **options: bars.append(whole(**options)) or bars[-1])
+    whole = tqdm.tqdm
+    monkeypatch.setattr(tqdm, "tqdm", lambda **options: bars.append(whole(**options)) or bars[-1])
     _, measured, mask = scan(small())
     dictionary.reconstruct(measured[None, None], mask, **FAST | dict(progress=True))
     assert bars[0].total == bars[0].n == 4

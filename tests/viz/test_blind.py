@@ -120,7 +120,7 @@ def test_the_revealed_picture_has_names_scores_and_difference_maps():
     denoised["TV"] = clean + 2  # clipped to 1 before it is scored
     denoised["BM3D"] = clean.copy()
     names = dict(zip("ABCD", NAMES, strict=True))
-    figure = _draw(clean, denoised, names, (slice(0, 5), slice(0, 5)), 1.0, "Which is which?", True)
+    figure = _draw(clean, denoised, names, (slice(0, 5), slice(0, 5)), 1.0, (0, 1), "Which is which?", True)
     assert figure.get_suptitle() == "Which is which?"
     panels = [axes for axes in with_images(figure) if len(axes.images) == 1 and axes.get_title()]
     assert [axes.get_title() for axes in panels[:5]] == ["clean", "A: Gaussian", "B: median", "C: TV", "D: BM3D"]

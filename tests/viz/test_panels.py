@@ -322,8 +322,8 @@ def notebook(monkeypatch):
     def display(image, display_id):
         assert display_id is True
         number = len(shell.sent)
-        shell.sent.append(("new", number, image.data))
-        return SimpleNamespace(update=lambda image: shell.sent.append(("update", number, image.data)))
+        shell.sent.append(("new", number, image._repr_png_()))
+        return SimpleNamespace(update=lambda image: shell.sent.append(("update", number, image._repr_png_())))
 
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -11,13 +12,26 @@ import numpy as np
 
 from course_lib import metrics
 from course_lib._checks import AnyArray, check_count, check_number
-from course_lib.viz.figures import colour_bar, foot_note, image_grid, picture, png, show, show_difference
-from course_lib.viz.play.widgets import box, shown_picture, widgets
+from course_lib.viz.figures import (
+    colour_bar,
+    column_width,
+    fitting,
+    foot_note,
+    image_grid,
+    picture,
+    show,
+    show_difference,
+    wrapped,
+)
+from course_lib.viz.play.widgets import box, show_snapshot, shown_picture, widgets
+from course_lib.viz.rendering import snapshot
+from course_lib.viz.windows import Window, grey, said
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 UNDECIDED = "?"
+SMALLEST, LEAST = 1.8, 1.4  # inches: the longest side of a picture; the width that its scores need
 
 
 def blind_test(
@@ -27,6 +41,7 @@ def blind_test(
     seed: int = 0,
     zoom: Sequence[int] | None = None,
     data_range: float = 1.0,
+    window: tuple[float, float] | None = None,
     title: str | None = None,
     live: bool | None = None,
 ) -> Any:
@@ -40,6 +55,7 @@ def blind_test(
         seed: shuffles the order.
         zoom: (top, left, side) in pixels, the square that is shown enlarged; default the middle third.
         data_range: PSNR and SSIM are those of images clipped to [0, data_range].
+        window: (low, high), the values that are black and white; `viz.window(image)` fits it to a head.
         title: of the figure.
         live: overrides the choice between a box and a static figure.
 
@@ -56,6 +72,7 @@ def blind_test(
     """
     target = picture(clean, "clean")
     data_range = check_number(data_range, "data_range", low=0, above=True)
+    greys = grey(window, data_range)
     if not isinstance(denoised, Mapping):
         raise TypeError(f"denoised: expected a dict {{method: image}}, got {type(denoised).__name__}")
     if not 2 <= len(denoised) <= 8:
@@ -69,7 +86,7 @@ def blind_test(
     answers = {letter: names[index] for letter, index in zip(string.ascii_uppercase, order, strict=False)}
 
     def drawn(*, revealed: bool) -> Figure:
-        return _draw(target, images, answers, square, data_range, title, revealed)
+        return _draw(target, images, answers, square, data_range, greys, title, revealed)
 
     def static() -> Figure:
         figure = drawn(revealed=False)
@@ -83,13 +100,15 @@ def blind_test(
 
     menus = [
         ipywidgets.Dropdown(
-            options=[UNDECIDED, *names], description=letter, layout=ipywidgets.Layout(width="260px", max_width="95%")
+            options=[UNDECIDED, *names],
+            description=letter,
+            tooltip=f"Which method denoised picture {letter}?",
+            layout=ipywidgets.Layout(width="260px", max_width="95%"),
         )
         for letter in answers
     ]
     button = ipywidgets.Button(description="Reveal", tooltip="Count the right guesses and name the pictures")
-    # rendered here and sent as a PNG: needs no further extension in JupyterLab, Colab or VS Code
-    shown = shown_picture(png(drawn(revealed=False)))
+    shown = shown_picture(snapshot(drawn(revealed=False)))
     verdict = ipywidgets.HTML(value="Choose a method for each letter, then reveal.")
 
     def reveal(_: Any) -> None:
@@ -102,7 +121,7 @@ def blind_test(
         ]
         # HTML, for a Label does not wrap long lines
         verdict.value = escape(f"{right} of {len(answers)} right. " + "; ".join(wrong))
-        shown.value = png(drawn(revealed=True))
+        show_snapshot(shown, snapshot(drawn(revealed=True)))
         for control in (*menus, button):  # who has seen the answers cannot guess any more
             control.disabled = True
 
@@ -118,18 +137,27 @@ def _draw(
     answers: dict[str, str],
     square: tuple[slice, slice],
     data_range: float,
+    greys: Window,
     title: str | None,
     revealed: bool,
 ) -> Figure:
-    """Whole pictures, their squares enlarged and, once revealed, difference maps with the scores."""
-    rows, columns = 3 if revealed else 2, 1 + len(answers)
-    figure = image_grid(rows, columns, target.shape, title, smallest=1.8, room=0.4)
-    grid = figure.subplots(rows, columns)
+    """Whole pictures, their squares enlarged and, once revealed, difference maps with the scores, together."""
     shown = {"clean": target} | {letter: images[name] for letter, name in answers.items()}
+    columns = fitting(len(shown), len(shown), LEAST)
+    rows, bands = 3 if revealed else 2, math.ceil(len(shown) / columns)
+    figure = image_grid(rows * bands, columns, target.shape, title, smallest=SMALLEST, least=LEAST, room=0.4)
+    places = figure.subplots(rows * bands, columns, squeeze=False)
+    for axes in places.ravel():
+        axes.set_axis_off()
+    # row by row, as if all pictures stood in one
+    grid = np.hstack(np.vsplit(places, bands))[:, : len(shown)]
+    for axes in grid.ravel():
+        axes.set_axis_on()
+    width = column_width(columns, target.shape, SMALLEST, LEAST)
     for column, (label, image) in enumerate(shown.items()):
-        heading = f"{label}: {answers[label]}" if revealed and column else label
-        show(grid[0, column], image, heading, "", 0, data_range)
-        show(grid[1, column], image[square], "", f"{label}, enlarged", 0, data_range)
+        heading = wrapped(f"{label}: {answers[label]}" if revealed and column else label, width)
+        show(grid[0, column], image, heading, "", *greys)
+        show(grid[1, column], image[square], "", f"{label}, enlarged", *greys)
         _outline(grid[0, column], square)
     if not revealed:
         return figure
@@ -141,7 +169,7 @@ def _draw(
         score = _score(images[name], target, data_range)
         last = show_difference(axes, difference, f"{letter} - clean", score, limit)
     colour_bar(figure, last, maps, data_range, saturated=bool(np.abs(differences).max() > limit))
-    foot_note(figure, f"PSNR and SSIM (Wang 2004): clipped to [0, {data_range:g}]")
+    foot_note(figure, said(f"PSNR and SSIM (Wang 2004): clipped to [0, {data_range:g}]", greys, data_range))
     return figure
 
 

@@ -22,6 +22,8 @@ from course_lib.viz.figures import (
 )
 from course_lib.viz.play.stage import colour_limit, complex_picture, follow, psnr, redrawing, slider
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
+from course_lib.viz.rendering import Snapshot
+from course_lib.viz.windows import Window, grey, said
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,6 +56,7 @@ def consistency_slider(
     strength: float | None = 1.0,
     seed: int = 0,
     data_range: float = 1.0,
+    window: tuple[float, float] | None = None,
     title: str | None = None,
     live: bool | None = None,
 ) -> Any:
@@ -73,6 +76,7 @@ def consistency_slider(
         strength: the λ to begin with, the nearest of `STRENGTHS`; None is ∞.
         seed: the pattern of the noise follows from it and stays while the sliders move.
         data_range: grey runs from 0 to it.
+        window: (low, high), the values that are black and white; `viz.window(image)` fits it to a head.
         title: of the figure.
         live: overrides the choice between a box and a static figure.
 
@@ -91,6 +95,7 @@ def consistency_slider(
         raise ValueError(f"guess: expected the size of the image, {truth.shape}, got {start.shape}")
     where = _mask(mask, truth.shape)
     data_range = check_number(data_range, "data_range", low=0, above=True)
+    greys = grey(window, data_range)
     largest_sigma = check_number(largest_sigma, "largest_sigma", low=0, above=True)
     sigma = check_number(sigma, "sigma", low=0, high=largest_sigma)
     strength = math.inf if strength is None else check_number(strength, "strength", low=0)
@@ -108,16 +113,22 @@ def consistency_slider(
         return Mixed(np.abs(kspace.zero_filled(measured)), tuple(answers), scores)
 
     def static() -> Figure:
-        return _static(clean, guessed, where, mixed(sigma), sigma, data_range, title)
+        return _static(clean, guessed, where, mixed(sigma), sigma, data_range, greys, title)
 
     ipywidgets = widgets(live)
     if ipywidgets is None:
         return static()
 
     first = STRENGTHS[int(np.argmin([_distance(value, strength) for value in STRENGTHS]))]
-    draw = _drawing(clean, guessed, mixed, data_range, title)
+    draw = _drawing(clean, guessed, mixed, data_range, greys, title)
     options = [(name_of(value), value) for value in STRENGTHS]
-    trust = ipywidgets.SelectionSlider(options=options, value=first, description="λ", layout=ipywidgets.Layout(**WIDE))
+    trust = ipywidgets.SelectionSlider(
+        options=options,
+        value=first,
+        description="λ",
+        tooltip="λ, the trust in what was measured",
+        layout=ipywidgets.Layout(**WIDE),
+    )
     level = slider("noise sigma", sigma, 0, largest_sigma)
     shown = shown_picture(draw(first, sigma))
     follow([trust, level], shown, draw)
@@ -136,6 +147,7 @@ def _static(
     result: Mixed,
     sigma: float,
     data_range: float,
+    greys: Window,
     title: str | None,
 ) -> Figure:
     """Zero-filled image, guess, and the answers for λ = 1, the best λ and ∞; differences below; PSNR over λ."""
@@ -148,13 +160,13 @@ def _static(
     grid = drawn.subplots(2, len(columns) + 1)
     limit = colour_limit(guess - clean, data_range)
     for (above, below), (name, answer) in zip(grid[:, :-1].T, columns.items(), strict=True):
-        show(above, answer, name, f"PSNR {_psnr(answer, clean, data_range):.2f} dB", 0, data_range)
+        show(above, answer, name, f"PSNR {_psnr(answer, clean, data_range):.2f} dB", *greys)
         last = show_difference(below, answer - clean, "", "", limit)
     grid[1, 0].set_ylabel("difference from the truth", fontsize=8)
     _curve(grid[0, -1], result, clean.shape)
     show(grid[1, -1], mask, "measured (white)", f"{mask.mean():.0%} of k-space", 0, 1)
     colour_bar(drawn, last, list(grid.ravel()), data_range, saturated=True)
-    foot_note(drawn, _small_print(data_range))
+    foot_note(drawn, said(_small_print(data_range), greys, data_range))
     return drawn
 
 
@@ -163,23 +175,24 @@ def _drawing(
     guess: np.ndarray,
     mixed: Callable[[float], Mixed],
     data_range: float,
+    greys: Window,
     title: str | None,
-) -> Callable[[float, float], bytes]:
-    """What turns λ and a noise level into a PNG of zero-filled image, guess, answer, difference and curve."""
+) -> Callable[[float, float], Snapshot]:
+    """What turns λ and a noise level into a picture of zero-filled image, guess, answer, difference and curve."""
     drawn = image_grid(1, 5, clean.shape, title, smallest=2.4, room=0.75)
     axes = drawn.subplots(1, 5)
-    zero_filled = show(axes[0], clean, "zero-filled", " \n ", 0, data_range)
+    zero_filled = show(axes[0], clean, "zero-filled", " \n ", *greys)
     note = f"PSNR {_psnr(guess, clean, data_range):.2f} dB\n{size_note(clean)}"
-    show(axes[1], guess, "guess", note, 0, data_range)
-    answer = show(axes[2], guess, "made consistent", " \n ", 0, data_range)
+    show(axes[1], guess, "guess", note, *greys)
+    answer = show(axes[2], guess, "made consistent", " \n ", *greys)
     # one scale for all positions of the sliders: the map pales as the answer gets better
     limit = colour_limit(guess - clean, data_range)
     difference = show_difference(axes[3], guess - clean, "made consistent - truth", " \n ", limit)
     colour_bar(drawn, difference, [axes[3]], data_range, saturated=True)
-    foot_note(drawn, _small_print(data_range))
+    foot_note(drawn, said(_small_print(data_range), greys, data_range))
     at, result, redraw = None, None, redrawing(drawn)
 
-    def draw(strength: float, sigma: float) -> bytes:
+    def draw(strength: float, sigma: float) -> Snapshot:
         nonlocal at, result
         if sigma != at:  # λ alone needs no new noise
             at, result = sigma, mixed(sigma)

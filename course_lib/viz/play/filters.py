@@ -12,6 +12,8 @@ from course_lib._checks import Array, check_number
 from course_lib.viz.figures import colour_bar, foot_note, image_grid, picture, show, show_difference, size_note
 from course_lib.viz.play.stage import colour_limit, corrupted, follow, psnr, redrawing, slider
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
+from course_lib.viz.rendering import Snapshot
+from course_lib.viz.windows import Window, grey, said
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +32,7 @@ def filter_slider(
     largest_strength: float = 2.0,
     seed: int = 0,
     data_range: float = 1.0,
+    window: tuple[float, float] | None = None,
     title: str | None = None,
     live: bool | None = None,
 ) -> Any:
@@ -49,6 +52,7 @@ def filter_slider(
         largest_strength: the end of the slider.
         seed: the pattern of the noise follows from it and stays while the sliders move.
         data_range: grey runs from 0 to it.
+        window: (low, high), the values that are black and white; `viz.window(image)` fits it to a head.
         title: of the figure.
         live: overrides the choice between a box and a static figure.
 
@@ -67,6 +71,7 @@ def filter_slider(
     if not filters:
         raise ValueError("filters: expected at least one, got an empty dict")
     data_range = check_number(data_range, "data_range", low=0, above=True)
+    greys = grey(window, data_range)
     largest_sigma = check_number(largest_sigma, "largest_sigma", low=0, above=True)
     largest_strength = check_number(largest_strength, "largest_strength", low=0, above=True)
     sigma = check_number(sigma, "sigma", low=0, high=largest_sigma)
@@ -78,20 +83,22 @@ def filter_slider(
         return picture(noisy, "what corrupt returns", clean), picture(denoised, f"what {name} returns", clean)
 
     def static() -> Figure:
-        return _static(next(iter(filters)), clean, pictures, sigma, largest_strength, data_range, title)
+        return _static(next(iter(filters)), clean, pictures, sigma, largest_strength, data_range, greys, title)
 
     ipywidgets = widgets(live)
     if ipywidgets is None:
         return static()
 
-    draw = _drawing(clean, pictures, data_range, title)
+    draw = _drawing(clean, pictures, data_range, greys, title)
 
     calm: dict[str, Any] = {
         "continuous_update": False
     }  # a slow filter must not run for every pixel that the mouse moves
     level = slider("sigma", sigma, 0, largest_sigma, **calm)
     force = slider("strength", strength, 0, largest_strength, **calm)
-    menu = ipywidgets.Dropdown(options=list(filters), description="filter", layout=ipywidgets.Layout(**WIDE))
+    menu = ipywidgets.Dropdown(
+        options=list(filters), description="filter", tooltip="filter", layout=ipywidgets.Layout(**WIDE)
+    )
     shown = shown_picture(draw(menu.value, sigma, strength))
     controls = [menu, level, force]
     follow(controls, shown, draw)
@@ -105,6 +112,7 @@ def _static(
     sigma: float,
     largest_strength: float,
     data_range: float,
+    greys: Window,
     title: str | None,
 ) -> Figure:
     """Noisy image and one filter at four strengths, the difference maps below."""
@@ -121,11 +129,11 @@ def _static(
     columns |= {f"strength {strength:.3g}": answer for strength, answer in zip(strengths, answers, strict=True)}
     for column, (heading, shown) in enumerate(columns.items()):
         score = scores[column - 1] if column else psnr(noisy, clean, data_range)
-        show(grid[0, column], shown, heading, f"PSNR {score:.2f} dB", 0, data_range)
+        show(grid[0, column], shown, heading, f"PSNR {score:.2f} dB", *greys)
         note = f"mean {(shown - clean).mean():+.3f}"
         last = show_difference(grid[1, column], shown - clean, f"{heading.split(',')[0]} - clean", note, limit)
     colour_bar(drawn, last, list(grid[1]), data_range, saturated=True)
-    foot_note(drawn, f"PSNR: noisy as it is, denoised clipped to [0, {data_range:g}]")
+    foot_note(drawn, said(f"PSNR: noisy as it is, denoised clipped to [0, {data_range:g}]", greys, data_range))
     return drawn
 
 
@@ -133,21 +141,22 @@ def _drawing(
     clean: np.ndarray,
     pictures: Callable[[str, float, float], tuple[np.ndarray, np.ndarray]],
     data_range: float,
+    greys: Window,
     title: str | None,
-) -> Callable[[str, float, float], bytes]:
-    """What turns a filter, a noise level and a strength into a PNG of clean, noisy, denoised and difference image."""
+) -> Callable[[str, float, float], Snapshot]:
+    """What turns a filter, a noise level and a strength into a picture: clean, noisy, denoised, difference."""
     drawn = image_grid(1, 4, clean.shape, title, smallest=2.6, room=0.75)
     axes = drawn.subplots(1, 4)
-    show(axes[0], clean, "clean", size_note(clean), 0, data_range)
-    noisy = show(axes[1], clean, "noisy", " \n ", 0, data_range)
-    denoised = show(axes[2], clean, "denoised", " \n ", 0, data_range)
+    show(axes[0], clean, "clean", size_note(clean), *greys)
+    noisy = show(axes[1], clean, "noisy", " \n ", *greys)
+    denoised = show(axes[2], clean, "denoised", " \n ", *greys)
     # one scale for all positions of the sliders: the map pales as the answer gets better
     difference = show_difference(axes[3], clean - clean, "difference (denoised - clean)", " \n ", 0.2 * data_range)
     colour_bar(drawn, difference, [axes[3]], data_range, saturated=True)
-    foot_note(drawn, f"PSNR: noisy as it is, denoised clipped to [0, {data_range:g}]")
+    foot_note(drawn, said(f"PSNR: noisy as it is, denoised clipped to [0, {data_range:g}]", greys, data_range))
     redraw = redrawing(drawn)
 
-    def draw(name: str, level: float, strength: float) -> bytes:
+    def draw(name: str, level: float, strength: float) -> Snapshot:
         now, answer = pictures(name, level, strength)
         noisy.set_data(now)
         denoised.set_data(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,11 @@ import numpy as np
 
 from course_lib import noise
 from course_lib._checks import Array, check_number
-from course_lib.viz.figures import figure, foot_note, picture, show
+from course_lib.viz.figures import COLOURS, column_width, figure, fitting, foot_note, picture, show, wrapped
 from course_lib.viz.play.stage import corrupted, follow, psnr, redrawing
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
+from course_lib.viz.rendering import Snapshot
+from course_lib.viz.windows import Window, grey, said
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 LEVELS = (0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3)
 STATIC_LEVELS = 3
 MARKERS = "osD^vP"
+SMALLEST, LEAST = 2.3, 1.5  # inches: the longest side of a picture; the width that its score needs
+CURVES = 3.4  # inches for the curves below them
 
 
 def level_slider(
@@ -32,6 +37,7 @@ def level_slider(
     trained: float | tuple[float, float] | None = None,
     seed: int = 0,
     data_range: float = 1.0,
+    window: tuple[float, float] | None = None,
     title: str | None = None,
     live: bool | None = None,
 ) -> Any:
@@ -51,6 +57,7 @@ def level_slider(
         trained: the level, or the range (low, high), that the network was trained at, to be marked.
         seed: the pattern of the noise follows from it and is the same at all levels but for its size.
         data_range: grey runs from 0 to it.
+        window: (low, high), the values that are black and white; `viz.window(image)` fits it to a head.
         title: of the figure.
         live: overrides the choice between a box and a static figure.
 
@@ -69,6 +76,7 @@ def level_slider(
     if not 1 <= len(methods) <= len(MARKERS):
         raise ValueError(f"methods: expected 1 to {len(MARKERS)}, got {len(methods)}")
     data_range = check_number(data_range, "data_range", low=0, above=True)
+    greys = grey(window, data_range)
     levels = [check_number(level, "levels", low=0, above=True) for level in levels]
     if len(levels) < 2 or any(low >= high for low, high in zip(levels, levels[1:], strict=False)):
         raise ValueError(f"levels: expected at least two, rising, got {levels}")
@@ -97,7 +105,7 @@ def level_slider(
     if len(set(names)) < len(names):
         raise ValueError("methods: 'noisy' is the noisy image itself, call the method something else")
     scores = {name: [score(name, index) for index in range(len(levels))] for name in names}
-    parts = (clean, names, levels, ends, scores, pictures, data_range, title)
+    parts = (clean, names, levels, ends, scores, pictures, data_range, greys, title)
 
     def static() -> Figure:
         shown = sorted({0, start, len(levels) - 1})[:STATIC_LEVELS]
@@ -112,12 +120,13 @@ def level_slider(
         options=[(f"{level:g}", index) for index, level in enumerate(levels)],
         value=start,
         description="sigma",
+        tooltip=f"noise level sigma, from {levels[0]:g} to {levels[-1]:g}",
         layout=ipywidgets.Layout(**WIDE),
     )
     redraw = redrawing(drawn)
     shown = shown_picture(redraw())
 
-    def draw(index: int) -> bytes:
+    def draw(index: int) -> Snapshot:
         move(index)
         return redraw()
 
@@ -133,37 +142,45 @@ def _drawn(
     scores: Mapping[str, Sequence[float]],
     pictures: Callable[[int], Mapping[str, np.ndarray]],
     data_range: float,
+    greys: Window,
     title: str | None,
     shown: Sequence[int],
 ) -> tuple[Figure, Callable[[int], None]]:
-    """A row of pictures for each level shown, the curves on the right; and what moves the first row elsewhere."""
-    rows, columns = len(shown), 1 + len(names)
-    side = 2.3
-    height = side * clean.shape[0] / clean.shape[1] + 0.7
+    """Rows of pictures for each level shown, the curves below; and what moves the first of them to another level."""
+    columns = fitting(1 + len(names), 1 + len(names), LEAST)
+    bands = math.ceil((1 + len(names)) / columns)
+    rows, width = len(shown) * bands, column_width(columns, clean.shape, SMALLEST, LEAST)
+    height = rows * (width * clean.shape[0] / clean.shape[1] + 0.6)
     wins = sum(max(names, key=lambda name: scores[name][index]) == names[1] for index in range(len(levels)))
     found = f"{names[1]} is best at {wins} of {len(levels)} noise levels"
     found = f"{title}\n{found}" if title else found
-    drawn = figure(side * columns + 4.2, max(rows * height, 3.4) + 0.6, title=found)
-    left, right = drawn.subfigures(1, 2, squeeze=False, width_ratios=[side * columns, 4.2])[0]
-    grid = left.subplots(rows, columns, squeeze=False)
-    for axes, index in zip(grid, shown, strict=True):
-        show(axes[0], clean, "clean", f"sigma {levels[index]:g}", 0, data_range)
-        for place, name in zip(axes[1:], names, strict=True):
-            show(place, pictures(index)[name], name, f"PSNR {scores[name][index]:.2f} dB", 0, data_range)
+    drawn = figure(max(columns * width, 6.4), height + CURVES, title=found)
+    above, below = drawn.subfigures(2, 1, height_ratios=[height, CURVES], squeeze=False)[:, 0]
+    places = above.subplots(rows, columns, squeeze=False)
+    for axes in places.ravel():
+        axes.set_axis_off()
+    grid = places.reshape(len(shown), -1)[:, : 1 + len(names)]
+    for row, index in zip(grid, shown, strict=True):
+        for axes in row:
+            axes.set_axis_on()
+        show(row[0], clean, "clean", f"sigma {levels[index]:g}", *greys)
+        for place, name in zip(row[1:], names, strict=True):
+            score = f"PSNR {scores[name][index]:.2f} dB"
+            show(place, pictures(index)[name], wrapped(name, width), score, *greys)
 
-    axes = right.subplots()
+    axes = below.subplots()
     if ends:
         low, high = ends
         kind = axes.axvspan(low, high, color="0.85") if high > low else axes.axvline(low, color="0.6", linestyle="--")
         kind.set_label("trained here")
-    for name, marker in zip(names[1:], MARKERS, strict=False):
-        axes.plot(levels, scores[name], marker + "-", markersize=4, label=name)
+    for name, marker, colour in zip(names[1:], MARKERS, COLOURS, strict=False):
+        axes.plot(levels, scores[name], marker + "-", color=colour, markersize=4, label=name)
     axes.plot(levels, scores["noisy"], ":", color="0.4", label="noisy")
-    here = axes.axvline(levels[shown[0]], color="black", linewidth=1) if rows == 1 else None
+    here = axes.axvline(levels[shown[0]], color="black", linewidth=1) if len(shown) == 1 else None
     axes.set(xlabel="noise level sigma (data range 1)" if data_range == 1 else "noise level sigma", ylabel="PSNR (dB)")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    foot_note(drawn, f"PSNR: noisy as it is, answers clipped to [0, {data_range:g}]")
+    foot_note(drawn, said(f"PSNR: noisy as it is, answers clipped to [0, {data_range:g}]", greys, data_range))
 
     def move(index: int) -> None:
         grid[0, 0].set_xlabel(f"sigma {levels[index]:g}")

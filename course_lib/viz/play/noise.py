@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_lib._checks import Array, check_number
-from course_lib.viz.figures import colour_bar, image_grid, picture, show, show_difference, size_note
+from course_lib.viz.figures import colour_bar, foot_note, image_grid, picture, show, show_difference, size_note
 from course_lib.viz.play.stage import STEPS, corrupted, follow, redrawing, slider
 from course_lib.viz.play.widgets import box, shown_picture, widgets
+from course_lib.viz.rendering import Snapshot
+from course_lib.viz.windows import Window, grey, said
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +31,7 @@ def noise_slider(
     step: float | None = None,
     seed: int = 0,
     data_range: float = 1.0,
+    window: tuple[float, float] | None = None,
     title: str | None = None,
     live: bool | None = None,
 ) -> Any:
@@ -46,6 +49,7 @@ def noise_slider(
         seed: each call gets a new generator with the same seed, so the pattern of the noise stays while its level
             moves.
         data_range: grey runs from 0 to it.
+        window: (low, high), the values that are black and white; `viz.window(image)` fits it to a head.
         title: of the figure.
         live: overrides the choice between a box and a static figure.
 
@@ -60,6 +64,7 @@ def noise_slider(
     """
     clean = picture(image, "image")
     data_range = check_number(data_range, "data_range", low=0, above=True)
+    greys = grey(window, data_range)
     minimum, maximum = check_number(minimum, "minimum"), check_number(maximum, "maximum")
     if minimum >= maximum:
         raise ValueError(f"minimum: expected a number below maximum ({maximum:g}), got {minimum:g}")
@@ -73,13 +78,14 @@ def noise_slider(
         drawn = image_grid(1, STATIC_LEVELS, clean.shape, title)
         levels = np.linspace(minimum, maximum, STATIC_LEVELS).tolist()
         for axes, level in zip(drawn.subplots(1, STATIC_LEVELS), levels, strict=True):
-            show(axes, noisy_at(level), f"{label} = {level:.3g}", size_note(clean), 0, data_range)
+            show(axes, noisy_at(level), f"{label} = {level:.3g}", size_note(clean), *greys)
+        foot_note(drawn, said("", greys, data_range))
         return drawn
 
     if widgets(live) is None:
         return static()
 
-    draw = _drawing(clean, noisy_at, label, maximum, data_range, title)
+    draw = _drawing(clean, noisy_at, label, maximum, data_range, greys, title)
     level = slider(label, value, minimum, maximum, step=step)
     shown = shown_picture(draw(value))
     follow([level], shown, draw)
@@ -92,20 +98,22 @@ def _drawing(
     label: str,
     maximum: float,
     data_range: float,
+    greys: Window,
     title: str | None,
-) -> Callable[[float], bytes]:
-    """What turns a level into a PNG of clean, noisy and difference image."""
+) -> Callable[[float], Snapshot]:
+    """What turns a level into a picture of clean, noisy and difference image."""
     drawn = image_grid(1, 3, clean.shape, title, smallest=2.8)
     left, middle, right = drawn.subplots(1, 3)
     # one scale for all levels, so that the map pales as the level falls
     limit = 1.5 * float((noisy_at(maximum) - clean).std()) or data_range
-    show(left, clean, "clean", size_note(clean), 0, data_range)
-    noisy = show(middle, clean, "noisy", "", 0, data_range)
+    show(left, clean, "clean", size_note(clean), *greys)
+    noisy = show(middle, clean, "noisy", "", *greys)
     difference = show_difference(right, clean - clean, "difference (noisy - clean)", "", limit)
     colour_bar(drawn, difference, [right], data_range, saturated=True)
+    foot_note(drawn, said("", greys, data_range))
     redraw = redrawing(drawn)
 
-    def draw(level: float) -> bytes:
+    def draw(level: float) -> Snapshot:
         now = noisy_at(level)
         noisy.set_data(now)
         difference.set_data(now - clean)

@@ -10,8 +10,10 @@ import torch
 
 from course_lib._checks import check_count, check_image, check_number
 from course_lib.data.planes import PROFILES, cut
-from course_lib.viz.figures import figure, png
-from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
+from course_lib.viz.figures import figure
+from course_lib.viz.play.widgets import WIDE, box, show_snapshot, shown_picture, widgets
+from course_lib.viz.rendering import Snapshot, snapshot
+from course_lib.viz.windows import Window, grey
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +30,7 @@ def plane_slider(
     *,
     position: Sequence[int] | None = None,
     data_range: float = 1.0,
+    window: tuple[float, float] | None = None,
     title: str | None = None,
     live: bool | None = None,
 ) -> Any:
@@ -37,10 +40,11 @@ def plane_slider(
     the first voxel's edge. Leave it on the last line of a cell.
 
     Args:
-        volume: (X, Y, Z) in canonical RAS axes, floating point or bool, numpy or torch, grey from 0 to `data_range`.
+        volume: (X, Y, Z) in canonical RAS axes, floating point or bool, numpy or torch.
         voxel_size: mm along x, y, z.
         position: the first point, in voxels; default the middle.
         data_range: grey runs from 0 to it.
+        window: (low, high), the values that are black and white; `viz.window(image)` fits it to a head.
         title: of the figure.
         live: overrides the choice between a box and a static figure.
 
@@ -55,6 +59,7 @@ def plane_slider(
     """
     volume = _volume(volume)
     data_range = check_number(data_range, "data_range", low=0, above=True)
+    greys = grey(window, data_range)
     size = _triple(voxel_size, "voxel_size")
     size = tuple(check_number(side, "voxel_size", low=0, above=True) for side in size)
     middle = tuple(count // 2 for count in volume.shape)
@@ -64,28 +69,36 @@ def plane_slider(
             raise ValueError(f"position: expected a voxel below {count} along {'xyz'[axis]}, got {number}")
 
     def static() -> Figure:
-        return _drawing(volume, size, data_range, title)[1](place)
+        return _drawing(volume, size, data_range, greys, title)[1](place)
 
     ipywidgets = widgets(live)
     if ipywidgets is None:
         return static()
 
-    draw = _drawing(volume, size, data_range, title)[0]
+    draw = _drawing(volume, size, data_range, greys, title)[0]
     wide = ipywidgets.Layout(**WIDE)
     controls = [
-        ipywidgets.IntSlider(value=number, min=0, max=count - 1, description=f"{name} ({axis})", layout=wide)
+        ipywidgets.IntSlider(
+            value=number,
+            min=0,
+            max=count - 1,
+            description=f"{name} ({axis})",
+            tooltip=f"{name} plane, voxel 0 to {count - 1} along {axis}",
+            style={"description_width": "initial"},
+            layout=wide,
+        )
         for axis, name, number, count in zip("xyz", PROFILES, place, volume.shape, strict=True)
     ]
     shown = shown_picture(draw(place))
     for control in controls:
-        control.observe(lambda _: setattr(shown, "value", draw([c.value for c in controls])), names="value")
+        control.observe(lambda _: show_snapshot(shown, draw([c.value for c in controls])), names="value")
 
     return box([*controls, shown], static)
 
 
 def _drawing(
-    volume: np.ndarray, size: Sequence[float], data_range: float, title: str | None
-) -> tuple[Callable[[Sequence[int]], bytes], Callable[[Sequence[int]], Figure]]:
+    volume: np.ndarray, size: Sequence[float], data_range: float, greys: Window, title: str | None
+) -> tuple[Callable[[Sequence[int]], Snapshot], Callable[[Sequence[int]], Figure]]:
     """What turns a position into a PNG, and into the figure itself."""
     extent = np.array(volume.shape) * size  # mm
     # profile -> the axes of the volume that run to the right and up in its picture
@@ -99,7 +112,7 @@ def _drawing(
     for axes, (right, up) in zip(panels, across, strict=True):
         empty = np.zeros((volume.shape[up], volume.shape[right]), dtype=np.float32)
         frame = (0, extent[right], 0, extent[up])
-        pictures.append(axes.imshow(empty, "gray", vmin=0, vmax=data_range, interpolation="nearest", extent=frame))
+        pictures.append(axes.imshow(empty, "gray", vmin=greys[0], vmax=greys[1], interpolation="nearest", extent=frame))
         lines.append((axes.axvline(0, color=_LINE, linewidth=0.7), axes.axhline(0, color=_LINE, linewidth=0.7)))
         axes.set_xlabel(f"{'xyz'[right]}, {DIRECTIONS[right]} (mm)", fontsize=8)
         axes.set_ylabel(f"{'xyz'[up]}, {DIRECTIONS[up]} (mm)", fontsize=8)
@@ -115,8 +128,8 @@ def _drawing(
             panels[cutting].set_title(heading, fontsize=9)
         return drawn
 
-    def draw(place: Sequence[int]) -> bytes:
-        image = png(move(place))
+    def draw(place: Sequence[int]) -> Snapshot:
+        image = snapshot(move(place))
         drawn.set_layout_engine("none")  # laid out once: an update then costs half
         return image
 

@@ -11,6 +11,7 @@ from course_lib._checks import Array, check_count
 from course_lib.viz.figures import foot_note, image_grid, picture, show
 from course_lib.viz.play.stage import follow, redrawing
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
+from course_lib.viz.rendering import Snapshot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,8 +84,17 @@ def receptive_field_slider(
 
     draw = _drawing(window, chains, kernel, title)
     wide = ipywidgets.Layout(**WIDE)
-    menu = ipywidgets.Dropdown(options=list(chains), description="dilations", layout=wide)
-    slider = ipywidgets.IntSlider(value=layers, min=1, max=longest, description="layers", layout=wide)
+    menu = ipywidgets.Dropdown(
+        options=list(chains), description="dilations", tooltip="dilations of the chain", layout=wide
+    )
+    slider = ipywidgets.IntSlider(
+        value=layers,
+        min=1,
+        max=longest,
+        description="layers",
+        tooltip=f"number of layers, from 1 to {longest}",
+        layout=wide,
+    )
     shown = shown_picture(draw(menu.value, layers))
     follow([menu, slider], shown, draw)
     return box([menu, slider, shown], static)
@@ -168,8 +178,8 @@ def _colour_bar(drawn: Figure, shown: Any, axes: list[Any]) -> None:
 
 def _drawing(
     window: np.ndarray, chains: Mapping[str, Sequence[int]], kernel: int, title: str | None
-) -> Callable[[str, int], bytes]:
-    """What turns a chain and a number of layers into a PNG of what is seen and what it weighs."""
+) -> Callable[[str, int], Snapshot]:
+    """What turns a chain and a number of layers into a picture of what is seen and what it weighs."""
     drawn = image_grid(1, 2, window.shape, title, smallest=3.2, room=0.75)
     axes = drawn.subplots(1, 2)
     first = _weights([1], kernel, len(window))
@@ -179,7 +189,7 @@ def _drawing(
     foot_note(drawn, f"{kernel}×{kernel} filters, all weights equal; blue or white: not seen; orange: the pixel itself")
     redraw = redrawing(drawn)
 
-    def draw(name: str, layers: int) -> bytes:
+    def draw(name: str, layers: int) -> Snapshot:
         rates = chains[name][:layers]
         weights = _weights(rates, kernel, len(window))
         size, half = _facts(rates, kernel)

@@ -20,6 +20,8 @@ from course_lib.viz.figures import (
 )
 from course_lib.viz.play.stage import colour_limit, complex_picture, follow, psnr, redrawing, slider
 from course_lib.viz.play.widgets import WIDE, box, shown_picture, widgets
+from course_lib.viz.rendering import Snapshot
+from course_lib.viz.windows import Window, grey, said
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +54,7 @@ def sampling_slider(
     pattern: str = "random lines",
     seed: int = 0,
     data_range: float = 1.0,
+    window: tuple[float, float] | None = None,
     title: str | None = None,
     live: bool | None = None,
 ) -> Any:
@@ -75,6 +78,7 @@ def sampling_slider(
         pattern: the one to begin with.
         seed: chance follows from it: it stays the same while the controls move.
         data_range: grey runs from 0 to it.
+        window: (low, high), the values that are black and white; `viz.window(image)` fits it to a head.
         title: of the figure.
         live: overrides the choice between a box and a static figure.
 
@@ -90,6 +94,7 @@ def sampling_slider(
     measured = complex_picture(image, "image")
     clean = np.abs(measured)
     data_range = check_number(data_range, "data_range", low=0, above=True)
+    greys = grey(window, data_range)
     largest_acceleration = check_number(largest_acceleration, "largest_acceleration", low=1, above=True)
     largest_center_fraction = check_number(largest_center_fraction, "largest_center_fraction", low=0, above=True)
     largest_center_fraction = check_number(largest_center_fraction, "largest_center_fraction", low=0, high=1)
@@ -107,17 +112,24 @@ def sampling_slider(
         return Sample(mask, spread.max(axis=0), answer, float(kspace.incoherence(mask)))
 
     def static() -> Figure:
-        return _static(clean, sample, pattern, acceleration, center_fraction, data_range, title)
+        return _static(clean, sample, pattern, acceleration, center_fraction, data_range, greys, title)
 
     ipywidgets = widgets(live)
     if ipywidgets is None:
         return static()
 
-    draw = _drawing(clean, sample, data_range, title)
+    draw = _drawing(clean, sample, data_range, greys, title)
     style = {"description_width": "110px"}
 
     wide = ipywidgets.Layout(**WIDE)
-    menu = ipywidgets.Dropdown(options=list(PATTERNS), value=pattern, description="pattern", style=style, layout=wide)
+    menu = ipywidgets.Dropdown(
+        options=list(PATTERNS),
+        value=pattern,
+        description="pattern",
+        tooltip="pattern of the samples",
+        style=style,
+        layout=wide,
+    )
     factor = slider("acceleration", acceleration, 1, largest_acceleration, form=".1f", style=style)
     centre = slider("centre fraction", center_fraction, 0, largest_center_fraction, style=style)
     shown = shown_picture(draw(pattern, acceleration, center_fraction))
@@ -151,6 +163,7 @@ def _static(
     acceleration: float,
     center_fraction: float,
     data_range: float,
+    greys: Window,
     title: str | None,
 ) -> Figure:
     """Four patterns side by side: mask, point spread, zero-filled image, difference."""
@@ -167,34 +180,38 @@ def _static(
         _plot(column[1], result.spread, clean.shape)
         column[1].tick_params(labelleft=column[1] is grid[1, 0])
         column[1].set_xlabel(f"largest side lobe {100 * result.lobe:.0f} %", fontsize=8)
-        show(column[2], result.answer, "", f"PSNR {scores[name]:.2f} dB", 0, data_range)
+        show(column[2], result.answer, "", f"PSNR {scores[name]:.2f} dB", *greys)
         last = show_difference(column[3], result.answer - clean, "", "", limit)
     for axes, label in zip(
         grid[:, 0], ("mask", "point spread (dB)", "zero-filled", "zero-filled - clean"), strict=True
     ):
         axes.set_ylabel(label, fontsize=9)
     colour_bar(drawn, last, list(grid[3]), data_range, saturated=True)
-    foot_note(drawn, _small_print(data_range))
+    foot_note(drawn, said(_small_print(data_range), greys, data_range))
     return drawn
 
 
 def _drawing(
-    clean: np.ndarray, sample: Callable[[str, float, float], Sample], data_range: float, title: str | None
-) -> Callable[[str, float, float], bytes]:
-    """What turns a pattern, an acceleration and a centre into a PNG of mask, point spread, image and difference."""
+    clean: np.ndarray,
+    sample: Callable[[str, float, float], Sample],
+    data_range: float,
+    greys: Window,
+    title: str | None,
+) -> Callable[[str, float, float], Snapshot]:
+    """What turns a pattern, an acceleration and a centre into a picture of mask, point spread, image and difference."""
     drawn = image_grid(1, 4, clean.shape, title, smallest=2.6, room=0.75)
     axes = drawn.subplots(1, 4)
     mask = show(axes[0], clean, "mask", " \n ", 0, 1)
     (spread,) = _plot(axes[1], np.ones(clean.shape[1]), clean.shape)
     axes[1].set_title("point spread (dB)", fontsize=9)
-    answer = show(axes[2], clean, "zero-filled", " \n ", 0, data_range)
+    answer = show(axes[2], clean, "zero-filled", " \n ", *greys)
     # one scale for all positions of the sliders: the map pales as the picture gets better
     difference = show_difference(axes[3], clean - clean, "zero-filled - clean", size_note(clean), 0.2 * data_range)
     colour_bar(drawn, difference, [axes[3]], data_range, saturated=True)
-    foot_note(drawn, _small_print(data_range))
+    foot_note(drawn, said(_small_print(data_range), greys, data_range))
     redraw = redrawing(drawn)
 
-    def draw(name: str, acceleration: float, center_fraction: float) -> bytes:
+    def draw(name: str, acceleration: float, center_fraction: float) -> Snapshot:
         result = sample(name, acceleration, center_fraction)
         mask.set_data(result.mask)
         spread.set_ydata(_decibels(result.spread))

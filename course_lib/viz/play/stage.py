@@ -10,8 +10,9 @@ import torch
 
 from course_lib import metrics
 from course_lib._checks import Array
-from course_lib.viz.figures import picture, png
-from course_lib.viz.play.widgets import WIDE
+from course_lib.viz.figures import picture
+from course_lib.viz.play.widgets import WIDE, show_snapshot
+from course_lib.viz.rendering import Snapshot, snapshot
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,13 +27,13 @@ def corrupted(image: Array, corrupt: Callable[..., Array], level: float, seed: i
     return corrupt(image, level, generator=np.random.default_rng(seed))
 
 
-def redrawing(drawn: Figure) -> Callable[[], bytes]:
-    """A function that gives the figure as PNG; laid out once, so that it does not jump, and costs half."""
+def redrawing(drawn: Figure) -> Callable[[], Snapshot]:
+    """A function that gives the figure as it is now; laid out once, so that it does not jump, and costs half."""
     laid_out = False
 
-    def redraw() -> bytes:
+    def redraw() -> Snapshot:
         nonlocal laid_out
-        image = png(drawn)
+        image = snapshot(drawn)
         if not laid_out:
             drawn.set_layout_engine("none")
             laid_out = True
@@ -42,7 +43,7 @@ def redrawing(drawn: Figure) -> Callable[[], bytes]:
 
 
 def slider(name: str, value: float, low: float, high: float, *, form: str = ".3f", **options: Any) -> Any:
-    """An ipywidgets slider for a number from `low` to `high`."""
+    """An ipywidgets slider for a number from `low` to `high`, with a name to see and one to hear."""
     import ipywidgets
 
     return ipywidgets.FloatSlider(
@@ -50,16 +51,17 @@ def slider(name: str, value: float, low: float, high: float, *, form: str = ".3f
         min=low,
         max=high,
         description=name,
+        tooltip=f"{name}, from {low:g} to {high:g}",
         readout_format=form,
         layout=ipywidgets.Layout(**WIDE),
-        **{"step": (high - low) / STEPS, **options},
+        **{"step": (high - low) / STEPS, "style": {"description_width": "initial"}, **options},
     )
 
 
-def follow(controls: Sequence[Any], shown: Any, draw: Callable[..., bytes]) -> None:
+def follow(controls: Sequence[Any], shown: Any, draw: Callable[..., Snapshot]) -> None:
     """Draw the picture anew whenever one of the controls moves; `draw` is given the values of all, in order."""
     for control in controls:
-        control.observe(lambda _: setattr(shown, "value", draw(*(part.value for part in controls))), names="value")
+        control.observe(lambda _: show_snapshot(shown, draw(*(part.value for part in controls))), names="value")
 
 
 def complex_picture(image: Any, name: str) -> np.ndarray:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from course_lib.viz.figures import in_notebook, png
+from course_lib.viz.figures import in_notebook
+from course_lib.viz.rendering import Snapshot, bundle
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,15 +34,26 @@ def widgets(live: bool | None) -> ModuleType | None:
     return ipywidgets
 
 
-def shown_picture(value: bytes) -> Any:
-    """A widget that shows a PNG; its `value` is to be set when a control moves.
+def shown_picture(first: Snapshot) -> Any:
+    """A widget that shows a figure, with its words as tooltip; `show_snapshot` puts another one in.
 
     Rendered here and sent as a picture: needs no further extension in JupyterLab, Colab or VS Code.
     """
     import ipywidgets
+    from traitlets import Unicode
 
     natural_size = ipywidgets.Layout(max_width="100%", align_self="flex-start")
-    return ipywidgets.Image(value=value, format="png", layout=natural_size)
+    shown = ipywidgets.Image(format="png", layout=natural_size)
+    # the front end shows a tooltip only where it finds an empty description, and an image has none: it stumbles
+    shown.add_traits(description=Unicode("").tag(sync=True))
+    show_snapshot(shown, first)
+    return shown
+
+
+def show_snapshot(shown: Any, now: Snapshot) -> None:
+    """Put a figure into a widget of `shown_picture`."""
+    # a screen reader says the tooltip: an image widget has no alternative text of its own
+    shown.value, shown.width, shown.tooltip = now.png, str(now.width), now.words
 
 
 def box(parts: Sequence[Any], static: Callable[[], Figure]) -> Any:
@@ -50,6 +62,6 @@ def box(parts: Sequence[Any], static: Callable[[], Figure]) -> Any:
 
     class Box(ipywidgets.VBox):
         def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-            return super()._repr_mimebundle_(**kwargs) | {"image/png": png(static())}
+            return super()._repr_mimebundle_(**kwargs) | bundle(static())
 
     return Box(list(parts))

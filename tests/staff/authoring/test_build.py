@@ -70,7 +70,7 @@ def test_the_start_page_has_times_points_and_lectures_and_its_links_lead_somewhe
 
 def test_every_lab_of_the_course_says_its_time_on_the_start_page():
     rows = re.findall(r"^\| \[Lab .*", (ROOT / "labs" / "START.md").read_text(), re.MULTILINE)
-    assert len(rows) >= 3 and all(row.split(" | ")[1].endswith(("minutes", "hours")) for row in rows)
+    assert len(rows) >= 3 and all(re.search("minutes|hour", row.split(" | ")[1]) for row in rows)
 
 
 def test_badges_show_once_there_is_an_address_on_github(course):

@@ -252,7 +252,7 @@ def test_check_finds_edited_missing_and_stray_notebooks(course, capsys):
             '{"grade_id": "double"}',
             "needs a grade_id, and solution or points",
         ),
-        ("{{points why}}", "{{points who}}", "neither badges, exercises, nor points"),
+        ("{{points why}}", "{{points who}}", "is none of badges, exercises, points double, points half, points why"),
         ("# # Lab 90: Tiny", "# Lab 90", "first heading"),
     ],
 )
@@ -536,7 +536,23 @@ def test_a_mark_scheme_that_does_not_add_up_is_found_and_a_missing_one_is_a_warn
     edit(course / "solutions" / "lab90_tiny.py", "# Because.", scheme.format(2))
     assert checking.check(course, workers=1) == 1
     told = capsys.readouterr().out
-    assert "question why: the lines of its mark scheme give 2 points, the question 1" in told and "warning" not in told
+    assert (
+        "question why: the lines of its mark scheme give 2 points, the question 1" in told
+        and "no mark scheme" not in told
+    )
+
+
+def test_card_and_explanations_are_asked_for(course, capsys, without_nbgrader, monkeypatch):
+    explained = "# ## Double it\n#\n# ### BEGIN EXPLANATION\n# It is linear.\n# ### END EXPLANATION\n#"
+    edit(course / "solutions" / "lab90_tiny.py", "# ## Double it", explained)
+    assert checking.check(course, workers=1) == 0
+    told = capsys.readouterr().out
+    assert "warning: no card in the first cell" in told and "exercise double: no explanation" not in told
+    for name in ("half", "why"):
+        assert f"warning: exercise {name}: no explanation above its answer" in told
+    monkeypatch.setattr(checking, "EXPLANATIONS_DEMANDED", True)
+    assert checking.check(course, workers=1) == 1
+    assert "FAIL" in (told := capsys.readouterr().out) and "     exercise half: no explanation above" in told
 
 
 def test_a_stub_that_earns_points_is_found(course, capsys):

@@ -86,7 +86,10 @@ class Grader:
     def __init__(self):
         self.submissions = []
 
-    def __call__(self, submission: bytes) -> Graded:
+    def __call__(self, submissions: list[bytes]) -> list[Graded]:
+        return [self._grade(submission) for submission in submissions]
+
+    def _grade(self, submission: bytes) -> Graded:
         text = submission.decode()
         self.submissions.append(json.loads(text))
         answers, prints = answers_of(text), {}
