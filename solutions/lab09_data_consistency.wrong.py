@@ -4,7 +4,6 @@
 # data_consistency: tall, square, points, a mask for each image, λ 0 to 10000 and None, gradients for all, a measured 0,
 #   tiny and huge scales, changed input, grad mode
 # SoftConsistency: tall, square, points, a mask for each image, a measured 0, tiny and huge gradients, changed input
-# PositiveStrength: starts 0.00001 to 1000, θ −80 to 80, gradient numbers, both modes, random state
 # best_strength: tall, square, points, weights below 0 and above 1, nearly 1, a measured 0, tiny scales, two dtypes, type
 # Cascade: tall, square, a mask for each image, several images, gradient numbers, both modes in forward, random state
 # share_neighbours: tall, reach 1 to 4, several films, points, measured zeros, complex, changed input, type
@@ -355,173 +354,6 @@ edit("""
 """)
 
 
-# %% [PositiveStrength] calls_the_library
-# Asks the library's layer for its λ.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "layer = kspace.DataConsistency(start, learned=True)",
-)
-edit("log_strength.", "layer.log_strength.")
-
-
-# %% [PositiveStrength] plain_parameter
-# Trains λ itself: the first large step makes it negative.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "strength = nn.Parameter(torch.tensor(float(start)))",
-)
-edit("log_strength.exp()", "strength")
-
-
-# %% [PositiveStrength] clamped
-# Cuts below 0: there the gradient is 0, and λ never comes back.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "strength = nn.Parameter(torch.tensor(float(start)))",
-)
-edit("log_strength.exp()", "strength.clamp(min=1e-6)")
-
-
-# %% [PositiveStrength] absolute_value
-# Positive but for 0; and the optimiser that pulls λ down swings to and fro.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "strength = nn.Parameter(torch.tensor(float(start)))",
-)
-edit("log_strength.exp", "strength.abs")
-
-
-# %% [PositiveStrength] squared
-# A square is 0 at 0, with gradient 0.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "root = nn.Parameter(torch.tensor(math.sqrt(start)))",
-)
-edit("log_strength.exp()", "root**2")
-
-
-# %% [PositiveStrength] start_not_inverted
-# Puts `start` into softplus: λ begins at softplus(start).
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "raw = nn.Parameter(torch.tensor(float(start)))",
-)
-edit("self.log_strength.exp()", "nn.functional.softplus(self.raw)")
-
-
-# %% [PositiveStrength] no_parameter
-# A tensor is no parameter: the optimiser never hears of it.
-edit(
-    "nn.Parameter(torch.tensor(math.log(start)))",
-    "torch.tensor(math.log(start), requires_grad=True)",
-)
-
-
-# %% [PositiveStrength] returns_a_number
-# .item() is a number without a gradient.
-edit(".exp()", ".exp().item()")
-
-
-# %% [PositiveStrength] sigmoid
-# Between 0 and 1: that is the weight λ / (1 + λ), not λ.
-edit("log_strength =", "raw =")
-edit("log_strength.exp", "raw.sigmoid")
-
-
-# %% [PositiveStrength] factor_on_the_start
-# Trains a factor: without a bound it becomes negative all the same.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "start, self.factor = start, nn.Parameter(torch.tensor(1.0))",
-)
-edit("log_strength.exp()", "start * self.factor")
-
-
-# %% [PositiveStrength] bounded_above
-# Positive, growing, and right at the beginning: but λ can never be more than twice `start`.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "start, self.raw = start, nn.Parameter(torch.tensor(0.0))",
-)
-edit("self.log_strength.exp", "2 * self.start * self.raw.sigmoid")
-
-
-# %% [PositiveStrength] with_a_floor
-# Keeps away from 0 by adding half of `start`: no smaller λ can be learned.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "floor, self.raw = start / 2, nn.Parameter(torch.tensor(math.log(start / 2)))",
-)
-edit("log_strength.", "floor + self.raw.")
-
-
-# %% [PositiveStrength] at_most_a_thousand
-# A sigmoid times 1000: wide, and still bounded.
-edit("math.log(start)", "math.log(start / (1001 - start))")
-edit("self.log_strength.exp()", "1001 * self.log_strength.sigmoid()")
-
-
-# %% [PositiveStrength] tiny_floor
-# A millionth is added to be safe: λ cannot come nearer to 0.
-edit("self.log_strength.exp()", "self.log_strength.exp() + 1e-6")
-
-
-# %% [PositiveStrength] softplus_inverted_naively
-# log(exp(start) − 1) is right on paper, and infinite for a large start.
-edit("torch.tensor(math.log(start))", "torch.tensor(float(start)).exp().sub(1).log()")
-edit("self.log_strength.exp()", "nn.functional.softplus(self.log_strength)")
-
-
-# %% [PositiveStrength] softplus_inverted_in_float32
-# Minds large starts, and forgets the small ones: in float32, exp(0.0000001) − 1 is off by a fifth, and then 0.
-edit(
-    "torch.tensor(math.log(start))",
-    "torch.tensor(float(start)) if start > 20 else torch.tensor(float(start)).exp().sub(1).log()",
-)
-edit("self.log_strength.exp()", "nn.functional.softplus(self.log_strength)")
-
-
-# %% [PositiveStrength] elu_plus_one
-# Below 0 this is exp(θ) on paper; in float32, 1 swallows what is small.
-edit("math.log(start)", "start - 1.0 if start > 1 else math.log(start)")
-edit("self.log_strength.exp()", "nn.functional.elu(self.log_strength) + 1")
-
-
-# %% [PositiveStrength] start_at_least_a_hundredth
-# Nobody begins below 0.01, it thinks.
-edit("math.log(start)", "math.log(max(start, 0.01))")
-
-
-# %% [PositiveStrength] no_gradient_in_evaluation
-# Takes evaluation mode for no_grad().
-edit("""
-        return self.log_strength.exp()
-""", """
-        strength = self.log_strength.exp()
-        return strength if self.training else strength.detach()
-""")
-
-
-# %% [PositiveStrength] learns_ten_times_slower
-# Scales the gradient, as if that were the learning rate.
-edit("""
-        return self.log_strength.exp()
-""", """
-        strength = self.log_strength.exp()
-        return 0.1 * strength + 0.9 * strength.detach()
-""")
-
-
-# %% [PositiveStrength] seeds_the_generator
-# A seed in the constructor, so that all is repeatable: it changes everybody's random numbers.
-edit("""
-        self.log_strength = nn.Parameter(torch.tensor(math.log(start)))
-""", """
-        torch.manual_seed(0)
-        self.log_strength = nn.Parameter(torch.tensor(math.log(start)))
-""")
-
-
 # %% [best_strength] calls_the_library
 # Tries λ after λ with the library's layer.
 def best_strength(predicted, measured, truth, mask):
@@ -651,6 +483,117 @@ edit(
     "return max(weight, 0) / (1 - max(weight, 0))",
     "return weight.clamp(min=0) / (1 - weight.clamp(min=0))",
 )
+
+
+# %% [sense_step] calls_the_library
+# Calls the layer that the exercise builds.
+def sense_step(image, measured, mask, maps):
+    return kspace.DataConsistency()(image, measured, mask, maps)
+
+
+# %% [sense_step] calls_cg_sense
+# Solves the whole problem with the library, from 0.
+def sense_step(image, measured, mask, maps):
+    from course_lib.classical import sense
+
+    return image + sense.cg_sense(measured, mask, maps, iterations=1).image
+
+
+# %% [sense_step] conjugate_forgotten
+# Multiplies by the maps once more, instead of turning their phase back.
+edit("maps.conj() * kspace", "maps * kspace")
+
+
+# %% [sense_step] mask_forgotten
+# Compares the gaps with 0: the image is pulled back to the zero-filled one.
+edit("torch.where(mask, measured - kspace.fft2c(maps * image), 0)", "measured - kspace.fft2c(maps * image)")
+
+
+# %% [sense_step] mask_turned_round
+# Takes what was not measured for what is missing.
+edit("torch.where(mask, measured - kspace.fft2c(maps * image), 0)", "torch.where(mask, 0, measured - kspace.fft2c(maps * image))")
+
+
+# %% [sense_step] sums_the_images
+# Sums over the first axis: over the images, not over the coils.
+edit("change.sum(1, keepdim=True)", "change.sum(0, keepdim=True)[:, :1]")
+
+
+# %% [sense_step] mean_of_the_coils
+# Takes the mean over the coils: a step that is too short by their number.
+edit("change.sum(1", "change.mean(1")
+
+
+# %% [sense_step] root_sum_of_squares
+# Combines the coils by the root of the sum of squares, which has no sign and no phase.
+edit("change.sum(1, keepdim=True)", "change.abs().square().sum(1, keepdim=True).sqrt()")
+
+
+# %% [sense_step] maps_not_normalised
+# Scales each map to a largest magnitude of 1: their squares sum to 1 no more.
+edit("change = maps.conj()", "maps = maps / maps.abs().amax((-2, -1), keepdim=True)\n    change = maps.conj()")
+
+
+# %% [sense_step] maps_forgotten_on_the_way_there
+# All coils see the same image.
+edit("kspace.fft2c(maps * image)", "kspace.fft2c(image)")
+
+
+# %% [sense_step] maps_forgotten_on_the_way_back
+# Adds up what the coils miss without their weights.
+edit("maps.conj() * kspace", "kspace")
+
+
+# %% [sense_step] uphill
+# Subtracts what is missing.
+edit("image + change", "image - change")
+
+
+# %% [sense_step] change_only
+# Returns the change, not the image after it.
+edit("image + change.sum", "change.sum")
+
+
+# %% [sense_step] replaces_in_the_image
+# Combines the measured k-space of all coils to one, and replaces the lines of the image: right for one coil only.
+def sense_step(image, measured, mask, maps):
+    combined = kspace.fft2c((maps.conj() * kspace.ifft2c(measured)).sum(1, keepdim=True))
+    return kspace.ifft2c(torch.where(mask, combined, kspace.fft2c(image)))
+
+
+# %% [sense_step] one_image_for_each_coil
+# Forgets to combine the coils.
+edit("change.sum(1, keepdim=True)", "change")
+
+
+# %% [sense_step] adds_in_k_space
+# Forgets the way back: adds what is missing in k-space to the image.
+edit("kspace.ifft2c(missing)", "missing")
+
+
+# %% [sense_step] zero_is_a_gap
+# Takes a measured 0 for a gap.
+edit("torch.where(mask,", "torch.where(measured != 0,")
+
+
+# %% [sense_step] detached
+# The numbers are right, and no gradient passes through the step.
+edit("kspace.fft2c(maps * image)", "kspace.fft2c(maps * image.detach())")
+
+
+# %% [sense_step] maps_of_the_first_image
+# Uses the maps of the first image for all.
+edit("    missing =", "    maps = maps[:1] if maps.ndim == 4 else maps\n    missing =")
+
+
+# %% [sense_step] first_mask_for_all
+# Uses the mask of the first image for all.
+edit("torch.where(mask,", "torch.where(mask if mask.ndim == 2 else mask[:1],")
+
+
+# %% [sense_step] writes_into_the_image
+# Changes the image that it was given.
+edit("    return image + change.sum(1, keepdim=True)", "    image.data += change.sum(1, keepdim=True)\n    return image + 0")
 
 
 # %% [Cascade] calls_the_library
