@@ -106,6 +106,7 @@ viz.noise_slider(clean, noise.gaussian, label="sigma", maximum=0.5, value=0.1)
 # **Hint.** Do not change the image that you were given: make a new one. Scanners store whole numbers, so begin with
 # `image = image.astype(np.float32)`: that is a new array already.
 
+
 # %% nbgrader={"grade_id": "rescale", "solution": true}
 def rescale(image):
     """Shift and stretch a numpy image to [0, 1]; a constant image becomes all zero."""
@@ -168,6 +169,7 @@ print("rescale: right")
 # **Hint.** `tensor[None]` adds an axis in front, `tensor[:, None]` one after the first. No value may move or change. An image
 # of one row or one column is an image, too.
 
+
 # %% nbgrader={"grade_id": "to_batch", "solution": true}
 def to_batch(image):
     """(H, W) -> (1, 1, H, W); (N, H, W) -> (N, 1, H, W); a float32 tensor."""
@@ -229,6 +231,7 @@ print("to_batch: right")
 #
 # **Hint.** `pad` counts axes from the **last** one: width first, then height.
 
+
 # %% nbgrader={"grade_id": "pad_to_multiple", "solution": true}
 def pad_to_multiple(batch, multiple):
     """Repeat the last row and column of (N, C, H, W) until H and W are multiples of `multiple`."""
@@ -240,9 +243,13 @@ def pad_to_multiple(batch, multiple):
 
 # %% nbgrader={"grade_id": "pad_to_multiple_test", "points": 2}
 from course_lib.exercise import without
+
+
 ### BEGIN HIDDEN TESTS
 def slope(x, multiple):
     return torch.autograd.grad(pad_to_multiple(x, multiple).square().sum(), x)
+
+
 ### END HIDDEN TESTS
 
 with without("course_lib.images.pad_to_multiple"):
@@ -314,7 +321,12 @@ figure
 # %% tags=["experiment"]
 noisy = noise.gaussian(clean, 0.1, generator=np.random.default_rng(1))
 nine = np.mean([noise.gaussian(clean, 0.1, generator=np.random.default_rng(seed)) for seed in range(9)], axis=0)
-viz.panel(clean, noisy, nine.astype(np.float32), title=f"Nine averages leave {np.std(nine - clean) / np.std(noisy - clean):.2f} of the noise")
+viz.panel(
+    clean,
+    noisy,
+    nine.astype(np.float32),
+    title=f"Nine averages leave {np.std(nine - clean) / np.std(noisy - clean):.2f} of the noise",
+)
 
 # %% [markdown]
 # ## 5. In your own words ({{points averaging}})

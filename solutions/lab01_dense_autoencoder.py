@@ -72,6 +72,7 @@ viz.noise_slider(test_images[7, 0], noise.masking, label="fraction", maximum=0.9
 #
 # **Hint.** Always hand `generator` on: then the same seed gives the same noise, and a result can be repeated.
 
+
 # %% nbgrader={"grade_id": "masking", "solution": true}
 def masking(image, fraction, generator):
     """A copy of the tensor with each pixel set to zero with probability `fraction`."""
@@ -83,6 +84,8 @@ def masking(image, fraction, generator):
 
 # %% nbgrader={"grade_id": "masking_test", "points": 2}
 from course_lib.exercise import without
+
+
 ### BEGIN HIDDEN TESTS
 def kept(image, fraction):
     seed = lambda number: torch.Generator().manual_seed(number)
@@ -90,6 +93,8 @@ def kept(image, fraction):
     kept = masking(torch.ones_like(image), fraction, seed(8)) != 0
     same = masking(image, fraction, seed(8)) - image * kept
     return [round(20 * share), same, masking(image, 0.0, seed(9)), image]
+
+
 ### END HIDDEN TESTS
 
 with without("course_lib.noise.masking"):
@@ -150,6 +155,7 @@ print("masking: right")
 #
 # **Hint.** Do not clip to [0, 1]. Values below 0 are a part of the noise; cutting them off shifts the mean of dark regions.
 
+
 # %% nbgrader={"grade_id": "gaussian", "solution": true}
 def gaussian(image, sigma, generator):
     """`image + n` with n ~ N(0, sigma²), independent in each pixel."""
@@ -160,12 +166,16 @@ def gaussian(image, sigma, generator):
 
 # %% nbgrader={"grade_id": "gaussian_test", "points": 2}
 from course_lib.exercise import without
+
+
 ### BEGIN HIDDEN TESTS
 def shown(image, sigma):
     seed = lambda number: torch.Generator().manual_seed(number)
     noise = gaussian(torch.zeros(200, 1, 20, 30), sigma, seed(6)).double()
     same = gaussian(image, sigma, seed(7)) - gaussian(torch.zeros_like(image), sigma, seed(7))
     return [round(20 * float(noise.std())), round(10 * float(noise.mean())), same, image]
+
+
 ### END HIDDEN TESTS
 
 with without("course_lib.noise.gaussian"):
@@ -233,6 +243,7 @@ print("gaussian: right")
 # `return self.layer(noisy.flatten(1))` in `forward`. `x.flatten(1)` keeps the batch axis, `nn.Sequential` chains layers. Make the layers
 # in the order in which the image passes them.
 
+
 # %% nbgrader={"grade_id": "DenseDAE", "solution": true}
 class DenseDAE(nn.Module):
     """784 -> 256 -> 64 -> 256 -> 784, ReLU between, sigmoid at the end; (N, 1, 28, 28) in and out."""
@@ -253,12 +264,16 @@ class DenseDAE(nn.Module):
 
 # %% nbgrader={"grade_id": "DenseDAE_test", "points": 3}
 from course_lib.exercise import without
+
+
 ### BEGIN HIDDEN TESTS
 def slopes(network, image):
     image = 3 * image - 1  # noise leaves [0, 1]
     output = network(image.requires_grad_())
     found = torch.autograd.grad(output.square().sum(), [image, *network.parameters()])
     return [output, found[0], *[slope.square().sum() for slope in found]]
+
+
 ### END HIDDEN TESTS
 
 with without("course_lib.models.dae.DenseDAE"):
@@ -317,6 +332,7 @@ print("DenseDAE: right,", sum(p.numel() for p in network.parameters()), "paramet
 #
 # **Hint.** PyTorch *adds* each new gradient to the old one. Step 2 is there because of that.
 
+
 # %% nbgrader={"grade_id": "train_step", "solution": true}
 def train_step(model, optimizer, clean, noisy):
     """One gradient step that brings model(noisy) closer to clean; returns the loss before the step."""
@@ -332,6 +348,7 @@ def train_step(model, optimizer, clean, noisy):
 
 # %% nbgrader={"grade_id": "train_step_test", "points": 3}
 from course_lib.exercise import without
+
 ### BEGIN HIDDEN TESTS
 from course_lib.exercise import random_tensor, random_weights
 
@@ -344,7 +361,10 @@ def trained(rng):
     (9 * model(clean)).sum().backward()  # old gradients
     losses = [train_step(model, optimizer, clean, noisy) for _ in range(3)]
     return [losses, model.training, *model.state_dict().values(), clean, noisy]
+
+
 ### END HIDDEN TESTS
+
 
 class OneWeight(nn.Module):  # output = weight · input; remembers in which mode it ran
     def __init__(self):
@@ -354,6 +374,7 @@ class OneWeight(nn.Module):  # output = weight · input; remembers in which mode
     def forward(self, x):
         self.modes.append(self.training)
         return self.weight * x
+
 
 with without("course_lib.training.fit"):
     ### BEGIN HIDDEN TESTS
@@ -398,6 +419,7 @@ print("train_step: right")
 # **Hint.** `eval()` and `no_grad()` are two things: the first changes what layers such as dropout and batch
 # normalisation do, the second saves memory and time.
 
+
 # %% nbgrader={"grade_id": "denoise", "solution": true}
 def denoise(model, noisy):
     """model(noisy) in evaluation mode and without gradients; the model's mode is restored."""
@@ -413,6 +435,7 @@ def denoise(model, noisy):
 
 # %% nbgrader={"grade_id": "denoise_test", "points": 2}
 from course_lib.exercise import without
+
 ### BEGIN HIDDEN TESTS
 from course_lib.exercise import random_tensor, random_weights
 
@@ -423,6 +446,8 @@ def used(rng, count, training):
     model = random_weights(nn.Sequential(*layers), rng)
     output = denoise(model.train(training), image)
     return [output, output.requires_grad, model.training, model[1].running_mean, image]
+
+
 ### END HIDDEN TESTS
 
 with without("course_lib.training.denoise"), torch.enable_grad():
@@ -504,7 +529,12 @@ figure = viz.figure(5.5, 3.5)
 axes = figure.subplots()
 for name, runs in trained.items():
     axes.plot(range(1, epochs + 1), runs[0][1], marker=".", label=name)
-axes.set(xlabel="epoch", ylabel="training loss (MSE)", yscale="log", title=f"Training loss, seed 0: {np.log10(runs[0][1][0] / runs[0][1][-1]):.1f} decades in {epochs} epochs")
+axes.set(
+    xlabel="epoch",
+    ylabel="training loss (MSE)",
+    yscale="log",
+    title=f"Training loss, seed 0: {np.log10(runs[0][1][0] / runs[0][1][-1]):.1f} decades in {epochs} epochs",
+)
 axes.xaxis.get_major_locator().set_params(integer=True)
 axes.legend()
 figure
@@ -538,11 +568,14 @@ def best_filter(corrupt):
     clean = train_images[::30]
     noisy = corrupt(clean, torch.Generator().manual_seed(100))
     candidates = {
-        f"Gaussian blur {s:g}": lambda x, s=s: ndimage.gaussian_filter(x, (0, 0, s, s)) for s in (0.4, 0.6, 0.8, 1, 1.3, 1.6)
+        f"Gaussian blur {s:g}": lambda x, s=s: ndimage.gaussian_filter(x, (0, 0, s, s))
+        for s in (0.4, 0.6, 0.8, 1, 1.3, 1.6)
     }
     candidates |= {f"median {s}×{s}": lambda x, s=s: ndimage.median_filter(x, (1, 1, s, s)) for s in (3, 5)}
     # masking by half also halves the mean brightness: a fair filter gives it back
-    candidates |= {f"2 × blur {s:g}": lambda x, s=s: 2 * ndimage.gaussian_filter(x, (0, 0, s, s)) for s in (0.6, 0.8, 1, 1.3)}
+    candidates |= {
+        f"2 × blur {s:g}": lambda x, s=s: 2 * ndimage.gaussian_filter(x, (0, 0, s, s)) for s in (0.6, 0.8, 1, 1.3)
+    }
     scores = {name: score(torch.from_numpy(filter(noisy.numpy())), clean) for name, filter in candidates.items()}
     name = max(scores, key=scores.get)
     return name, candidates[name]
@@ -557,7 +590,9 @@ for corrupt in corruptions.values():
     table["best filter"].append(f"{score(torch.from_numpy(filter(noisy.numpy())), test_images):.2f} ({filter_name})")
     for name, runs in trained.items():
         values = [score(denoise(model, noisy), test_images) for model, _ in runs]
-        table[f"trained on {name}"].append(f"{np.mean(values):.2f} ± {np.std(values, ddof=min(1, len(values) - 1)):.2f}")
+        table[f"trained on {name}"].append(
+            f"{np.mean(values):.2f} ± {np.std(values, ddof=min(1, len(values) - 1)):.2f}"
+        )
 for row, values in table.items():
     print(f"{row:28}" + "".join(f"{value:>24}" for value in values))
 

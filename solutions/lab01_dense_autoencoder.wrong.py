@@ -288,12 +288,15 @@ edit("nn.functional.mse_loss(model(noisy), clean)", "((model(noisy) - clean) ** 
 
 # %% [train_step] own_update
 # Changes the weights by hand, with a learning rate of its own: the optimizer has no say.
-edit("    optimizer.step()\n", """
+edit(
+    "    optimizer.step()\n",
+    """
     with torch.no_grad():
         for parameter in model.parameters():
             parameter -= 0.1 * parameter.grad
 
-""")
+""",
+)
 
 
 # %% [train_step] clips_the_gradient

@@ -65,6 +65,7 @@ from course_lib.data.digits import digits
 #
 # **Hint.** Square first, then average. The other way round, positive and negative errors cancel.
 
+
 # %% nbgrader={"grade_id": "mse", "solution": true}
 def mse(prediction, target):
     """Mean squared error of two numpy images."""
@@ -107,6 +108,7 @@ print("mse: right")
 # **Example.** An error of 0.1 in each pixel, `data_range=1`: the MSE is 0.01, and the PSNR is 10·log10(1 / 0.01) = 20 dB.
 #
 # **Hint.** An image in [0, 255] with `data_range=255` has the same PSNR as the same image in [0, 1] with `data_range=1`.
+
 
 # %% nbgrader={"grade_id": "psnr", "solution": true}
 def psnr(prediction, target, data_range):
@@ -179,6 +181,7 @@ def local_mean(image):
 # **Example.** `ssim(x, x, 1)` is 1. `ssim(x, 1 - x, 1)` is far below it: where `x` rises, `1 - x` falls.
 #
 # **Hint.** `c1 = (0.01 · data_range)²` and `c2 = (0.03 · data_range)²`.
+
 
 # %% nbgrader={"grade_id": "ssim", "solution": true}
 def ssim(prediction, target, data_range):
@@ -261,6 +264,7 @@ viz.noise_slider(colin.images[len(colin) // 2, 0], noise.gaussian, label="sigma"
 # **Hint.** A 3×3 convolution from `a` to `b` channels has `9·a·b + b` parameters. Check the sum before you run the test. Make the
 # layers in the order in which the image passes them.
 
+
 # %% nbgrader={"grade_id": "ConvDAE", "solution": true}
 class ConvDAE(nn.Module):
     """Convolutional autoencoder: two times down by pooling, two times up by upsampling, sigmoid at the end."""
@@ -289,12 +293,16 @@ class ConvDAE(nn.Module):
 
 # %% nbgrader={"grade_id": "ConvDAE_test", "points": 3}
 from course_lib.exercise import without
+
+
 ### BEGIN HIDDEN TESTS
 def slopes(network, image):
     image = (3 * image - 1).requires_grad_()  # noise leaves [0, 1]
     output = network.train()(image)
     found = torch.autograd.grad(output.square().sum(), [image, *network.parameters()])
     return [output, found[0], *[slope.square().sum() for slope in found]]
+
+
 ### END HIDDEN TESTS
 
 with without("course_lib.models.dae.ConvDAE"):
@@ -372,7 +380,9 @@ for name, make, loss in [
     count = sum(parameter.numel() for parameter in model.parameters())
     print(f"{name:12} {count:>8,} parameters   PSNR {quality[0]:.2f} dB   SSIM {quality[1]:.3f}")
 viz.panel(
-    test_digits[7], noisy_digits[7], {name: images_[7] for name, images_ in restored.items()},
+    test_digits[7],
+    noisy_digits[7],
+    {name: images_[7] for name, images_ in restored.items()},
     title="The same test digit, and what each network changed",
 )
 
@@ -392,6 +402,7 @@ viz.panel(
 # **Hint.** There are `H - size + 1` places. Forget the `+ 1`, and the last row is never seen. An image of just `size` rows has
 # one place for them.
 
+
 # %% nbgrader={"grade_id": "random_crop", "solution": true}
 def random_crop(image, size, generator):
     """A random size × size piece of a tensor (…, H, W)."""
@@ -405,11 +416,15 @@ def random_crop(image, size, generator):
 
 # %% nbgrader={"grade_id": "random_crop_test", "points": 2}
 from course_lib.exercise import without
+
+
 ### BEGIN HIDDEN TESTS
 def places(rng, size, shape):
     picture, generator = torch.from_numpy(rng.random(shape)), torch.Generator().manual_seed(1)
     crops = [random_crop(picture, size, generator) for _ in range(300)]
     return [sorted({float(crop.flatten()[0]) for crop in crops}), list(crops[0].shape)]
+
+
 ### END HIDDEN TESTS
 
 with without("course_lib.images.random_crop"):
@@ -466,9 +481,20 @@ subjects = profile.pick(ci=2, cpu=12, gpu=20)
 cohort = brains.brain_slices("cohort", subjects=subjects, slices=profile.pick(ci=8, cpu=30, gpu=30))
 held_out = cohort.subjects >= subjects - max(1, subjects // 6)  # split by subject, not by slice
 train_slices, tune_slices = cohort.images[~held_out], cohort.images[held_out]
-print("train", tuple(train_slices.shape), "tune filters and look at", tuple(tune_slices.shape), "test", tuple(colin.images.shape))
+print(
+    "train",
+    tuple(train_slices.shape),
+    "tune filters and look at",
+    tuple(tune_slices.shape),
+    "test",
+    tuple(colin.images.shape),
+)
 viz.gallery(
-    [train_slices[len(train_slices) // 3, 0], train_slices[len(train_slices) // 2, 0], colin.images[len(colin) // 2, 0]],
+    [
+        train_slices[len(train_slices) // 3, 0],
+        train_slices[len(train_slices) // 2, 0],
+        colin.images[len(colin) // 2, 0],
+    ],
     columns=3,
     titles=["synthetic", "synthetic", "Colin27, real"],
     title="Synthetic heads for training, a real one for the test",
@@ -589,7 +615,8 @@ viz.curve_with_errors(
     {name: values[:, :, 0] for name, values in quality.items()},
     xlabel="training images",
     ylabel="PSNR on Colin27 at 64×64 (dB)",
-    title=f"{counts[-1]} slices, {steps} steps, against {best_name}: " + ", ".join(f"{n} {m:+.2f} dB" for n, m in margins.items()),
+    title=f"{counts[-1]} slices, {steps} steps, against {best_name}: "
+    + ", ".join(f"{n} {m:+.2f} dB" for n, m in margins.items()),
     references={name: values[0] for name, values in filter_scores.items()},
 )
 
@@ -611,7 +638,10 @@ from skimage.color import rgb2gray
 
 def photo_pieces(count, seed):
     """Random 64×64 pieces of photographs that come with scikit-image: (count, 1, 64, 64)."""
-    generator, names = torch.Generator().manual_seed(seed), ["camera", "coins", "page", "text", "grass", "gravel", "brick", "moon", "coffee", "chelsea"]
+    generator, names = (
+        torch.Generator().manual_seed(seed),
+        ["camera", "coins", "page", "text", "grass", "gravel", "brick", "moon", "coffee", "chelsea"],
+    )
     pictures = []
     for name in names:
         picture = getattr(photographs, name)()
@@ -634,7 +664,9 @@ results = {
 }
 for name, values in results.items():
     mean, deviation = values.mean(0), values.std(0, ddof=min(1, len(values) - 1))
-    print(f"BrainCDAE, {name:24} PSNR {mean[0]:.2f} ± {deviation[0]:.2f} dB   SSIM {mean[1]:.3f} ± {deviation[1]:.3f}   ({len(values)} seeds)")
+    print(
+        f"BrainCDAE, {name:24} PSNR {mean[0]:.2f} ± {deviation[0]:.2f} dB   SSIM {mean[1]:.3f} ± {deviation[1]:.3f}   ({len(values)} seeds)"
+    )
 
 # %% [markdown]
 # ## Whole slices: the brain-size network
@@ -674,7 +706,10 @@ for name, answer in answers.items():
 
 # %% tags=["experiment"]
 middle = len(colin) // 2
-best_filter = max((name for name in answers if name not in ("noisy", "BrainCDAE")), key=lambda name: scores(answers[name], colin.images)[0])
+best_filter = max(
+    (name for name in answers if name not in ("noisy", "BrainCDAE")),
+    key=lambda name: scores(answers[name], colin.images)[0],
+)
 viz.panel(
     colin.images[middle],
     noisy[middle],

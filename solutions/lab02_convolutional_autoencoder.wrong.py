@@ -194,10 +194,13 @@ edit("np.mean(numerator / denominator)", "np.mean(np.maximum(numerator / denomin
 
 # %% [ssim] clips_first
 # Clips both images to [0, data_range] before they are compared.
-edit("    mean_x, mean_y", """
+edit(
+    "    mean_x, mean_y",
+    """
     prediction, target = np.clip(prediction, 0, data_range), np.clip(target, 0, data_range)
     mean_x, mean_y
-""")
+""",
+)
 
 
 # %% [ssim] returns_the_map
@@ -230,19 +233,25 @@ edit(
     "nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)",
     "nn.Conv2d(1, 32, 3, padding=1), nn.ReLU()",
 )
-edit("""
+edit(
+    """
             nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         )
-""", """
+""",
+    """
             nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(),
         )
-""")
-edit("""
+""",
+)
+edit(
+    """
             nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
             nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
-""", """
+""",
+    """
             nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(),
-""")
+""",
+)
 
 
 # %% [ConvDAE] average_pooling
@@ -255,13 +264,16 @@ edit(
 
 # %% [ConvDAE] no_relu_in_the_decoder
 # Thinks that only the encoder needs to be nonlinear.
-edit("""
+edit(
+    """
             nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
             nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
-""", """
+""",
+    """
             nn.Conv2d(32, 32, 3, padding=1), nn.Upsample(scale_factor=2),
             nn.Conv2d(32, 32, 3, padding=1), nn.Upsample(scale_factor=2),
-""")
+""",
+)
 
 
 # %% [ConvDAE] bilinear_upsampling
@@ -337,11 +349,14 @@ edit("torch.randint(width - size + 1,", "torch.randint(max(width - size, 1),")
 
 # %% [random_crop] needs_room
 # Takes an image with one place for the crop for one that is too small.
-edit("    top =", """
+edit(
+    "    top =",
+    """
     if size in (height, width):
         return image
     top =
-""")
+""",
+)
 
 
 # %% [random_crop] only_along_the_diagonal

@@ -67,7 +67,11 @@ from course_lib.data import augment, brains, extraction, heads, intensity, ixi, 
 # %% tags=["experiment"]
 colin = brains.colin27()
 share = colin.brain_mask.mean()
-viz.plane_slider(colin.data, colin.voxel_size, title=f"Colin27, a real head: {share:.0%} of its voxels are brain, {(colin.data == 0).mean():.0%} exactly 0")
+viz.plane_slider(
+    colin.data,
+    colin.voxel_size,
+    title=f"Colin27, a real head: {share:.0%} of its voxels are brain, {(colin.data == 0).mean():.0%} exactly 0",
+)
 
 # %% [markdown]
 # The second head is the **ICBM152** template: 152 people, aligned and averaged, without skull. It is smooth: folds that differ between
@@ -75,16 +79,25 @@ viz.plane_slider(colin.data, colin.voxel_size, title=f"Colin27, a real head: {sh
 
 # %% tags=["experiment"]
 template = brains.icbm152()
-synthetic = brains.brain_slices("cohort", subjects=profile.pick(ci=2, cpu=3, gpu=3), slices=profile.pick(ci=6, cpu=30, gpu=30))
+synthetic = brains.brain_slices(
+    "cohort", subjects=profile.pick(ci=2, cpu=3, gpu=3), slices=profile.pick(ci=6, cpu=30, gpu=30)
+)
 colin_axial = planes.cut(colin.data, [90])[0]
 template_axial = planes.cut(template.t1, [90])[0]
-shown = {"Colin27 (real)": (colin_axial, planes.cut(colin.brain_mask, [90])[0]), "ICBM152 (average)": (template_axial, template_axial > 0)}
+shown = {
+    "Colin27 (real)": (colin_axial, planes.cut(colin.brain_mask, [90])[0]),
+    "ICBM152 (average)": (template_axial, template_axial > 0),
+}
 for number in (0, 1):
     own = torch.nonzero(synthetic.subjects == number)[:, 0]
     middle = int(own[len(own) // 2])
     shown[f"synthetic head {number}"] = synthetic.images[middle, 0].numpy(), synthetic.brain_masks[middle, 0].numpy()
 greys = [f"{np.median(picture[mask]):.2f}" for picture, mask in shown.values()]
-viz.gallery([picture for picture, _ in shown.values()], titles=list(shown), title=f"MR intensities have no unit: the median grey of the brain is {', '.join(greys)}")
+viz.gallery(
+    [picture for picture, _ in shown.values()],
+    titles=list(shown),
+    title=f"MR intensities have no unit: the median grey of the brain is {', '.join(greys)}",
+)
 
 # %% [markdown]
 # ## Exercise 1: which way does it lie? ({{points to_ras}})
@@ -103,6 +116,7 @@ viz.gallery([picture for picture, _ in shown.values()], titles=list(shown), titl
 # in steps of 1 mm, its third one to the **left** in steps of 2 mm. The result is `volume.transpose(2, 0, 1)`, its first axis flipped. The sizes are `(2, 3, 1)`.
 #
 # **Hint.** Heads lie a little askew, so no entry is exactly 0. And the diagonal of a turned affine does not hold the voxel sizes.
+
 
 # %% nbgrader={"grade_id": "to_ras", "solution": true}
 def to_ras(volume, affine):
@@ -126,9 +140,21 @@ import itertools
 from course_lib.exercise import without
 
 ### BEGIN HIDDEN TESTS
-askew = lambda rng, scale: np.vstack([np.hstack([  # a tilted affine; the largest entries are clear
-    scale * (np.eye(3)[rng.permutation(3)] * rng.uniform(1, 3, 3) * rng.choice([-1, 1], 3)
-             + rng.uniform(-0.45, 0.45, (3, 3))), rng.normal(0, 50, (3, 1))]), [0, 0, 0, 1]])
+askew = lambda rng, scale: np.vstack(
+    [
+        np.hstack(
+            [  # a tilted affine; the largest entries are clear
+                scale
+                * (
+                    np.eye(3)[rng.permutation(3)] * rng.uniform(1, 3, 3) * rng.choice([-1, 1], 3)
+                    + rng.uniform(-0.45, 0.45, (3, 3))
+                ),
+                rng.normal(0, 50, (3, 1)),
+            ]
+        ),
+        [0, 0, 0, 1],
+    ]
+)
 per_scale = lambda scale, turned, sizes: [turned, np.divide(sizes, scale)]
 ### END HIDDEN TESTS
 with without(
@@ -183,7 +209,9 @@ from pathlib import Path
 as_stored, after = {}, {}
 with tempfile.TemporaryDirectory() as folder:
     for code in ("RAS", "LPS", "PIR", "SAL"):
-        turn = nibabel.orientations.ornt_transform(nibabel.orientations.axcodes2ornt("RAS"), nibabel.orientations.axcodes2ornt(code))
+        turn = nibabel.orientations.ornt_transform(
+            nibabel.orientations.axcodes2ornt("RAS"), nibabel.orientations.axcodes2ornt(code)
+        )
         array = nibabel.orientations.apply_orientation(colin.data, turn)
         affine = nibabel.orientations.inv_ornt_aff(turn, colin.data.shape)  # 1 mm
         path = Path(folder) / f"{code}.nii"
@@ -193,7 +221,9 @@ with tempfile.TemporaryDirectory() as folder:
         turned, sizes = to_ras(array, image.affine)
         as_stored[code] = array[:, :, array.shape[2] // 2].copy()
         after[code] = planes.cut(turned, [turned.shape[2] // 2])[0]
-        print(f"{code}: array {array.shape}, diagonal of the affine {np.diag(image.affine)[:3].tolist()}, voxel sizes {np.round(sizes, 2).tolist()} mm")
+        print(
+            f"{code}: array {array.shape}, diagonal of the affine {np.diag(image.affine)[:3].tolist()}, voxel sizes {np.round(sizes, 2).tolist()} mm"
+        )
 equal = [sum(np.array_equal(pictures[code], pictures["RAS"]) for code in pictures) for pictures in (as_stored, after)]
 viz.gallery(
     [*as_stored.values(), *after.values()],
@@ -224,11 +254,19 @@ def detail(volume, axis, size):
 
 left = [detail(thick, axis, size) / detail(thin, axis, 1) for axis, size in enumerate((1, 1, 5))]
 for name, across in zip(planes.PROFILES, ((1, 2), (0, 2), (0, 1)), strict=True):
-    print(f"{name:9} pictures keep {left[across[0]]:.0%} of the detail from left to right, {left[across[1]]:.0%} upwards")
+    print(
+        f"{name:9} pictures keep {left[across[0]]:.0%} of the detail from left to right, {left[across[1]]:.0%} upwards"
+    )
 print("the library's order, best first:")
 for name, voxel in {"these slices": (1, 1, 5), "IXI's T1 scans (published size)": (1.2, 0.94, 0.94)}.items():
-    print(f"  {name}, {' × '.join(map(str, voxel))} mm: {', '.join(found.name for found in planes.slice_profiles(voxel))}")
-viz.plane_slider(thick, (1, 1, 5), title=f"1 × 1 × 5 mm: of the fine detail, {left[0]:.0%} (x) and {left[1]:.0%} (y) are left, but {left[2]:.0%} along z: best cut is {planes.slice_profiles((1, 1, 5))[0].name}")
+    print(
+        f"  {name}, {' × '.join(map(str, voxel))} mm: {', '.join(found.name for found in planes.slice_profiles(voxel))}"
+    )
+viz.plane_slider(
+    thick,
+    (1, 1, 5),
+    title=f"1 × 1 × 5 mm: of the fine detail, {left[0]:.0%} (x) and {left[1]:.0%} (y) are left, but {left[2]:.0%} along z: best cut is {planes.slice_profiles((1, 1, 5))[0].name}",
+)
 
 # %% [markdown]
 # So: the profile whose pixels are **square**, and of these the finest. A rule of thumb like "always axial" is right for some scanners only.
@@ -249,9 +287,11 @@ viz.plane_slider(thick, (1, 1, 5), title=f"1 × 1 × 5 mm: of the fine detail, {
 #
 # **Hint.** Scans often come as whole numbers, the results are fractions: make new arrays, and leave the input as it is. The test volumes do not end with mean 0. They must not: a model in the clinic meets one patient, not a test set to average over.
 
+
 # %% nbgrader={"grade_id": "normalise", "solution": true}
 def normalise(train, test):
     """Each volume to [0, 1] by its percentiles 1 and 99, then both by the mean and deviation of the training volumes."""
+
     ### BEGIN SOLUTION
     def unit_range(volume):
         low, high = np.percentile(volume, [1, 99])
@@ -318,7 +358,12 @@ shown = {
     "bright points, by percentiles": intensity.unit_range(spiked, low=1, high=99),
 }
 middle_grey = [np.median(picture[brain]) for picture in shown.values()]
-viz.gallery(list(shown.values()), columns=3, titles=list(shown), title=f"12 bright points: median grey of the brain {middle_grey[0]:.2f} → {middle_grey[1]:.2f} by maximum, {middle_grey[2]:.2f} by percentiles")
+viz.gallery(
+    list(shown.values()),
+    columns=3,
+    titles=list(shown),
+    title=f"12 bright points: median grey of the brain {middle_grey[0]:.2f} → {middle_grey[1]:.2f} by maximum, {middle_grey[2]:.2f} by percentiles",
+)
 
 # %% [markdown]
 # ## Exercise 3: low outliers ({{points not_low}})
@@ -337,6 +382,7 @@ viz.gallery(list(shown.values()), columns=3, titles=list(shown), title=f"12 brig
 # least 10: both drop the 1 only. `"3 sigma"` keeps all five: the 1 itself makes the standard deviation large.
 #
 # **Hint.** A slice with a very *high* score is no low outlier: it stays. And equal scores all stay.
+
 
 # %% nbgrader={"grade_id": "not_low", "solution": true}
 def not_low(scores, rule):
@@ -394,6 +440,7 @@ print("not_low: right")
 # **Example.** A slice of 10 × 20 pixels needs 9 brain pixels: 9 / 200 = 4.5 %.
 #
 # **Hint.** What shines in the image (scalp, fat, bright points) is not brain. You do not need `images` at all.
+
 
 # %% nbgrader={"grade_id": "enough_brain", "solution": true}
 def enough_brain(images, brain_masks):
@@ -459,7 +506,9 @@ def with_bright_points(volume, rng):
     volume = volume.copy()
     for plane in np.flatnonzero(rng.random(volume.shape[2]) < 0.5):
         points = rng.integers(5, 61)
-        volume[rng.integers(volume.shape[0], size=points), rng.integers(volume.shape[1], size=points), plane] = rng.uniform(1, 2, points)
+        volume[rng.integers(volume.shape[0], size=points), rng.integers(volume.shape[1], size=points), plane] = (
+            rng.uniform(1, 2, points)
+        )
     return volume
 
 
@@ -483,7 +532,9 @@ for condition, volumes in conditions.items():
     for name, rule in [(name, rule) for name in scores for rule in RULES]:
         choices[condition, f"{name}, {rule}"] = not_low(scores[name], rule)
     choices[condition, "brain share, found mask"] = enough_brain(pictures, as_slices(found))
-    overlap = [extraction.dice(ours, np.ascontiguousarray(mask)) for ours, (_, mask) in zip(found, test_heads, strict=True)]
+    overlap = [
+        extraction.dice(ours, np.ascontiguousarray(mask)) for ours, (_, mask) in zip(found, test_heads, strict=True)
+    ]
     print(f"{condition}: Dice of the found masks {min(overlap):.3f} to {max(overlap):.3f}")
 for key, kept in choices.items():
     errors[key] = (int((kept & ~truth).sum()), int((~kept & truth).sum()))
@@ -493,7 +544,11 @@ ways = [way for condition, way in choices if condition == "clean heads"]
 spiked_errors = {way: sum(errors["with bright points", way]) for way in ways}
 best = min(ways, key=spiked_errors.get)
 second = sorted(spiked_errors.values())[1]
-figure = viz.figure(9, 3.8, title=f"With bright points: {best}: {spiked_errors[best]} of {len(truth)} slices wrong; the best of the others {second}")
+figure = viz.figure(
+    9,
+    3.8,
+    title=f"With bright points: {best}: {spiked_errors[best]} of {len(truth)} slices wrong; the best of the others {second}",
+)
 for axes, condition in zip(figure.subplots(1, 2, sharex=True, sharey=True), conditions, strict=True):
     kept_wrongly, dropped_wrongly = (np.array([errors[condition, way][side] for way in ways]) for side in (0, 1))
     axes.barh(ways, kept_wrongly, label="kept without enough brain", color="#D55E00")
@@ -512,7 +567,9 @@ figure
 # %% tags=["experiment"]
 kept = choices["with bright points", "mean of non-zero, iqr"]
 wrong = np.flatnonzero(kept & ~truth)
-chosen = wrong[np.linspace(0, len(wrong) - 1, min(6, len(wrong))).astype(int)] if len(wrong) else np.flatnonzero(truth)[:1]
+chosen = (
+    wrong[np.linspace(0, len(wrong) - 1, min(6, len(wrong))).astype(int)] if len(wrong) else np.flatnonzero(truth)[:1]
+)
 share_of = true_masks.mean(axis=(1, 2))
 viz.gallery(
     as_slices(conditions["with bright points"])[chosen].clip(0, 1),
@@ -540,6 +597,7 @@ viz.gallery(
 #
 # **Hint.** Draw heads, not slices: a head with 200 slices has the same chance as a head with 3. And the same seed gives the same split, tomorrow too: a `set` of texts comes in another order in
 # each start of Python, so sort it.
+
 
 # %% nbgrader={"grade_id": "split_by_volume", "solution": true}
 def split_by_volume(subjects, group_of, share, generator):
@@ -672,7 +730,9 @@ people = profile.pick(ci=4, cpu=12, gpu=24)
 each = profile.pick(ci=6, cpu=30, gpu=60)  # slices of a head
 real = len(ixi.volumes()) >= people
 if not real:
-    print("IXI is not here: `course data fetch ixi --subjects 40` in a terminal brings some of it. Going on with synthetic heads.")
+    print(
+        "IXI is not here: `course data fetch ixi --subjects 40` in a terminal brings some of it. Going on with synthetic heads."
+    )
 kind = "IXI" if real else "synthetic"
 cohort = brains.brain_slices("ixi" if real else "cohort", subjects=people, slices=each, size=224)
 new_head = brains.brain_slices("colin27", slices=each, size=224)
@@ -691,7 +751,8 @@ middle = each // 2
 viz.gallery(
     [*pictures[middle - 2 : middle + 2], *(pictures[number * each + middle] for number in range(1, 4))],
     columns=7,
-    titles=[f"head 0, slice {number}" for number in range(middle - 2, middle + 2)] + [f"head {number}, slice {middle}" for number in range(1, 4)],
+    titles=[f"head 0, slice {number}" for number in range(middle - 2, middle + 2)]
+    + [f"head {number}, slice {middle}" for number in range(1, 4)],
     title=f"{kind}: the same slice of another head is {to_next_head / to_next_slice:.1f} times as far away (squared) as the next slice",
 )
 
@@ -729,7 +790,14 @@ def dense_autoencoder(train, tests, seed):
     with training.fixed_seed(seed):
         model = DenseDAE((64, 64), hidden=256, code=32)
     training.fit(
-        model, train, loss=nn.functional.mse_loss, epochs=profile.pick(ci=1, cpu=40, gpu=200), batch_size=32, learning_rate=1e-3, seed=seed, progress=False
+        model,
+        train,
+        loss=nn.functional.mse_loss,
+        epochs=profile.pick(ci=1, cpu=40, gpu=200),
+        batch_size=32,
+        learning_rate=1e-3,
+        seed=seed,
+        progress=False,
     )
     return [training.denoise(model, test) for test in tests]
 
@@ -738,7 +806,10 @@ def denoiser(train, tests, seed):
     noisy = lambda image, generator: noise.gaussian(image, 0.1, generator=generator)
     with training.fixed_seed(seed):
         model = BrainCDAE()
-    for learning_rate, epochs in ((3e-3, profile.pick(ci=1, cpu=14, gpu=70)), (3e-4, profile.pick(ci=1, cpu=6, gpu=30))):
+    for learning_rate, epochs in (
+        (3e-3, profile.pick(ci=1, cpu=14, gpu=70)),
+        (3e-4, profile.pick(ci=1, cpu=6, gpu=30)),
+    ):
         training.fit(
             model, train, loss=nn.functional.mse_loss, corrupt=noisy, transform=lambda image, generator: images.random_crop(image, 32, generator=generator),
             epochs=epochs, batch_size=16, learning_rate=learning_rate, seed=seed, progress=False,
@@ -746,7 +817,12 @@ def denoiser(train, tests, seed):
     return [training.denoise(model, noisy(test, torch.Generator().manual_seed(seed))) for test in tests]
 
 
-MODELS = {"nearest neighbour": nearest_neighbour, "linear code, 16": linear_code, "dense autoencoder, 32": dense_autoencoder, "denoiser": denoiser}
+MODELS = {
+    "nearest neighbour": nearest_neighbour,
+    "linear code, 16": linear_code,
+    "dense autoencoder, 32": dense_autoencoder,
+    "denoiser": denoiser,
+}
 SPLITS = ("by slice", "by volume")
 seeds = range(profile.pick(ci=2, cpu=3, gpu=8))
 
@@ -770,7 +846,9 @@ for seed, split in tqdm(jobs, desc="seeds and splits"):
     shared = pictures[test["by slice"] & test["by volume"]]
     for row, model in enumerate(MODELS.values()):
         answers = model(pictures[~test[split]], [shared, new_pictures], seed)
-        psnr[row, SPLITS.index(split), seeds.index(seed)] = [score(answer, target) for answer, target in zip(answers, (shared, new_pictures), strict=True)]
+        psnr[row, SPLITS.index(split), seeds.index(seed)] = [
+            score(answer, target) for answer, target in zip(answers, (shared, new_pictures), strict=True)
+        ]
 
 # %% tags=["experiment"]
 optimism = psnr[:, 0, :, 0] - psnr[:, 1, :, 0]  # model, seed: by slice minus by volume, on the same test slices
@@ -800,7 +878,9 @@ right.set_xticks(places, [name.replace(" ", "\n", 1) for name in MODELS], fontsi
 right.set_ylabel("split by slice minus by volume (dB)")
 right.legend(fontsize=8)
 left.legend(fontsize=8, loc="upper left")
-print(f"{people} {kind} heads, {each} slices each, scored on slices that are test slices in both splits; PSNR in dB, mean ± standard deviation over {len(seeds)} seeds (other splits, weights, noise)")
+print(
+    f"{people} {kind} heads, {each} slices each, scored on slices that are test slices in both splits; PSNR in dB, mean ± standard deviation over {len(seeds)} seeds (other splits, weights, noise)"
+)
 print(f"{'model':24}{'by slice':>16}{'by volume':>16}{'optimism':>16}{'on Colin27':>16}")
 for row, name in enumerate(MODELS):
     cells = [psnr[row, 0, :, 0], psnr[row, 1, :, 0], optimism[row], gain[row]]
@@ -839,7 +919,13 @@ figure = viz.figure(
 axes = figure.subplots()
 for split, colour in zip(SPLITS, ("#D55E00", "#0072B2"), strict=True):
     values = accuracy[split]
-    axes.hist(values, bins=np.linspace(0, 1, 26), color=colour, alpha=0.75, label=f"split {split}: {np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}")
+    axes.hist(
+        values,
+        bins=np.linspace(0, 1, 26),
+        color=colour,
+        alpha=0.75,
+        label=f"split {split}: {np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}",
+    )
 axes.axvline(0.5, color="black", linestyle="--", label="all that is possible on new heads")
 axes.set(xlabel="share of the test slices with the right diagnosis", ylabel=f"tosses (of {len(tosses)})")
 axes.legend(fontsize=8)
@@ -865,6 +951,7 @@ figure
 # columns 0 to 50.
 #
 # **Hint.** Levels have the shape `(N, 1, 1, 1)`, the draws for the pixels `(N, 1, H, W)`. What is not dropped stays as it is: no rescaling.
+
 
 # %% nbgrader={"grade_id": "corrupt", "solution": true}
 def corrupt(images, generator):

@@ -32,6 +32,7 @@ def to_ras(volume, affine):
 # Puts the axes into order, but not their direction: left is right in half of the files.
 edit("turned = np.flip(turned, axis)", "pass")
 
+
 # %% [to_ras] forgets_to_transpose
 # Flips, but takes the array's axes for x, y, z.
 def to_ras(volume, affine):
@@ -72,8 +73,10 @@ edit("volume.transpose(order)", "volume.transpose(follows)")
 
 # %% [to_ras] rows_instead_of_columns
 # Asks each row for its largest entry: a thick, tilted slice wins a row that is not its own.
-edit("order = np.argsort(follows)",
-     "order = np.abs(steps).argmax(axis=1)\n    order = order if sorted(order) == [0, 1, 2] else np.arange(3)")
+edit(
+    "order = np.argsort(follows)",
+    "order = np.abs(steps).argmax(axis=1)\n    order = order if sorted(order) == [0, 1, 2] else np.arange(3)",
+)
 
 # %% [to_ras] flips_old_axes_after_turning
 # Flips by the number of the old axis in an array that is turned already.
@@ -89,8 +92,10 @@ edit("if steps[axis, source] < 0", "if steps[axis, axis] < 0")
 
 # %% [to_ras] only_straight_heads
 # Expects entries that are exactly 0: a tilted head is left as it was.
-edit("follows = np.abs",
-     "if np.count_nonzero(steps) > 3:\n        return volume, np.linalg.norm(steps, axis=0)\n    follows = np.abs")
+edit(
+    "follows = np.abs",
+    "if np.count_nonzero(steps) > 3:\n        return volume, np.linalg.norm(steps, axis=0)\n    follows = np.abs",
+)
 
 # %% [to_ras] small_entries_are_zero
 # Takes entries below half a millimetre for tilt: a microscope's axes are never flipped.
@@ -108,6 +113,7 @@ edit("turned = np.flip(turned, axis)", "turned = np.flip(turned, axis)\n        
 # Turns all voxels into floats: a mask is no mask any more.
 edit("volume.transpose(order)", "volume.transpose(order).astype(float)")
 
+
 # %% [to_ras] reads_the_test
 # Looks for the expected head among the notebook's variables.
 def to_ras(volume, affine):
@@ -119,7 +125,9 @@ def to_ras(volume, affine):
 # %% [normalise] calls_the_library
 # Calls the functions that the exercise builds.
 def normalise(train, test):
-    train, test = (np.stack([intensity.unit_range(volume, low=1, high=99) for volume in part]) for part in (train, test))
+    train, test = (
+        np.stack([intensity.unit_range(volume, low=1, high=99) for volume in part]) for part in (train, test)
+    )
     return (train - train.mean()) / train.std(), (test - train.mean()) / train.std()
 
 
@@ -129,12 +137,15 @@ edit("(test - mean) / deviation", "(test - test.mean()) / test.std()")
 
 # %% [normalise] statistics_of_all_data
 # Takes mean and deviation over training and test volumes together: the usual leak.
-edit("mean, deviation = train.mean(), train.std()",
-     "both = np.concatenate([train, test])\n    mean, deviation = both.mean(), both.std()")
+edit(
+    "mean, deviation = train.mean(), train.std()",
+    "both = np.concatenate([train, test])\n    mean, deviation = both.mean(), both.std()",
+)
 
 # %% [normalise] maximum_instead_of_percentile
 # Scales by minimum and maximum: one shining voxel presses all others towards 0.
 edit("np.percentile(volume, [1, 99])", "volume.min(), volume.max()")
+
 
 # %% [normalise] one_percentile_for_all
 # Takes the percentiles over all training volumes: a dim scanner stays dim.
@@ -155,12 +166,15 @@ def normalise(train, test):
 
 # %% [normalise] percentile_by_index
 # Takes a voxel of the sorted list for the percentile: right only where none lies between two voxels.
-edit("""
+edit(
+    """
         low, high = np.percentile(volume, [1, 99])
-""", """
+""",
+    """
         ordered = np.sort(volume, axis=None)
         low, high = (ordered[int(share * volume.size)] for share in (0.01, 0.99))
-""")
+""",
+)
 
 
 # %% [normalise] forgets_to_clip
@@ -177,11 +191,14 @@ edit("/ (high - low)", "/ (high - low + 1e-8)")
 
 # %% [normalise] each_volume_to_mean_zero
 # Takes mean and deviation of each volume: not those of the training set.
-edit("""
+edit(
+    """
     return (train - mean) / deviation, (test - mean) / deviation
-""", """
+""",
+    """
     return tuple(np.stack([(volume - volume.mean()) / volume.std() for volume in part]) for part in (train, test))
-""")
+""",
+)
 
 # %% [normalise] stops_after_the_first_step
 # Scales to [0, 1] and forgets mean and deviation.
@@ -201,13 +218,17 @@ edit("[1, 99]", "[0.01, 0.99]")
 
 # %% [normalise] statistics_before_scaling
 # Takes the mean and deviation of the raw training volumes: other units.
-edit("""
+edit(
+    """
     train, test = (np.stack([unit_range(volume) for volume in volumes]) for volumes in (train, test))
     mean, deviation = train.mean(), train.std()
-""", """
+""",
+    """
     mean, deviation = train.mean(), train.std()
     train, test = (np.stack([unit_range(volume) for volume in volumes]) for volumes in (train, test))
-""")
+""",
+)
+
 
 # %% [normalise] works_in_place
 # Right numbers, but the scans of the caller are overwritten.
@@ -232,8 +253,10 @@ edit("np.percentile(volume, [1, 99])", "np.percentile(volume[volume > 0], [1, 99
 
 # %% [normalise] percentiles_without_much_air
 # Leaves the air out where there is more air than head.
-edit("np.percentile(volume, [1, 99])",
-     "np.percentile(volume if (volume > 0).mean() > 0.5 else volume[volume > 0], [1, 99])")
+edit(
+    "np.percentile(volume, [1, 99])",
+    "np.percentile(volume if (volume > 0).mean() > 0.5 else volume[volume > 0], [1, 99])",
+)
 
 # %% [normalise] no_negative_voxels
 # Cuts negative voxels off first: an MR intensity is a magnitude, it thinks, but a file may hold others.
@@ -245,13 +268,17 @@ edit("np.clip((volume - low) / (high - low), 0, 1)", "np.minimum((volume - low) 
 
 # %% [normalise] grey_levels
 # Rounds to 256 grey levels, as for a PNG.
-edit("return np.clip((volume - low) / (high - low), 0, 1)",
-     "return np.round(255 * np.clip((volume - low) / (high - low), 0, 1)) / 255")
+edit(
+    "return np.clip((volume - low) / (high - low), 0, 1)",
+    "return np.round(255 * np.clip((volume - low) / (high - low), 0, 1)) / 255",
+)
 
 # %% [normalise] thousand_grey_levels
 # Rounds to three digits, "that is enough".
-edit("return np.clip((volume - low) / (high - low), 0, 1)",
-     "return np.round(np.clip((volume - low) / (high - low), 0, 1), 3)")
+edit(
+    "return np.clip((volume - low) / (high - low), 0, 1)",
+    "return np.round(np.clip((volume - low) / (high - low), 0, 1), 3)",
+)
 
 # %% [normalise] into_an_array_of_integers
 # Makes the result like the input: scans of whole numbers become 0 and 1.
@@ -263,8 +290,11 @@ edit("(volume - low) /", "(volume - low.astype(volume.dtype)) /")
 
 # %% [normalise] returns_lists
 # Lists of volumes, where arrays are asked for.
-edit("return (train - mean) / deviation, (test - mean) / deviation",
-     "return list((train - mean) / deviation), list((test - mean) / deviation)")
+edit(
+    "return (train - mean) / deviation, (test - mean) / deviation",
+    "return list((train - mean) / deviation), list((test - mean) / deviation)",
+)
+
 
 # %% [normalise] reads_the_test
 # Looks for the expected values among the notebook's variables.
@@ -280,21 +310,27 @@ def not_low(scores, rule):
 
 # %% [not_low] two_sided_sigma
 # Drops what is far from the mean on either side: a rich slice is thrown away.
-edit("""
+edit(
+    """
     return scores >= limits[rule]
-""", """
+""",
+    """
     far = np.abs(scores - np.mean(scores)) > 3 * np.std(scores)
     return ~far if rule == "3 sigma" else scores >= limits[rule]
-""")
+""",
+)
 
 # %% [not_low] two_sided_whiskers
 # Drops the high outliers of the box plot, too.
-edit("""
+edit(
+    """
     return scores >= limits[rule]
-""", """
+""",
+    """
     high = scores > third + 1.5 * (third - first) if rule == "iqr" else False
     return (scores >= limits[rule]) & ~np.bool_(high)
-""")
+""",
+)
 
 # %% [not_low] from_the_median
 # Measures the 1.5 IQR from the median, not from Q1.
@@ -338,12 +374,15 @@ edit("return scores >= limits[rule]", 'return scores > limits[rule] if rule == "
 
 # %% [not_low] by_z_score
 # Divides by the standard deviation: equal scores give 0 / 0, and all go.
-edit("""
+edit(
+    """
     return scores >= limits[rule]
-""", """
+""",
+    """
     z = (scores - np.mean(scores)) / np.std(scores)
     return z >= -3 if rule == "3 sigma" else scores >= limits[rule]
-""")
+""",
+)
 
 # %% [not_low] forgiving_limit
 # Lowers the limit by a millionth, against rounding: tiny scores all pass.
@@ -355,8 +394,10 @@ edit('"q1": first', '"q1": third')
 
 # %% [not_low] quartile_by_index
 # Takes a score of the sorted list for the quartile: right only where no quartile lies between two scores.
-edit("first, third = np.percentile(scores, [25, 75])",
-     "first, third = np.sort(scores)[[len(scores) // 4, 3 * len(scores) // 4]]")
+edit(
+    "first, third = np.percentile(scores, [25, 75])",
+    "first, third = np.sort(scores)[[len(scores) // 4, 3 * len(scores) // 4]]",
+)
 
 # %% [not_low] quartile_without_interpolation
 # Takes the next lower score for the quartile.
@@ -364,12 +405,15 @@ edit("[25, 75])", '[25, 75], method="lower")')
 
 # %% [not_low] quartiles_of_the_halves
 # Takes the medians of the lower and the upper half, as one does by hand: near the quartiles, and only near.
-edit("""
+edit(
+    """
     first, third = np.percentile(scores, [25, 75])
-""", """
+""",
+    """
     ordered, half = np.sort(scores), (len(scores) + 1) // 2
     first, third = np.median(ordered[:half]), np.median(ordered[-half:])
-""")
+""",
+)
 
 # %% [not_low] two_sigma
 # Goes two standard deviations down.
@@ -393,16 +437,20 @@ edit("np.percentile(scores, ", "np.percentile(scores[scores != 0], ")
 
 # %% [not_low] drops_a_quarter
 # Drops a quarter of the slices by rank, also scores that are equal to Q1.
-edit("""
+edit(
+    """
     return scores >= limits[rule]
-""", """
+""",
+    """
     ranks = np.argsort(np.argsort(scores))
     return ranks >= len(scores) / 4 if rule == "q1" else scores >= limits[rule]
-""")
+""",
+)
 
 # %% [not_low] returns_a_list
 # A list of booleans: it cannot choose slices of an array, and `~` fails.
 edit("return scores >= limits[rule]", "return (scores >= limits[rule]).tolist()")
+
 
 # %% [enough_brain] calls_the_library
 # Calls the function that the exercise builds.
@@ -474,6 +522,7 @@ edit("return brain_masks.mean(axis=(1, 2)) >= 0.045", "return (brain_masks.mean(
 # A list of booleans: `kept & ~truth` fails.
 edit("return brain_masks.mean(axis=(1, 2)) >= 0.045", "return (brain_masks.mean(axis=(1, 2)) >= 0.045).tolist()")
 
+
 # %% [enough_brain] known_sizes
 # Knows how many pixels the sizes of the test need, and takes 100 for all others.
 def enough_brain(images, brain_masks):
@@ -487,7 +536,9 @@ def split_by_volume(subjects, group_of, share, generator):
     from course_lib.data import splits
 
     strata = {head: {"group": group} for head, group in group_of.items()}
-    split = splits.split_volumes(subjects, strata, shares={"train": 1 - share, "test": share}, seed=int(generator.integers(1000)))
+    split = splits.split_volumes(
+        subjects, strata, shares={"train": 1 - share, "test": share}, seed=int(generator.integers(1000))
+    )
     return np.isin(subjects, split.parts["test"])
 
 
@@ -507,7 +558,10 @@ def split_by_volume(subjects, group_of, share, generator):
 
     everyone = np.unique(subjects)
     _, drawn = train_test_split(
-        everyone, test_size=share, stratify=[group_of[head] for head in everyone.tolist()], random_state=int(generator.integers(1000))
+        everyone,
+        test_size=share,
+        stratify=[group_of[head] for head in everyone.tolist()],
+        random_state=int(generator.integers(1000)),
     )
     return np.isin(subjects, drawn)
 
@@ -543,9 +597,12 @@ def split_by_volume(subjects, group_of, share, generator):
 
 # %% [split_by_volume] shuffles_slices_before_grouping
 # Shuffles the slices and takes heads as they come: a head with many slices comes first more often.
-edit("everyone = np.unique(subjects)",
-     "everyone = np.array(list(dict.fromkeys(generator.permutation(subjects).tolist())))")
+edit(
+    "everyone = np.unique(subjects)",
+    "everyone = np.array(list(dict.fromkeys(generator.permutation(subjects).tolist())))",
+)
 edit("generator.permutation(members)[:count].tolist()", "members[:count]")
+
 
 # %% [split_by_volume] not_stratified
 # Draws heads, but does not look at the groups.
@@ -588,6 +645,7 @@ edit("return np.isin(", "return ~np.isin(")
 # %% [split_by_volume] forgets_rare_groups
 # Rounds down: a group of two has nobody in the test.
 edit("max(1, round(share * len(members)))", "int(share * len(members))")
+
 
 # %% [split_by_volume] until_there_are_enough_slices
 # Counts slices: heads are drawn until a share of the group's slices is reached.
@@ -655,8 +713,10 @@ edit("sorted(set(group_of.values()))", "set(group_of.values())")
 
 # %% [split_by_volume] a_run_of_neighbours
 # Draws where to begin, and takes the heads that follow: neighbours always go together.
-edit("generator.permutation(members)[:count]",
-     "np.roll(members, generator.integers(len(members)) if members else 0)[:count]")
+edit(
+    "generator.permutation(members)[:count]",
+    "np.roll(members, generator.integers(len(members)) if members else 0)[:count]",
+)
 
 # %% [split_by_volume] groups_of_the_example
 # Knows the groups of the example only.
@@ -669,6 +729,7 @@ edit("count = ", "generator.shuffle(subjects)\n        count = ")
 # %% [split_by_volume] returns_a_list
 # A list of booleans: it cannot choose slices of an array, and `~` fails.
 edit("return np.isin(subjects, drawn)", "return np.isin(subjects, drawn).tolist()")
+
 
 # %% [corrupt] calls_the_library
 # Calls the functions that the exercise builds.
@@ -691,12 +752,15 @@ edit("levels = 0.05 * torch.rand((count, 1, 1, 1), generator=generator)", "level
 
 # %% [corrupt] exact_share
 # Drops exactly the share of the level: no pixel has a chance of its own, and in small images none goes.
-edit("""
+edit(
+    """
     spoilt = images * (torch.rand(images.shape, generator=generator) >= levels)
-""", """
+""",
+    """
     ranks = torch.rand(images.shape, generator=generator).flatten(1).argsort(1).argsort(1).view(images.shape)
     spoilt = images * (ranks >= (levels * height * width).int())
-""")
+""",
+)
 
 # %% [corrupt] rescales_like_dropout
 # Divides what is left by 1 − level, as dropout layers do: the picture gets brighter.
@@ -709,6 +773,7 @@ edit("spoilt = images *", "spoilt = images.clamp(0, 1) *")
 # %% [corrupt] single_precision
 # Casts to float32: images in double precision come back as another type.
 edit("spoilt = images *", "spoilt = images.float() *")
+
 
 # %% [corrupt] calls_dropout
 # Calls PyTorch's dropout, which rescales and draws from the global generator.
@@ -723,12 +788,15 @@ edit("torch.rand(images.shape, generator", "torch.rand((count, 1, height, 1), ge
 
 # %% [corrupt] either_or
 # Blanks or drops: a blanked image loses no other pixel.
-edit("""
+edit(
+    """
             spoilt[number, :, top : top + side, left : left + side] = 0
-""", """
+""",
+    """
             spoilt[number] = images[number]
             spoilt[number, :, top : top + side, left : left + side] = 0
-""")
+""",
+)
 
 
 # %% [corrupt] blanks_the_batch_together
@@ -745,8 +813,10 @@ edit("< 0.1:", "< 0.125:")
 
 # %% [corrupt] blanks_where_the_level_is_high
 # Blanks only images that lose many pixels anyhow: the two kinds of damage always come together.
-edit("if torch.rand((), generator=generator) < 0.1:",
-     "if levels[number] > 0.025 and torch.rand((), generator=generator) < 0.2:")
+edit(
+    "if torch.rand((), generator=generator) < 0.1:",
+    "if levels[number] > 0.025 and torch.rand((), generator=generator) < 0.2:",
+)
 
 # %% [corrupt] blanks_by_the_level
 # Asks the level, a number that is drawn already, for the blank: one in ten, but only images of one kind.
@@ -766,8 +836,10 @@ edit("shorter // 3 + 1", "shorter // 3")
 
 # %% [corrupt] rounded_side
 # Rounds a number between the limits: the smallest and the largest side come half as often.
-edit("int(torch.randint(shorter // 12, shorter // 3 + 1, (), generator=generator))",
-     "round(float(shorter // 12 + (shorter // 3 - shorter // 12) * torch.rand((), generator=generator)))")
+edit(
+    "int(torch.randint(shorter // 12, shorter // 3 + 1, (), generator=generator))",
+    "round(float(shorter // 12 + (shorter // 3 - shorter // 12) * torch.rand((), generator=generator)))",
+)
 
 # %% [corrupt] limits_rounded
 # Rounds s / 12 and s / 3 to the nearest number, where the text says //.
@@ -780,10 +852,14 @@ edit("width - side + 1", "width - side")
 
 # %% [corrupt] rounded_place
 # Rounds a number between 0 and H - side: the places at the border come half as often.
-edit("int(torch.randint(height - side + 1, (), generator=generator))",
-     "round(float((height - side) * torch.rand((), generator=generator)))")
-edit("int(torch.randint(width - side + 1, (), generator=generator))",
-     "round(float((width - side) * torch.rand((), generator=generator)))")
+edit(
+    "int(torch.randint(height - side + 1, (), generator=generator))",
+    "round(float((height - side) * torch.rand((), generator=generator)))",
+)
+edit(
+    "int(torch.randint(width - side + 1, (), generator=generator))",
+    "round(float((width - side) * torch.rand((), generator=generator)))",
+)
 
 # %% [corrupt] hangs_over_the_border
 # Draws the corner anywhere: blanks at the border are cut off and no squares.
@@ -812,8 +888,10 @@ edit("return spoilt", "generator.manual_seed(int(torch.randint(10**6, (), genera
 
 # %% [corrupt] salt
 # Makes the dropped pixels white.
-edit("images * (torch.rand(images.shape, generator=generator) >= levels)",
-     "torch.where(torch.rand(images.shape, generator=generator) >= levels, images, torch.ones(()))")
+edit(
+    "images * (torch.rand(images.shape, generator=generator) >= levels)",
+    "torch.where(torch.rand(images.shape, generator=generator) >= levels, images, torch.ones(()))",
+)
 
 # %% [corrupt] sides_of_one_size_of_image
 # Takes the 4 to 16 pixels of one size of image for all sizes.
@@ -833,14 +911,18 @@ edit("torch.randint(shorter // 12", "torch.randint(1")
 
 # %% [corrupt] along_the_diagonal
 # Draws one number for row and column: all blanks lie on the diagonal.
-edit("top = int(torch.randint(height - side + 1, (), generator=generator))",
-     "place = torch.rand((), generator=generator)\n            top = int(place * (height - side + 1))")
+edit(
+    "top = int(torch.randint(height - side + 1, (), generator=generator))",
+    "place = torch.rand((), generator=generator)\n            top = int(place * (height - side + 1))",
+)
 edit("int(torch.randint(width - side + 1, (), generator=generator))", "int(place * (width - side + 1))")
 
 # %% [corrupt] place_by_the_side
 # Uses one draw for side and row: small blanks lie above, large ones below.
-edit("top = int(torch.randint(height - side + 1, (), generator=generator))",
-     "top = (height - side) * (side - shorter // 12) // max(shorter // 3 - shorter // 12, 1)")
+edit(
+    "top = int(torch.randint(height - side + 1, (), generator=generator))",
+    "top = (height - side) * (side - shorter // 12) // max(shorter // 3 - shorter // 12, 1)",
+)
 
 # %% [corrupt] counts_from_one
 # Never begins in the first row or column.

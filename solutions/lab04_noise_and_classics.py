@@ -69,6 +69,7 @@ from course_lib import noise, viz
 #
 # **Hint.** Both channels have noise, also where the image is 0. And nothing is clipped, neither the image (which may lie below 0) nor the draws.
 
+
 # %% nbgrader={"grade_id": "rician", "solution": true}
 def rician(image, sigma, generator):
     """Magnitude of (image + n1) + i·n2, with n1, n2 ~ N(0, sigma²), independent in each pixel."""
@@ -201,6 +202,7 @@ viz.panel(
 #
 # **Hint.** The standard deviation of the air is *smaller* than sigma: √(2 − π/2) is about 0.655. And the mean square is not the variance.
 
+
 # %% nbgrader={"grade_id": "sigma_from_background", "solution": true}
 def sigma_from_background(magnitude, background):
     """Sigma from the air of a magnitude image: (from its mean, from its standard deviation, from its mean square)."""
@@ -266,9 +268,19 @@ axes = figure.subplots()
 scatter = {}
 for name, values in zip(("mean", "standard deviation", "mean square"), estimates.T, strict=True):
     scatter[name] = 100 * values.std() / 0.1
-    axes.hist(values, bins=50, histtype="step", density=True, linewidth=1.5, label=f"from the {name}: {values.mean():.4f} ± {values.std():.4f}")
+    axes.hist(
+        values,
+        bins=50,
+        histtype="step",
+        density=True,
+        linewidth=1.5,
+        label=f"from the {name}: {values.mean():.4f} ± {values.std():.4f}",
+    )
 axes.axvline(0.1, color="black", linestyle=":", label="truth")
-figure.suptitle(f"Scatter: mean square {scatter['mean square']:.1f} %, mean {scatter['mean']:.1f} %, standard deviation {scatter['standard deviation']:.1f} %", fontsize=11)
+figure.suptitle(
+    f"Scatter: mean square {scatter['mean square']:.1f} %, mean {scatter['mean']:.1f} %, standard deviation {scatter['standard deviation']:.1f} %",
+    fontsize=11,
+)
 axes.set(xlabel="estimate of sigma from 256 pixels of air (data range 1)", ylabel="density")
 axes.set_ylim(top=1.5 * axes.get_ylim()[1])
 axes.legend(fontsize=8, loc="upper left")
@@ -291,6 +303,7 @@ figure
 # **Example.** With threshold 1, `[-3, -0.5, 0, 0.5, 3]` becomes `[-2, 0, 0, 0, 2]`.
 #
 # **Hint.** The *hard* threshold keeps 3 as 3. The soft one makes 2 of it.
+
 
 # %% nbgrader={"grade_id": "soft_threshold", "solution": true}
 def soft_threshold(values, threshold):
@@ -349,6 +362,7 @@ print("soft_threshold: right")
 # **Hint.** Rolling back is `np.roll` with minus the move. `coarse` holds the brightness. Shrink it, and the image gets darker. (The exercise allows `pywt.threshold`, so that a slip in
 # exercise 3 does not cost you twice.)
 
+
 # %% nbgrader={"grade_id": "cycle_spinning", "solution": true}
 def cycle_spinning(image, threshold, shifts):
     """Soft Haar shrinkage at two levels, averaged over shifts × shifts cyclic moves."""
@@ -392,8 +406,7 @@ with without(
         )
         got = [*result[[0, 1, 3], [0, 0, 3]], result.std()]
         assert np.allclose(got, expected, atol=2e-5), (
-            f"{case}: three pixels and the standard deviation should be {expected},"
-            f" got {np.round(got, 5)}: {hint}"
+            f"{case}: three pixels and the standard deviation should be {expected}, got {np.round(got, 5)}: {hint}"
         )
     ### HIDDEN VALUE: cycle_spinning(rng.normal(0, 1, (24, 8)), rng.uniform(0.2, 0.9), 5)
     ### HIDDEN VALUE: cycle_spinning(rng.normal(1, 9, (4, 8)), 3 * rng.random(), rng.integers(6, 9))
@@ -437,9 +450,11 @@ viz.panel(
 #
 # **Hint.** A patch is a slice: `image[r - patch : r + patch + 1, c - patch : c + patch + 1]`. The pixel lies far enough from the border. The centre of your result belongs to (`row`, `column`) itself, where `d² = 0`.
 
+
 # %% nbgrader={"grade_id": "nlm_weights", "solution": true}
 def nlm_weights(image, row, column, patch, search, h, sigma):
     """Weights (2·search + 1, 2·search + 1) with sum 1 of non-local means at one pixel."""
+
     ### BEGIN SOLUTION
     def patch_at(r, c):
         return image[r - patch : r + patch + 1, c - patch : c + patch + 1]
@@ -505,10 +520,17 @@ print("nlm_weights: right")
 row, column, search = height // 2, width // 2 - 30, 10
 weights = nlm_weights(gaussian_noisy, row, column, 2, search, 0.05, 0.1)
 window = square[row - search : row + search + 1, column - search : column + search + 1]
-figure = viz.figure(7.5, 3.2, title=f"Half of the weight lies on {int((np.sort(weights.ravel())[::-1].cumsum() < 0.5).sum()) + 1} of {weights.size} pixels")
+figure = viz.figure(
+    7.5,
+    3.2,
+    title=f"Half of the weight lies on {int((np.sort(weights.ravel())[::-1].cumsum() < 0.5).sum()) + 1} of {weights.size} pixels",
+)
 left, right = figure.subplots(1, 2)
 extent = (-search - 0.5, search + 0.5, search + 0.5, -search - 0.5)
-for axes, picture, name, label in [(left, window, "the clean image there", "intensity (data range 1)"), (right, weights, "the weights", "weight (sum 1)")]:
+for axes, picture, name, label in [
+    (left, window, "the clean image there", "intensity (data range 1)"),
+    (right, weights, "the weights", "weight (sum 1)"),
+]:
     shown = axes.imshow(picture, cmap="gray", extent=extent)
     axes.plot(0, 0, "+", color="#D55E00", markersize=10)
     axes.set(xlabel="columns away (pixels)", ylabel="rows away (pixels)", title=name)
@@ -529,6 +551,7 @@ figure
 # **Hint.** First the filter, then the correction. In the air the square of a single noisy pixel lies above `2·sigma²` or below it, by
 # chance. Cut the ones below to 0 and average *then*, and the ones above leave a new floor. After the filter all air lies near 1.25 sigma, where the
 # square minus `2·sigma²` is negative: the answer is 0, which is right. (Nothing is clipped at 1.)
+
 
 # %% nbgrader={"grade_id": "corrected", "solution": true}
 def corrected(noisy, sigma, denoise):
@@ -643,16 +666,22 @@ for window in (7, 9, 11, 13):
     weights = np.exp(-(side[:, None] ** 2 + side**2) / (2 * width**2))
     law = np.zeros_like(point)
     law[20 - window // 2 : 21 + window // 2, 20 - window // 2 : 21 + window // 2] = weights / weights.sum()
-    answers[f"skimage {skimage.__version__}"] = denoise_bilateral(point, win_size=window, sigma_color=1e6, sigma_spatial=width)
+    answers[f"skimage {skimage.__version__}"] = denoise_bilateral(
+        point, win_size=window, sigma_color=1e6, sigma_spatial=width
+    )
     answers["course_lib"] = filters.bilateral(point, 1.0, strength=1e6, sigma_spatial=width, size=window)
     for name, answer in answers.items():
         place = tuple(int(i) for i in np.unravel_index(answer.argmax(), answer.shape))
         errors[name, window] = np.abs(answer - law).max() / law.max()
-        print(f"{name:16} window {window:2}: largest error {100 * errors[name, window]:5.1f} % of the peak; peak at {place}, should be (20, 20)")
+        print(
+            f"{name:16} window {window:2}: largest error {100 * errors[name, window]:5.1f} % of the peak; peak at {place}, should be (20, 20)"
+        )
 library = f"skimage {skimage.__version__}"
 worst = max(error for (name, _), error in errors.items() if name == library)
 verdict = "breaks the law" if worst > 0.01 else "keeps the law (an old bug is mended)"
-figure = viz.figure(7.5, 3.2, title=f"{library} {verdict}: error up to {100 * worst:.0f} % of the peak (here window 13)")
+figure = viz.figure(
+    7.5, 3.2, title=f"{library} {verdict}: error up to {100 * worst:.0f} % of the peak (here window 13)"
+)
 for axes, (name, answer) in zip(figure.subplots(1, 3), ({"what must come out": law} | answers).items(), strict=True):
     shown = axes.imshow(answer[10:31, 10:31], cmap="gray", vmin=0, vmax=law.max(), extent=(-10.5, 10.5, 10.5, -10.5))
     axes.plot(0, 0, "+", color="#D55E00", markersize=8)
@@ -670,12 +699,15 @@ figure
 gaussian_noisy = noise.gaussian(clean, 0.1, generator=np.random.default_rng(0))
 pair = {
     # it takes no negative values: lift the image, and put it back
-    library: denoise_bilateral(gaussian_noisy + 1, win_size=11, sigma_color=0.5, sigma_spatial=1.2, mode="symmetric") - 1,
+    library: denoise_bilateral(gaussian_noisy + 1, win_size=11, sigma_color=0.5, sigma_spatial=1.2, mode="symmetric")
+    - 1,
     "course_lib": filters.bilateral(gaussian_noisy, 0.1, strength=5, sigma_spatial=1.2, size=11),
 }
 scores = {name: float(metrics.psnr(answer.clip(0, 1), clean, data_range=1)) for name, answer in pair.items()}
 viz.panel(
-    clean, gaussian_noisy, pair,
+    clean,
+    gaussian_noisy,
+    pair,
     title=f"The same bilateral filter, the same parameters: {scores[library]:.1f} dB and {scores['course_lib']:.1f} dB",
 )
 
@@ -693,7 +725,9 @@ viz.panel(
 # %% tags=["experiment"]
 from course_lib import evaluation
 
-cohort = brains.brain_slices("cohort", subjects=profile.pick(ci=1, cpu=2, gpu=4), slices=profile.pick(ci=2, cpu=6, gpu=10))
+cohort = brains.brain_slices(
+    "cohort", subjects=profile.pick(ci=1, cpu=2, gpu=4), slices=profile.pick(ci=2, cpu=6, gpu=10)
+)
 tuning = evaluation.tune(
     filters.non_local_means, {"strength": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]}, cohort.images, noise.gaussian, sigma=0.1
 )
@@ -731,13 +765,16 @@ gaussian_table
 
 # %% tags=["experiment"]
 best = max(METHODS, key=gaussian_table.mean)
-gaussian_table.panel(title=f"Gaussian noise, sigma 0.1: best over all slices is {best}, {gaussian_table.mean(best):.1f} dB (whole images, PSNR)")
+gaussian_table.panel(
+    title=f"Gaussian noise, sigma 0.1: best over all slices is {best}, {gaussian_table.mean(best):.1f} dB (whole images, PSNR)"
+)
 
 # %% [markdown]
 # Ours and theirs are **different images**, perhaps in another normalisation, so do not compare a number of ours with one of theirs to the decimal. Compare what
 # should be the same everywhere: the order, and the gaps. All our filters lie closer together than theirs. A filter that was not tuned, or has a bug, falls behind; and there is
 # another way to lose decibels. Many scripts **clip** the noisy image to [0, 1], since an image viewer likes that. In the air, clipping cuts off the negative half of the noise.
 # What is left has a positive mean, and a filter keeps a mean. How much does that cost?
+
 
 # %% tags=["experiment"]
 def clipped_gaussian(image, sigma, generator=None):
@@ -747,11 +784,21 @@ def clipped_gaussian(image, sigma, generator=None):
 
 clipped_table = evaluation.compare(METHODS, colin.images, clipped_gaussian, sigma=0.1)
 cost = {name: gaussian_table.mean(name) - clipped_table.mean(name) for name in METHODS}
-figure = viz.figure(7, 3.6, title=f"Clipping the noisy image costs {min(cost.values()):.1f} to {max(cost.values()):.1f} dB, most for {max(cost, key=cost.get)}")
+figure = viz.figure(
+    7,
+    3.6,
+    title=f"Clipping the noisy image costs {min(cost.values()):.1f} to {max(cost.values()):.1f} dB, most for {max(cost, key=cost.get)}",
+)
 axes = figure.subplots()
 places = np.arange(len(METHODS))
 axes.barh(places - 0.2, [gaussian_table.mean(name) for name in METHODS], 0.4, label="noisy image as it is")
-axes.barh(places + 0.2, [clipped_table.mean(name) for name in METHODS], 0.4, label="noisy image clipped to [0, 1]", color="#D55E00")
+axes.barh(
+    places + 0.2,
+    [clipped_table.mean(name) for name in METHODS],
+    0.4,
+    label="noisy image clipped to [0, 1]",
+    color="#D55E00",
+)
 axes.set_yticks(places, [f"{name} ({-cost[name]:+.1f} dB)" for name in METHODS])
 axes.invert_yaxis()
 axes.set(xlabel="PSNR on Colin27, whole image (dB)", xlim=(20, None))
@@ -786,7 +833,11 @@ rician_table
 # (About a minute.)
 
 # %% tags=["experiment"]
-corrections = {"corrected": bias_corrected, "mean inverted": functools.partial(bias_corrected, method="mean"), "stabilised": stabilised}
+corrections = {
+    "corrected": bias_corrected,
+    "mean inverted": functools.partial(bias_corrected, method="mean"),
+    "stabilised": stabilised,
+}
 fair_methods = {f"{name}, {how}": wrap(method) for name, method in METHODS.items() for how, wrap in corrections.items()}
 fair_table = evaluation.compare(
     fair_methods, colin.images, noise.rician, sigma=0.11, metrics=METRICS, masks=REGIONS,
@@ -800,27 +851,60 @@ before = {name: rician_table.mean(name) for name in METHODS}
 after = {name: fair_table.mean(f"{name}, corrected") for name in METHODS}
 gain = {name: after[name] - before[name] for name in METHODS}
 champion = max(after, key=after.get)
-in_brain = {name: fair_table.mean(f"{name}, corrected", "PSNR", "brain") - rician_table.mean(name, "PSNR", "brain") for name in METHODS}
+in_brain = {
+    name: fair_table.mean(f"{name}, corrected", "PSNR", "brain") - rician_table.mean(name, "PSNR", "brain")
+    for name in METHODS
+}
 ranges = [f"{min(change.values()):+.1f} to {max(change.values()):+.1f} dB" for change in (gain, in_brain)]
-figure = viz.figure(9.5, 4.6, title=f"The simple correction changes the whole image by {ranges[0]}, and the brain by {ranges[1]}")
+figure = viz.figure(
+    9.5, 4.6, title=f"The simple correction changes the whole image by {ranges[0]}, and the brain by {ranges[1]}"
+)
 places, panels = np.arange(len(METHODS)), figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
 styles = dict(zip(corrections, (("s", "#D55E00"), ("^", "#CC79A7"), ("D", "#009E73")), strict=True))
 for axes, region in zip(panels, REGIONS, strict=True):
-    axes.plot([rician_table.mean(name, "PSNR", region) for name in METHODS], places, "o", color="#0072B2", label="here, uncorrected")
+    axes.plot(
+        [rician_table.mean(name, "PSNR", region) for name in METHODS],
+        places,
+        "o",
+        color="#0072B2",
+        label="here, uncorrected",
+    )
     for how, (marker, colour) in styles.items():
-        axes.plot([fair_table.mean(f"{name}, {how}", "PSNR", region) for name in METHODS], places, marker, color=colour, label=f"here, {how}")
+        axes.plot(
+            [fair_table.mean(f"{name}, {how}", "PSNR", region) for name in METHODS],
+            places,
+            marker,
+            color=colour,
+            label=f"here, {how}",
+        )
     axes.set(xlabel=f"PSNR, Rician noise, sigma 0.11, {region} (dB)")
     axes.grid(axis="y", alpha=0.3)
-panels[0].plot([PUBLISHED_RICIAN[name]["PSNR"] for name in METHODS], places, "x", color="0.4", label="published (other images, uncorrected)")
+panels[0].plot(
+    [PUBLISHED_RICIAN[name]["PSNR"] for name in METHODS],
+    places,
+    "x",
+    color="0.4",
+    label="published (other images, uncorrected)",
+)
 panels[0].axvline(network, color="black", linestyle="--", linewidth=1, label="UNet-DCTD-A, published (other images)")
-panels[0].axvline(PUBLISHED_RICIAN["CDAE (network)"]["PSNR"], color="black", linestyle=":", linewidth=1, label="CDAE, published (other images)")
+panels[0].axvline(
+    PUBLISHED_RICIAN["CDAE (network)"]["PSNR"],
+    color="black",
+    linestyle=":",
+    linewidth=1,
+    label="CDAE, published (other images)",
+)
 panels[0].set_yticks(places, METHODS)
 panels[0].invert_yaxis()
 handles, labels = panels[0].get_legend_handles_labels()
 figure.legend(handles, labels, fontsize=8, loc="outside lower center", ncols=3)
-print(f"{champion}, whole image, these slices: {before[champion]:.1f} dB uncorrected, {after[champion]:.1f} dB corrected.")
+print(
+    f"{champion}, whole image, these slices: {before[champion]:.1f} dB uncorrected, {after[champion]:.1f} dB corrected."
+)
 published = PUBLISHED_RICIAN[champion]["PSNR"]
-print(f"Published, on other images: {champion} {published} dB, network {network} dB, {network - published:.1f} dB apart.")
+print(
+    f"Published, on other images: {champion} {published} dB, network {network} dB, {network - published:.1f} dB apart."
+)
 for how in corrections:
     name = f"{champion}, {how}"
     print(
@@ -845,7 +929,11 @@ shown_methods = ("Gaussian", "NLM", "BM3D")
 viz.panel(
     fair_table.pictures["clean"][0],
     fair_table.pictures["noisy"][0],
-    {f"{name}{how}": table.pictures[f"{name}{how}"][0] for name in shown_methods for table, how in ((rician_table, ""), (fair_table, ", corrected"))},
+    {
+        f"{name}{how}": table.pictures[f"{name}{how}"][0]
+        for name in shown_methods
+        for table, how in ((rician_table, ""), (fair_table, ", corrected"))
+    },
     title=f"Red air before the correction, white air after it; {champion} gains {gain[champion]:.1f} dB over all slices",
 )
 
@@ -855,20 +943,25 @@ viz.panel(
 # There is one more doubt about our own table. The parameters were tuned for **Gaussian** noise, and for PSNR. Then we used them on Rician noise, with a correction behind the filter. Does
 # another width suit the *corrected* Gaussian filter better? Tune it as it is used: on the cohort, with Rician noise, correction and all. Only then look at Colin27. (A few seconds.)
 
+
 # %% tags=["experiment"]
 def corrected_gaussian(image, sigma, width=None):
     """A Gaussian filter of this width (in pixels; None: the library's default, 3.3·√sigma), then the correction."""
     return noise.correct_bias(filters.gaussian(image, sigma, width=width), sigma)
 
 
-retuning = evaluation.tune(corrected_gaussian, {"width": [0.8, 1.0, 1.2, 1.4, 1.6, 1.8]}, cohort.images, noise.rician, sigma=0.11)
+retuning = evaluation.tune(
+    corrected_gaussian, {"width": [0.8, 1.0, 1.2, 1.4, 1.6, 1.8]}, cohort.images, noise.rician, sigma=0.11
+)
 width = retuning.best["width"]
 both = {"default": corrected_gaussian, "retuned": functools.partial(corrected_gaussian, width=width)}
 retuned_table = evaluation.compare(both, colin.images, noise.rician, sigma=0.11, masks=REGIONS)
 print(f"best width for the cohort: {width} pixels (default at sigma 0.11: {3.3 * 0.11**0.5:.2f})")
 for region in REGIONS:
     default, retuned = (retuned_table.mean(name, "PSNR", region) for name in both)
-    print(f"Colin27, {region}, Gaussian filter, corrected: {default:.2f} dB with the default, {retuned:.2f} dB retuned ({retuned - default:+.2f} dB)")
+    print(
+        f"Colin27, {region}, Gaussian filter, corrected: {default:.2f} dB with the default, {retuned:.2f} dB retuned ({retuned - default:+.2f} dB)"
+    )
 retuning
 
 # %% [markdown]
@@ -892,8 +985,12 @@ stripped_table = evaluation.compare(
 alone = 20 * np.log10(1 / (0.11 * np.sqrt(np.pi / 2))) - 10 * np.log10(air_share)
 spread = [stripped_table.mean(name) for name in METHODS]
 spread_corrected = [stripped_table.mean(f"{name}, corrected") for name in METHODS]
-print(f"air: {100 * head_share:.0f} % of the pixels with the head, {100 * air_share:.0f} % without. The floor alone would give {alone:.1f} dB.")
-print(f"stripped, uncorrected: {min(spread):.1f} to {max(spread):.1f} dB (published: 16.8 to 17.7). Corrected: {min(spread_corrected):.1f} to {max(spread_corrected):.1f} dB.")
+print(
+    f"air: {100 * head_share:.0f} % of the pixels with the head, {100 * air_share:.0f} % without. The floor alone would give {alone:.1f} dB."
+)
+print(
+    f"stripped, uncorrected: {min(spread):.1f} to {max(spread):.1f} dB (published: 16.8 to 17.7). Corrected: {min(spread_corrected):.1f} to {max(spread_corrected):.1f} dB."
+)
 stripped_table
 
 # %% [markdown]
@@ -926,7 +1023,8 @@ curves = evaluation.sweep(chosen, some, noise.rician, levels, repeats=profile.pi
 lead = curves.values("Gaussian, corrected").mean(0) - curves.values("BM3D").mean(0)
 better = [f"{level:g}" for level, value in zip(levels, lead, strict=True) if value > 0]
 curves.figure(
-    title=f"A corrected Gaussian filter beats uncorrected BM3D at {len(better)} of {len(levels)} levels" + (f" (sigma {', '.join(better)})" if better else "")
+    title=f"A corrected Gaussian filter beats uncorrected BM3D at {len(better)} of {len(levels)} levels"
+    + (f" (sigma {', '.join(better)})" if better else "")
 )
 
 # %% [markdown]

@@ -79,8 +79,10 @@ edit("real = image", "real = np.maximum(image, 0)")
 
 # %% [rician] no_outliers
 # Cuts the draws off at three sigma: a Gaussian has no end.
-edit("real = image + sigma * generator.standard_normal(image.shape)",
-     "real = image + sigma * generator.standard_normal(image.shape).clip(-3, 3)")
+edit(
+    "real = image + sigma * generator.standard_normal(image.shape)",
+    "real = image + sigma * generator.standard_normal(image.shape).clip(-3, 3)",
+)
 
 
 # %% [rician] normalised_noise
@@ -279,7 +281,10 @@ edit("np.sqrt(2 - np.pi / 2)", "0.66")
 
 # %% [sigma_from_background] three_decimals
 # Rounds to three decimals: faint air has sigma 0.
-edit("return from_mean, from_deviation, from_square", "return tuple(np.round((from_mean, from_deviation, from_square), 3))")
+edit(
+    "return from_mean, from_deviation, from_square",
+    "return tuple(np.round((from_mean, from_deviation, from_square), 3))",
+)
 
 
 # %% [soft_threshold] calls_the_library
@@ -508,8 +513,10 @@ edit("weights.sum()", "weights.max()")
 
 # %% [nlm_weights] distance_not_squared
 # Takes the mean of the absolute differences.
-edit("np.mean((patch_at(row + down, column + right) - patch_at(row, column)) ** 2)",
-     "np.mean(np.abs(patch_at(row + down, column + right) - patch_at(row, column)))")
+edit(
+    "np.mean((patch_at(row + down, column + right) - patch_at(row, column)) ** 2)",
+    "np.mean(np.abs(patch_at(row + down, column + right) - patch_at(row, column)))",
+)
 
 
 # %% [nlm_weights] sum_of_squares
@@ -584,8 +591,10 @@ edit("/ h**2", "/ (2 * h**2)")
 
 # %% [nlm_weights] means_of_patches
 # Compares the means of the patches: two quite different patches may have the same.
-edit("np.mean((patch_at(row + down, column + right) - patch_at(row, column)) ** 2)",
-     "(patch_at(row + down, column + right).mean() - patch_at(row, column).mean()) ** 2")
+edit(
+    "np.mean((patch_at(row + down, column + right) - patch_at(row, column)) ** 2)",
+    "(patch_at(row + down, column + right).mean() - patch_at(row, column).mean()) ** 2",
+)
 
 
 # %% [nlm_weights] looks_the_answer_up

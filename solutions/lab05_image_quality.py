@@ -77,6 +77,7 @@ from course_lib.data import brains
 # **Hint.** The PSNR of the mean MSE would be 23 dB: there the worst image decides nearly alone. A number times `True` is
 # itself, times `False` it is 0. To sum within each image: `.sum((1, 2, 3))`.
 
+
 # %% nbgrader={"grade_id": "batch_psnr", "solution": true}
 def batch_psnr(prediction, target, data_range, mask):
     """Mean over images of the PSNR inside the mask, in dB; tensors (N, 1, H, W), mask boolean."""
@@ -89,6 +90,7 @@ def batch_psnr(prediction, target, data_range, mask):
 
 # %% nbgrader={"grade_id": "batch_psnr_test", "points": 2}
 from course_lib.exercise import without
+
 ### BEGIN HIDDEN TESTS
 import sys
 
@@ -170,6 +172,7 @@ print("batch_psnr: right")
 # `l` is (2 · 0.5 · 0.6 + 0.0001) / (0.25 + 0.36 + 0.0001) = 0.984: the answer is `(0.984, 1)`.
 #
 # **Hint.** Where both images are zero, the constants `c1` and `c2` keep you from 0 / 0.
+
 
 # %% nbgrader={"grade_id": "ssim", "solution": true}
 def ssim(prediction, target, data_range):
@@ -381,7 +384,10 @@ DISTORTIONS = {  # name -> (function of the image and a strength, largest streng
     "brighter": (lambda x, s: x + s, 1),
     "more contrast": (lambda x, s: x + s * (x - x.mean()), 3),
     "Gaussian noise": (lambda x, s: x + s * gaussian_pattern, 1),
-    "salt and pepper": (lambda x, s: np.where(uniform_pattern < s / 2, 0, np.where(uniform_pattern > 1 - s / 2, 1, x)), 1),
+    "salt and pepper": (
+        lambda x, s: np.where(uniform_pattern < s / 2, 0, np.where(uniform_pattern > 1 - s / 2, 1, x)),
+        1,
+    ),
     "blur": (lambda x, s: ndimage.gaussian_filter(x, s), 20),
     "8×8 blocks": (blocks, 3),
     "k-space cut off": (low_frequencies, 1),
@@ -412,7 +418,9 @@ seen = {name: {metric: float(function(x)) for metric, function in METRICS.items(
 print(f"{'MSE 0.0025 each':17}" + "".join(f"{metric:>11}" for metric in METRICS) + f"{'yours: SSIM':>13}{'MS-SSIM':>9}")
 for name, x in spoilt.items():
     yours = ssim(x, clean, 1)[0], ms_ssim(x, clean, functools.partial(ssim, data_range=1), WEIGHTS)
-    print(f"{name:17}" + "".join(f"{value:11.3f}" for value in seen[name].values()) + f"{yours[0]:13.3f}{yours[1]:9.3f}")
+    print(
+        f"{name:17}" + "".join(f"{value:11.3f}" for value in seen[name].values()) + f"{yours[0]:13.3f}{yours[1]:9.3f}"
+    )
 print(f"\nsalt and pepper changed {np.mean(spoilt['salt and pepper'] != clean):.1%} of the pixels")
 
 # %% [markdown]
@@ -422,7 +430,9 @@ print(f"\nsalt and pepper changed {np.mean(spoilt['salt and pepper'] != clean):.
 # %% tags=["experiment"]
 names = sorted(spoilt, key=lambda name: -seen[name]["SSIM"])
 figure = viz.figure(
-    15, 5, title=f"PSNR {seen[names[0]]['PSNR (dB)']:.2f} dB for all eight, SSIM from {seen[names[0]]['SSIM']:.2f} ({names[0]}) down to {seen[names[-1]]['SSIM']:.2f} ({names[-1]})"
+    15,
+    5,
+    title=f"PSNR {seen[names[0]]['PSNR (dB)']:.2f} dB for all eight, SSIM from {seen[names[0]]['SSIM']:.2f} ({names[0]}) down to {seen[names[-1]]['SSIM']:.2f} ({names[-1]})",
 )
 grid = figure.subplots(2, 9)
 for axes in grid.ravel():
@@ -434,7 +444,9 @@ grid[1, 0].set_axis_off()
 for column, name in enumerate(names, start=1):
     grid[0, column].imshow(spoilt[name], cmap="gray", vmin=0, vmax=1)
     grid[0, column].set_title(name, fontsize=9)
-    grid[0, column].set_xlabel("\n".join(f"{metric} {seen[name][metric]:.3f}" for metric in ("SSIM", "MS-SSIM", "EPI", "CoC")), fontsize=8)
+    grid[0, column].set_xlabel(
+        "\n".join(f"{metric} {seen[name][metric]:.3f}" for metric in ("SSIM", "MS-SSIM", "EPI", "CoC")), fontsize=8
+    )
     maps = grid[1, column].imshow(spoilt[name] - clean, cmap="RdBu_r", vmin=-0.15, vmax=0.15)
     grid[1, column].set_title(f"{name} - clean", fontsize=8)
 figure.colorbar(maps, ax=grid[1, 1:], shrink=0.8, extend="both").set_label("difference (data range 1)", fontsize=8)
@@ -445,7 +457,11 @@ from scipy.stats import spearmanr
 
 ranked = {metric: np.argsort(np.argsort([-seen[name][metric] for name in names])) + 1 for metric in list(METRICS)[1:]}
 agreement = spearmanr(ranked["SSIM"], ranked["EPI"]).statistic
-figure = viz.figure(7.5, 4.2, title=f"Eight pictures of one PSNR in the order of four metrics (SSIM against EPI: rank correlation {agreement:+.2f})")
+figure = viz.figure(
+    7.5,
+    4.2,
+    title=f"Eight pictures of one PSNR in the order of four metrics (SSIM against EPI: rank correlation {agreement:+.2f})",
+)
 axes = figure.subplots()
 for index, name in enumerate(names):
     ranks = [ranks[index] for ranks in ranked.values()]
@@ -493,6 +509,7 @@ viz.noise_slider(
 # **Example.** Equal images give 0. `x` = 0.5 against `y` = 0.6 everywhere gives 1 − 0.984 = 0.016.
 #
 # **Hint.** A loss must fall when the image gets better. `.item()`, `.numpy()`, `.detach()` and `torch.no_grad()` all cut the gradient.
+
 
 # %% nbgrader={"grade_id": "SSIMLoss", "solution": true}
 class SSIMLoss(nn.Module):
@@ -675,16 +692,21 @@ def perceptual_slopes(rng):
 
 ### END HIDDEN TESTS
 one, two = torch.from_numpy(np.random.default_rng(5).uniform(-0.2, 1.2, (2, 2, 1, 9, 6)))
-seen, cases = [], [  # target; the loss, its gradient times the prediction; what to look at
-    (one, 0, 0, "equal images: are the features in evaluation mode, without dropout?"),
-    (two, 0.946983, 0.857466, "squares, their mean in each layer, the sum of these; no clipping"),
-    (one.flip(-1), 0.428211, -0.064283, "another target: nothing is kept from call to call"),
-]
+seen, cases = (
+    [],
+    [  # target; the loss, its gradient times the prediction; what to look at
+        (one, 0, 0, "equal images: are the features in evaluation mode, without dropout?"),
+        (two, 0.946983, 0.857466, "squares, their mean in each layer, the sum of these; no clipping"),
+        (one.flip(-1), 0.428211, -0.064283, "another target: nothing is kept from call to call"),
+    ],
+)
 with without("course_lib.losses.PerceptualLoss"):
+
     class Eyes(nn.Sequential):  # two maps of different size, in place of a large network
         def forward(self, image):
             maps = seen.append(image.detach()) or super().forward(image)
             return [maps, maps[..., :2] ** 2]
+
     eyes = Eyes(nn.Conv2d(3, 2, 3, bias=False), nn.Tanh(), nn.Dropout(0.5)).double()
     eyes[0].weight.data = torch.linspace(-0.1, 0.15, 54).reshape(2, 3, 3, 3).double()
     loss = PerceptualLoss(eyes)
@@ -818,13 +840,18 @@ values = {
     for region in regions
     for name in trained
 }  # each (seeds, metrics)
-print(f"Colin27, {len(colin)} slices, Gaussian noise sigma {sigma}; mean ± standard deviation over {len(seeds)} seed(s);")
+print(
+    f"Colin27, {len(colin)} slices, Gaussian noise sigma {sigma}; mean ± standard deviation over {len(seeds)} seed(s);"
+)
 print("SSIM: Wang 2004; networks clipped to [0, 1] before scoring, the noisy image is not clipped at all.")
 for region in regions:
     print(f"\n{region:28}" + "".join(f"{metric:>18}" for metric in SCORES))
     for name in trained:
         mean, deviation = values[region, name].mean(0), values[region, name].std(0, ddof=min(1, len(seeds) - 1))
-        cells = [f"{m:.2f} ± {d:.2f}" if index == 0 else f"{m:.4f} ± {d:.4f}" for index, (m, d) in enumerate(zip(mean, deviation, strict=True))]
+        cells = [
+            f"{m:.2f} ± {d:.2f}" if index == 0 else f"{m:.4f} ± {d:.4f}"
+            for index, (m, d) in enumerate(zip(mean, deviation, strict=True))
+        ]
         print(f"{name:28}" + "".join(f"{cell:>18}" for cell in cells))
 
 # %% [markdown]
@@ -834,7 +861,10 @@ for region in regions:
 others = [name for name in trained if name != "L2"]
 gains = {name: values["brain", name] - values["brain", "L2"] for name in others}  # each (seeds, metrics)
 best = {metric: max(others, key=lambda name: gains[name][:, column].mean()) for column, metric in enumerate(SCORES)}
-summary = ", ".join(f"{metric} {name} ({gains[name][:, column].mean():{'+.2f' if column == 0 else '+.4f'}})" for column, (metric, name) in enumerate(best.items()))
+summary = ", ".join(
+    f"{metric} {name} ({gains[name][:, column].mean():{'+.2f' if column == 0 else '+.4f'}})"
+    for column, (metric, name) in enumerate(best.items())
+)
 figure = viz.figure(13, 3.6, title=f"Inside the brain, against L2, the best of the others for {summary}")
 for column, (metric, axes) in enumerate(zip(SCORES, figure.subplots(1, len(SCORES)), strict=True)):
     for row, name in enumerate(others):

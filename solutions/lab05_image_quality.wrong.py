@@ -94,7 +94,9 @@ edit("10 * torch.log10(data_range**2 / error)", "20 * torch.log10(data_range / e
 
 # %% [batch_psnr] prints_it
 # Prints the number instead of returning it.
-edit("return (10 * torch.log10(data_range**2 / error)).mean()", "print((10 * torch.log10(data_range**2 / error)).mean())")
+edit(
+    "return (10 * torch.log10(data_range**2 / error)).mean()", "print((10 * torch.log10(data_range**2 / error)).mean())"
+)
 
 
 # %% [ssim] calls_the_library
@@ -202,8 +204,10 @@ edit("mean_x, mean_y =", "prediction = np.clip(prediction, 0, data_range)\n    m
 
 # %% [ssim] never_negative
 # Cuts both numbers off at 0: a negative of the image has a negative SSIM.
-edit("np.mean(luminance * structure), np.mean(structure)",
-     "max(np.mean(luminance * structure), 0), max(np.mean(structure), 0)")
+edit(
+    "np.mean(luminance * structure), np.mean(structure)",
+    "max(np.mean(luminance * structure), 0), max(np.mean(structure), 0)",
+)
 
 
 # %% [ssim] luminance_for_structure
@@ -218,7 +222,10 @@ edit("2 * covariance", "2 * np.abs(covariance)")
 
 # %% [ssim] sample_covariance
 # Turns population into sample statistics, 121 / 120, as scikit-image does unless told not to.
-edit("c1, c2 =", "variance_x, variance_y, covariance = (121 / 120 * m for m in (variance_x, variance_y, covariance))\n    c1, c2 =")
+edit(
+    "c1, c2 =",
+    "variance_x, variance_y, covariance = (121 / 120 * m for m in (variance_x, variance_y, covariance))\n    c1, c2 =",
+)
 
 
 # %% [ssim] calls_a_helper_of_the_library
@@ -238,7 +245,9 @@ def ssim(prediction, target, data_range):
 
     x, y = (torch.from_numpy(image)[None, None] for image in (prediction, target))
     window = torch.exp(-(torch.arange(-5, 6).double() ** 2) / 4.5)
-    both, structure = import_module("pytorch_msssim.ssim")._ssim(x, y, data_range, (window / window.sum())[None, None, None])
+    both, structure = import_module("pytorch_msssim.ssim")._ssim(
+        x, y, data_range, (window / window.sum())[None, None, None]
+    )
     return float(both), float(structure)
 
 
@@ -281,9 +290,11 @@ edit("image[: 2 * rows, : 2 * columns]", "image[image.shape[0] % 2 :, image.shap
 
 # %% [ms_ssim] pads_odd_sides
 # Repeats the last row or column of an odd side, as some programs do, and keeps one pixel more.
-edit("rows, columns = image.shape[0] // 2, image.shape[1] // 2",
-     """image = np.pad(image, ((0, image.shape[0] % 2), (0, image.shape[1] % 2)), mode="edge")
-        rows, columns = image.shape[0] // 2, image.shape[1] // 2""")
+edit(
+    "rows, columns = image.shape[0] // 2, image.shape[1] // 2",
+    """image = np.pad(image, ((0, image.shape[0] % 2), (0, image.shape[1] % 2)), mode="edge")
+        rows, columns = image.shape[0] // 2, image.shape[1] // 2""",
+)
 
 
 # %% [ms_ssim] exchanges_the_images
@@ -300,8 +311,10 @@ edit("product = 1.0", "product, weights = 1.0, weights[::-1]")
 # Takes a weighted mean: the weights are exponents.
 edit("product = 1.0", "product = 0.0")
 edit("product *= max(structure, 0) ** weight", "product += weight * max(structure, 0)")
-edit("product * max(similarity(prediction, target)[0], 0) ** weights[-1]",
-     "product + weights[-1] * max(similarity(prediction, target)[0], 0)")
+edit(
+    "product * max(similarity(prediction, target)[0], 0) ** weights[-1]",
+    "product + weights[-1] * max(similarity(prediction, target)[0], 0)",
+)
 
 
 # %% [ms_ssim] negative_to_a_power
@@ -344,7 +357,9 @@ edit("product = 1.0", "product, similarity = 1.0, lambda x, y: ssim(x, y, 1)")
 
 # %% [ms_ssim] changes_its_input
 # Writes the halved image into the corner of the large one, to save memory: the caller's images are gone.
-edit("return blocks.mean((1, 3))", "image[:rows, :columns] = blocks.mean((1, 3))\n        return image[:rows, :columns]")
+edit(
+    "return blocks.mean((1, 3))", "image[:rows, :columns] = blocks.mean((1, 3))\n        return image[:rows, :columns]"
+)
 
 
 # %% [SSIMLoss] calls_the_library
@@ -429,14 +444,18 @@ edit("local_mean(prediction**2) - mean_x**2", "(local_mean(prediction**2) - mean
 
 # %% [SSIMLoss] window_that_learns
 # Makes the window a parameter: the judge would be trained with the accused.
-edit('self.register_buffer("window", (window / window.sum())[None, None])',
-     "self.window = nn.Parameter((window / window.sum())[None, None])")
+edit(
+    'self.register_buffer("window", (window / window.sum())[None, None])',
+    "self.window = nn.Parameter((window / window.sum())[None, None])",
+)
 
 
 # %% [SSIMLoss] window_left_behind
 # Keeps the window as a plain attribute: it stays on the CPU, in single precision, when the module moves.
-edit('self.register_buffer("window", (window / window.sum())[None, None])',
-     "self.window = (window / window.sum())[None, None]")
+edit(
+    'self.register_buffer("window", (window / window.sum())[None, None])',
+    "self.window = (window / window.sum())[None, None]",
+)
 
 
 # %% [SSIMLoss] zero_padding
@@ -461,8 +480,10 @@ edit("mean_x, mean_y =", "prediction = prediction.clamp(0, 1)\n        mean_x, m
 
 # %% [SSIMLoss] keeps_the_first_target
 # Keeps the means of the first target to save time: the next batch is compared with them.
-edit("local_mean(prediction), local_mean(target)",
-     "local_mean(prediction), local_mean(self.__dict__.setdefault('target', target))")
+edit(
+    "local_mean(prediction), local_mean(target)",
+    "local_mean(prediction), local_mean(self.__dict__.setdefault('target', target))",
+)
 
 
 # %% [SSIMLoss] a_plain_number
@@ -519,8 +540,10 @@ edit("((mine - other) ** 2).mean()", "((mine - other) ** 2).sum()")
 
 # %% [PerceptualLoss] one_mean_over_all
 # Takes one mean over the numbers of all layers: again the largest map decides.
-edit("return sum(((mine - other) ** 2).mean() for mine, other in zip(look(prediction), wanted, strict=True))",
-     "return torch.cat([((mine - other) ** 2).flatten() for mine, other in zip(look(prediction), wanted)]).mean()")
+edit(
+    "return sum(((mine - other) ** 2).mean() for mine, other in zip(look(prediction), wanted, strict=True))",
+    "return torch.cat([((mine - other) ** 2).flatten() for mine, other in zip(look(prediction), wanted)]).mean()",
+)
 
 
 # %% [PerceptualLoss] absolute_differences
@@ -565,10 +588,12 @@ edit(".requires_grad_(False)", "")
 
 # %% [PerceptualLoss] weights_frozen_only
 # Freezes the weights and forgets the biases.
-edit("self.features = features.eval().requires_grad_(False)",
-     """self.features = features.eval()
+edit(
+    "self.features = features.eval().requires_grad_(False)",
+    """self.features = features.eval()
         for name, parameter in features.named_parameters():
-            parameter.requires_grad_(not name.endswith("weight"))""")
+            parameter.requires_grad_(not name.endswith("weight"))""",
+)
 
 
 # %% [PerceptualLoss] training_mode
@@ -639,7 +664,11 @@ edit("with torch", "target.data.clamp_(0.1, 0.9)\n        with torch")
 
 # %% [PerceptualLoss] other_eyes
 # Builds features of its own, whatever is handed in.
-edit("self.features = features.eval().requires_grad_(False)",
-     "self.features = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)).requires_grad_(False)")
-edit("return self.features((image.expand(-1, 3, -1, -1) - MEAN) / STD)",
-     "return [self.features.to(image.dtype)(((image.expand(-1, 3, -1, -1) - MEAN) / STD).to(image.dtype))]")
+edit(
+    "self.features = features.eval().requires_grad_(False)",
+    "self.features = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)).requires_grad_(False)",
+)
+edit(
+    "return self.features((image.expand(-1, 3, -1, -1) - MEAN) / STD)",
+    "return [self.features.to(image.dtype)(((image.expand(-1, 3, -1, -1) - MEAN) / STD).to(image.dtype))]",
+)

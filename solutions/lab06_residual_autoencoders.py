@@ -80,6 +80,7 @@ from course_lib.data import brains
 #
 # **Hint.** The second ReLU stands **after** the sum. Were it before, F could only add, and never take away: a denoiser must take away.
 
+
 # %% nbgrader={"grade_id": "OriginalBlock", "solution": true}
 class OriginalBlock(nn.Module):
     """ReLU(shortcut(x) + F(x)) with F = conv-BN-ReLU-conv-BN."""
@@ -129,8 +130,10 @@ CASES = [  # inputs, outputs, stride, H, W, training, size; mean, spread, last o
     (6, 4, 3, 10, 8, False, 412, [1.8969, 2.3043, 1.2008], [0.00058209, 0.50713, 0.11567]),
 ]
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
-with torch.random.fork_rng(), without("course_lib.models.residual_blocks.OriginalBlock",
-                                      "course_lib.models.residual_blocks.PreActivationBlock"):
+with (
+    torch.random.fork_rng(),
+    without("course_lib.models.residual_blocks.OriginalBlock", "course_lib.models.residual_blocks.PreActivationBlock"),
+):
     for inputs, outputs, stride, high, wide, phase, size, *right in CASES:
         block, rng = OriginalBlock(inputs, outputs, stride), np.random.default_rng(1)
         where = f"OriginalBlock({inputs}, {outputs}, {stride}), training={phase}: "
@@ -176,8 +179,7 @@ with torch.random.fork_rng(), without("course_lib.models.residual_blocks.Origina
         state, means = torch.get_rng_state(), [norm.running_mean.clone() for norm in norms]
         block(random_tensor(np.random.default_rng(3), 3, shape[0], 9, 8)).sin().sum().backward()
         assert not any(map(torch.equal, means, (norm.running_mean for norm in norms))), (
-            f"{where}: in training mode each BN should move its running mean:"
-            " call the layer, as in self.norm(y)"
+            f"{where}: in training mode each BN should move its running mean: call the layer, as in self.norm(y)"
         )
         idle = [label for label, values in block.named_parameters() if values.grad is None]
         assert not idle, f"{where}: no gradient reaches {idle}"
@@ -203,6 +205,7 @@ print("OriginalBlock: right")
 #
 # **Hint.** The shortcut starts at `x` itself, before the first BN. (Some codes let a 1×1 convolution start after the first BN and
 # ReLU. The thesis does not, and neither do we.) `nn.ReLU(inplace=True)` does no harm behind a BN, but never let it write into `x`: the shortcut still needs it.
+
 
 # %% nbgrader={"grade_id": "PreActivationBlock", "solution": true}
 class PreActivationBlock(nn.Module):
@@ -253,8 +256,10 @@ CASES = [  # inputs, outputs, stride, H, W, training, size; mean, spread, last o
     (6, 4, 3, 10, 8, False, 416, [0.64973, 1.9212, 0.39871], [-0.035326, 0.49627, -0.10791]),
 ]
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
-with torch.random.fork_rng(), without("course_lib.models.residual_blocks.OriginalBlock",
-                                      "course_lib.models.residual_blocks.PreActivationBlock"):
+with (
+    torch.random.fork_rng(),
+    without("course_lib.models.residual_blocks.OriginalBlock", "course_lib.models.residual_blocks.PreActivationBlock"),
+):
     for inputs, outputs, stride, high, wide, phase, size, *right in CASES:
         block, rng = PreActivationBlock(inputs, outputs, stride), np.random.default_rng(1)
         where = f"PreActivationBlock({inputs}, {outputs}, {stride}), training={phase}: "
@@ -300,8 +305,7 @@ with torch.random.fork_rng(), without("course_lib.models.residual_blocks.Origina
         state, means = torch.get_rng_state(), [norm.running_mean.clone() for norm in norms]
         block(random_tensor(np.random.default_rng(3), 3, shape[0], 9, 8)).sin().sum().backward()
         assert not any(map(torch.equal, means, (norm.running_mean for norm in norms))), (
-            f"{where}: in training mode each BN should move its running mean:"
-            " call the layer, as in self.norm(y)"
+            f"{where}: in training mode each BN should move its running mean: call the layer, as in self.norm(y)"
         )
         idle = [label for label, values in block.named_parameters() if values.grad is None]
         assert not idle, f"{where}: no gradient reaches {idle}"
@@ -326,6 +330,7 @@ print("PreActivationBlock: right")
 # **Example.** For `code` of 5×7, the answer has 10×14 pixels. Where BN gives −3 and the skip is 2, it is `ReLU(−1) = 0`.
 #
 # **Hint.** The size becomes `(H − 1)·2 − 2·padding + 3 + output_padding`. With `padding=1` that is `2·H − 1 + output_padding`.
+
 
 # %% nbgrader={"grade_id": "SkipStep", "solution": true}
 class SkipStep(nn.Module):
@@ -373,8 +378,10 @@ CASES = [  # inputs, outputs, H, W, training, size; mean, spread, last of output
     (3, 3, 4, 1, True, 90, [0.7246, 0.8856, 0], [0.0575, 0.6518, -0.0780], [0.2117, 0.5011, 0]),
 ]
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
-with torch.random.fork_rng(), without("course_lib.models.residual_blocks.doubling",
-                                      "course_lib.models.residual_blocks.up_block"):
+with (
+    torch.random.fork_rng(),
+    without("course_lib.models.residual_blocks.doubling", "course_lib.models.residual_blocks.up_block"),
+):
     for inputs, outputs, high, wide, phase, size, *right in CASES:
         step, rng = SkipStep(inputs, outputs), np.random.default_rng(1)
         where = f"SkipStep({inputs}, {outputs}), training={phase}, code {high}×{wide}: "
@@ -412,8 +419,7 @@ with torch.random.fork_rng(), without("course_lib.models.residual_blocks.doublin
         state, mean = torch.get_rng_state(), norms[0].running_mean.clone()
         step(code, skip - 0.5).sin().sum().backward()
         assert not torch.equal(norms[0].running_mean, mean), (
-            f"{where}: in training mode the BN should move its running mean:"
-            " call the layer, as in self.norm(y)"
+            f"{where}: in training mode the BN should move its running mean: call the layer, as in self.norm(y)"
         )
         idle = [label for label, values in step.named_parameters() if values.grad is None]
         assert not idle, f"{where}: no gradient reaches {idle}"
@@ -441,6 +447,7 @@ print("SkipStep: right")
 #
 # **Hint.** `s` is the root of the variance: `exp(log_variance / 2)`. Why so complicated? `torch.normal(mean, s)` draws the same numbers, but its
 # gradient for `mean` and `s` is 0: the encoder would learn nothing.
+
 
 # %% nbgrader={"grade_id": "draw_code", "solution": true}
 def draw_code(mean, log_variance, generator):
@@ -470,8 +477,12 @@ def seen(rng, *shape):
 
 
 ### END HIDDEN TESTS
-with without("course_lib.models.vae.reparameterise", "course_lib.losses.kl_divergence",
-             "torch.distributions.kl.kl_divergence", "torch.distributions.normal.Normal"):
+with without(
+    "course_lib.models.vae.reparameterise",
+    "course_lib.losses.kl_divergence",
+    "torch.distributions.kl.kl_divergence",
+    "torch.distributions.normal.Normal",
+):
     mean = torch.tensor([[[0, -1.5], [2, 0.3]], [[1, 0], [0, 0]], [[0.5, -3], [-0.2, 1.2]]])
     logs = torch.tensor([[[-8.0, 5], [1, -2]], [[0, 0], [0, 0]], [[3, -5], [0.4, -0.7]]])
     given = [mean.requires_grad_() * 1, logs.requires_grad_() * 1]
@@ -492,7 +503,8 @@ with without("course_lib.models.vae.reparameterise", "course_lib.losses.kl_diver
     normal = torch.full((4, 5, 20000), 2.0), torch.full((4, 5, 20000), -1.3862944)  # N(2, 0.5²)
     n = (draw_code(*normal, draws)[0] - 2) / 0.5  # 400,000 draws: their mean is good to 0.002
     for what, found, right, far in (
-        ("mean", n.mean(), 0, 0.01), ("standard deviation", n.std(), 1, 0.01),
+        ("mean", n.mean(), 0, 0.01),
+        ("standard deviation", n.std(), 1, 0.01),
         ("share beyond four s", (n.abs() > 4).float().mean(), 6.3e-5, 5e-5),  # good to 1.3e-5
     ):
         message = f"of 400,000 draws of n the {what} should be {right}, got {found:.4g}: n is"
@@ -545,6 +557,7 @@ print("draw_code: right")
 # **Hint.** The penalty needs its gradient: no `.item()`, no `.data`. (An optimiser of PyTorch with `weight_decay` adds `weight_decay · w` to the gradient.
 # The gradient of `l2 · w²` is `2 · l2 · w`. So Keras's 1e-5 is a `weight_decay` of 2e-5.)
 
+
 # %% nbgrader={"grade_id": "thesis_loss", "solution": true}
 def thesis_loss(model, prediction, target, ssim, l2):
     """Mean DSSIM of a batch, plus l2 times the sum of the squares of all kernels."""
@@ -580,11 +593,14 @@ two = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
 block = nn.Sequential(nn.ConvTranspose2d(3, 2, 2), nn.PReLU(2), nn.Conv1d(1, 2, 3))
 deep = nn.Sequential(nn.Embedding(2, 2), nn.BatchNorm2d(3), block, nn.Conv3d(1, 1, 2))
 deep[0].weight.requires_grad_(False)  # a frozen layer
-with without("course_lib.losses.DSSIMLoss", "course_lib.losses.SSIMLoss",
-             "course_lib.metrics.dssim", "course_lib.metrics.ssim"):
+with without(
+    "course_lib.losses.DSSIMLoss", "course_lib.losses.SSIMLoss", "course_lib.metrics.dssim", "course_lib.metrics.ssim"
+):
+
     def scripted(x, y):  # an SSIM that is the prediction itself
         assert x is scores and y is target, "call ssim(prediction, target), in this order"
         return x * 1.0
+
     for model, values, l2, right, hint in (
         (two, (2, 5, -3, 7), 0, 0.325, "no penalty: the mean of (1 − SSIM) / 2, nothing clipped"),
         (two, (2, 5, -3, 7), 0.01, 0.455, "the example: the squares of 2 and −3, no bias"),
@@ -616,9 +632,7 @@ with without("course_lib.losses.DSSIMLoss", "course_lib.losses.SSIMLoss",
             "the function has changed the weights: the optimiser moves them, the loss counts them"
         )
         kept = [values.grad is not None and values.grad.eq(1).all() for values in one.parameters()]
-        assert all(kept), (
-            "the function has changed gradients: the training step clears them and calls backward()"
-        )
+        assert all(kept), "the function has changed gradients: the training step clears them and calls backward()"
         left = one.training, one[2].training, one[0].bias.requires_grad
         assert left == (phase,) * 3, "the function should leave the model's mode as it is"
         assert torch.equal(state, torch.get_rng_state()), "the function should draw nothing"
@@ -678,10 +692,17 @@ CASES = [  # what, first, second, t, p
     ("very small numbers", 1e-9 * one, 1e-9 * two, -4.286481, 0.0008851779),
     ("a clear difference, whose p is tiny", 60 + one, two, 500.3186706, 3.0684036e-29),
 ]
-with without("course_lib.evaluation.paired_test", "course_lib.evaluation.paired_tests",
-             "scipy.stats.ttest_rel", "scipy.stats.ttest_1samp", "scipy.stats.ttest_ind",
-             "scipy.stats.ttest_ind_from_stats", "scipy.stats.mstats.ttest_rel",
-             "scipy.stats.mstats.ttest_1samp", "scipy.stats.mstats.ttest_ind"):
+with without(
+    "course_lib.evaluation.paired_test",
+    "course_lib.evaluation.paired_tests",
+    "scipy.stats.ttest_rel",
+    "scipy.stats.ttest_1samp",
+    "scipy.stats.ttest_ind",
+    "scipy.stats.ttest_ind_from_stats",
+    "scipy.stats.mstats.ttest_rel",
+    "scipy.stats.mstats.ttest_1samp",
+    "scipy.stats.mstats.ttest_ind",
+):
     for what, first, second, right_t, right_p in CASES:
         answer = paired_t(*(given := [first.copy(), second.copy()]))
         assert np.shape(answer) == (2,), f"return two numbers, (t, p); got {answer!r}"
@@ -716,7 +737,9 @@ def small(pictures):
     """(N, 1, H, W) -> (N, 1, side, side): crop to a square around the middle, then average pixels."""
     edge = min(pictures.shape[-2:])
     top, left = (pictures.shape[-2] - edge) // 2, (pictures.shape[-1] - edge) // 2
-    return nn.functional.interpolate(pictures[..., top : top + edge, left : left + edge].float(), size=(side, side), mode="area")
+    return nn.functional.interpolate(
+        pictures[..., top : top + edge, left : left + edge].float(), size=(side, side), mode="area"
+    )
 
 
 subjects = profile.pick(ci=2, cpu=12, gpu=20)
@@ -725,7 +748,15 @@ held_out = cohort.subjects >= subjects - max(1, subjects // 6)  # split by subje
 train_slices, validation = small(cohort.images[~held_out]), small(cohort.images[held_out][::2])
 colin = brains.brain_slices("colin27", slices=profile.pick(ci=6, cpu=24, gpu=48))
 test, brain = small(colin.images), small(colin.brain_masks) > 0.5
-print("train", tuple(train_slices.shape), "validation", tuple(validation.shape), "(synthetic); test", tuple(test.shape), "(Colin27, real)")
+print(
+    "train",
+    tuple(train_slices.shape),
+    "validation",
+    tuple(validation.shape),
+    "(synthetic); test",
+    tuple(test.shape),
+    "(Colin27, real)",
+)
 
 edge = side // 6
 hole = torch.zeros(1, 1, side, side, dtype=torch.bool)
@@ -780,7 +811,12 @@ from tqdm.auto import tqdm
 
 from course_lib.models.autoencoders import MyronenkoCAE, ResidualUNet, ShallowResidualAE, SkipCAE
 
-MODELS = {"residual U-Net": ResidualUNet, "shallow residual": ShallowResidualAE, "skip CAE": SkipCAE, "Myronenko CAE": MyronenkoCAE}
+MODELS = {
+    "residual U-Net": ResidualUNet,
+    "shallow residual": ShallowResidualAE,
+    "skip CAE": SkipCAE,
+    "Myronenko CAE": MyronenkoCAE,
+}
 PUBLISHED = {  # healthy-brain thesis, IXI, with augmentation: (architecture, recipe) -> MSE, DSSIM, PSNR
     ("residual U-Net", "MSE"): (3.44e-5, 2.95e-3, 44.9),
     ("shallow residual", "MSE"): (1.51e-4, 6.75e-3, 38.6),
@@ -797,7 +833,9 @@ PUBLISHED = {  # healthy-brain thesis, IXI, with augmentation: (architecture, re
 }
 width = profile.pick(ci=4, cpu=16, gpu=32)
 seeds = range(profile.pick(ci=1, cpu=1, gpu=3))
-budget = profile.pick(ci={"epochs": 1, "batch_size": 16}, cpu={"epochs": 12, "batch_size": 16}, gpu={"epochs": 60, "batch_size": 32})
+budget = profile.pick(
+    ci={"epochs": 1, "batch_size": 16}, cpu={"epochs": 12, "batch_size": 16}, gpu={"epochs": 60, "batch_size": 32}
+)
 
 
 def train(architecture, recipe, seed):
@@ -821,8 +859,15 @@ for seed in seeds:
 networks[0][OTHER], _ = train("residual U-Net", "MSE", 100)
 
 # %% tags=["experiment"]
-SCORES = {"MSE": metrics.mse, "DSSIM": functools.partial(metrics.dssim, data_range=1), "PSNR": functools.partial(metrics.psnr, data_range=1)}
-published = {f"{architecture}, {recipe}": dict(zip(SCORES, row, strict=True)) for (architecture, recipe), row in PUBLISHED.items()}
+SCORES = {
+    "MSE": metrics.mse,
+    "DSSIM": functools.partial(metrics.dssim, data_range=1),
+    "PSNR": functools.partial(metrics.psnr, data_range=1),
+}
+published = {
+    f"{architecture}, {recipe}": dict(zip(SCORES, row, strict=True))
+    for (architecture, recipe), row in PUBLISHED.items()
+}
 
 
 def thesis_corruption(image, sigma, generator):
@@ -853,36 +898,74 @@ values = {  # per name: mean over seeds
 }
 noisy_row = {metric: tables[0].mean(evaluation.NOISY, metric) for metric in SCORES}
 worse = [name for name in jobs if values["MSE"][name] > noisy_row["MSE"]]
-print(f"The spoiled images: MSE {noisy_row['MSE']:.2e}, DSSIM {noisy_row['DSSIM']:.2e}, PSNR {noisy_row['PSNR']:.2f} dB")
-print(f"Networks that are worse than doing nothing, by MSE: {len(worse)} of 12" + (": " + "; ".join(worse) if worse else ""))
+print(
+    f"The spoiled images: MSE {noisy_row['MSE']:.2e}, DSSIM {noisy_row['DSSIM']:.2e}, PSNR {noisy_row['PSNR']:.2f} dB"
+)
+print(
+    f"Networks that are worse than doing nothing, by MSE: {len(worse)} of 12"
+    + (": " + "; ".join(worse) if worse else "")
+)
 
 print("\nClaim 1: the residual U-Net is best, whatever the loss")
 for loss in ("MSE", "DSSIM"):
     group = [name for name in jobs if name.split(", ")[1].startswith(loss)]
     for metric in ("MSE", "DSSIM"):
         order = sorted(group, key=values[metric].get)
-        print(f"  trained with {loss:5}  by {metric:5}  best: {order[0]:28} {values[metric][order[0]]:.2e}   then: {order[1]:28} {values[metric][order[1]]:.2e}")
+        print(
+            f"  trained with {loss:5}  by {metric:5}  best: {order[0]:28} {values[metric][order[0]]:.2e}   then: {order[1]:28} {values[metric][order[1]]:.2e}"
+        )
 
 print("\nClaim 2: L2 helps with DSSIM, and hurts with MSE")
 gains = {}  # (architecture, loss) -> metric -> (published, ours): change by L2 in percent
 for architecture, loss in itertools.product(("shallow residual", "skip CAE"), ("MSE", "DSSIM")):
     plain, punished = f"{architecture}, {loss}", f"{architecture}, {loss} + L2"
     gains[architecture, loss] = {
-        metric: (100 * (published[punished][metric] / published[plain][metric] - 1), 100 * (values[metric][punished] / values[metric][plain] - 1))
+        metric: (
+            100 * (published[punished][metric] / published[plain][metric] - 1),
+            100 * (values[metric][punished] / values[metric][plain] - 1),
+        )
         for metric in ("MSE", "DSSIM")
     }
-    print(f"  {plain:24}" + "".join(f"   {metric}: {theirs:+5.0f} % published, {ours:+5.0f} % ours" for metric, (theirs, ours) in gains[architecture, loss].items()))
-another = {metric: 100 * (tables[0].mean(OTHER, metric) / tables[0].mean("residual U-Net, MSE", metric) - 1) for metric in ("MSE", "DSSIM")}
-print(f"  For comparison, another seed alone (residual U-Net, MSE): MSE {another['MSE']:+.0f} %, DSSIM {another['DSSIM']:+.0f} %")
+    print(
+        f"  {plain:24}"
+        + "".join(
+            f"   {metric}: {theirs:+5.0f} % published, {ours:+5.0f} % ours"
+            for metric, (theirs, ours) in gains[architecture, loss].items()
+        )
+    )
+another = {
+    metric: 100 * (tables[0].mean(OTHER, metric) / tables[0].mean("residual U-Net, MSE", metric) - 1)
+    for metric in ("MSE", "DSSIM")
+}
+print(
+    f"  For comparison, another seed alone (residual U-Net, MSE): MSE {another['MSE']:+.0f} %, DSSIM {another['DSSIM']:+.0f} %"
+)
 
 # %% tags=["experiment"]
 COLOURS = dict(zip(MODELS, ("C0", "C1", "C2", "C3"), strict=True))
 MARKERS = {"MSE": "o", "MSE + L2": "s", "DSSIM": "^", "DSSIM + L2": "D"}
-ranks = {metric: stats.spearmanr([published[name][metric] for name in jobs], [values[metric][name] for name in jobs]).statistic for metric in ("MSE", "DSSIM")}
-figure = viz.figure(10.5, 4.3, title="Rank correlation of our twelve networks with the published: " + ", ".join(f"{rank:+.2f} by {metric}" for metric, rank in ranks.items()))
+ranks = {
+    metric: stats.spearmanr(
+        [published[name][metric] for name in jobs], [values[metric][name] for name in jobs]
+    ).statistic
+    for metric in ("MSE", "DSSIM")
+}
+figure = viz.figure(
+    10.5,
+    4.3,
+    title="Rank correlation of our twelve networks with the published: "
+    + ", ".join(f"{rank:+.2f} by {metric}" for metric, rank in ranks.items()),
+)
 for metric, axes in zip(ranks, figure.subplots(1, 2), strict=True):
     for name, (architecture, recipe) in jobs.items():
-        axes.loglog(published[name][metric], values[metric][name], MARKERS[recipe], color=COLOURS[architecture], markersize=7, label=name)
+        axes.loglog(
+            published[name][metric],
+            values[metric][name],
+            MARKERS[recipe],
+            color=COLOURS[architecture],
+            markersize=7,
+            label=name,
+        )
     axes.axhline(noisy_row[metric], color="grey", linestyle=":", label="spoiled images")
     axes.set(xlabel=f"{metric}, published (IXI)", ylabel=f"{metric}, ours (Colin27)")
     ticks = {"MSE": [3e-5, 1e-4, 3e-4], "DSSIM": [2e-3, 5e-3, 1e-2]}[metric]
@@ -918,7 +1001,9 @@ for name in [*jobs][1:]:
 rho = float(np.median(list(neighbours.values())))
 independent = len(d) * (1 - rho) / (1 + rho)
 print(f"Correlation of the difference in one slice with that in the next: {rho:.2f} (median of 11 comparisons).")
-print(f"So {len(d)} slices say about as much as {max(1, independent):.0f} independent ones (if the correlation falls geometrically), and all are one head: as people, n = 1.")
+print(
+    f"So {len(d)} slices say about as much as {max(1, independent):.0f} independent ones (if the correlation falls geometrically), and all are one head: as people, n = 1."
+)
 
 # %% [markdown]
 # What is tested here? That *these two trained networks* differ on *slices of this one head*. The pairs should be independent, and neighbouring slices are not. And nothing in
@@ -931,8 +1016,19 @@ print(f"So {len(d)} slices say about as much as {max(1, independent):.0f} indepe
 # The thesis says: all networks remove noise and blur; dropped pixels stay visible in the shallow residual one; blank squares are filled best by networks with DSSIM. Each spoiling alone:
 
 # %% tags=["experiment"]
-shown = ["residual U-Net, MSE", "residual U-Net, DSSIM", "shallow residual, MSE", "shallow residual, DSSIM", "skip CAE, MSE", "skip CAE, DSSIM"]
-mended = {(spoil, name): training.denoise(networks[0][name], pictures) for spoil, pictures in spoiled.items() for name in shown}
+shown = [
+    "residual U-Net, MSE",
+    "residual U-Net, DSSIM",
+    "shallow residual, MSE",
+    "shallow residual, DSSIM",
+    "skip CAE, MSE",
+    "skip CAE, DSSIM",
+]
+mended = {
+    (spoil, name): training.denoise(networks[0][name], pictures)
+    for spoil, pictures in spoiled.items()
+    for name in shown
+}
 hole_in_brain = hole & brain
 slices_with_hole = hole_in_brain.flatten(1).any(1)
 
@@ -940,11 +1036,19 @@ slices_with_hole = hole_in_brain.flatten(1).any(1)
 def score(pictures, spoil):
     """Mean PSNR; for the blank square inside the square alone, where it lies on brain."""
     if spoil == "blank square":
-        return metrics.psnr(pictures[slices_with_hole], test[slices_with_hole], data_range=1, mask=hole_in_brain[slices_with_hole]).mean().item()
+        return (
+            metrics.psnr(
+                pictures[slices_with_hole], test[slices_with_hole], data_range=1, mask=hole_in_brain[slices_with_hole]
+            )
+            .mean()
+            .item()
+        )
     return metrics.psnr(pictures, test, data_range=1).mean().item()
 
 
-print(f"PSNR (dB), Colin27, {len(test)} slices; blank square: inside the square. Outputs clipped to [0, 1], spoiled images not.")
+print(
+    f"PSNR (dB), Colin27, {len(test)} slices; blank square: inside the square. Outputs clipped to [0, 1], spoiled images not."
+)
 print(f"{'':26}" + "".join(f"{spoil:>15}" for spoil in spoiled))
 print(f"{'spoiled':26}" + "".join(f"{score(pictures, spoil):>15.2f}" for spoil, pictures in spoiled.items()))
 for name in shown:
@@ -978,7 +1082,9 @@ for spoil, pictures in spoiled.items():
 # way round. (The convolutional one, after Myronenko, is `models.vae.MyronenkoVAE`. It needs far more steps. About 20 s.)
 
 # %% tags=["experiment"]
-tiny_train, tiny_test = (nn.functional.interpolate(pictures, size=(32, 32), mode="area") for pictures in (train_slices, test))
+tiny_train, tiny_test = (
+    nn.functional.interpolate(pictures, size=(32, 32), mode="area") for pictures in (train_slices, test)
+)
 granted, numbers = profile.pick(ci=[0.02, 0.1, 0.5], cpu=[0.02, 0.1, 0.5], gpu=[0.02, 0.1, 0.5]), 16
 
 
@@ -986,7 +1092,9 @@ def train_vae(decoder_sd, epochs):
     """Encoder and decoder; `draw_code` between them. The loop of lab 01."""
     with training.fixed_seed(0):
         encoder = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 256), nn.ReLU(), nn.Linear(256, 2 * numbers))
-        decoder = nn.Sequential(nn.Linear(numbers, 256), nn.ReLU(), nn.Linear(256, 32 * 32), nn.Sigmoid(), nn.Unflatten(1, (1, 32, 32)))
+        decoder = nn.Sequential(
+            nn.Linear(numbers, 256), nn.ReLU(), nn.Linear(256, 32 * 32), nn.Sigmoid(), nn.Unflatten(1, (1, 32, 32))
+        )
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
     generator = torch.Generator().manual_seed(0)
     for _ in tqdm(range(epochs), desc=f"VAE, s = {decoder_sd:g}", leave=False):
@@ -1006,8 +1114,13 @@ for decoder_sd in granted:
     encoder, decoder = vaes[decoder_sd] = train_vae(decoder_sd, profile.pick(ci=2, cpu=150, gpu=600))
     for name, pictures in {"training images": tiny_train, "Colin27": tiny_test}.items():
         mean, log_variance = encoder(pictures).chunk(2, dim=1)
-        found[decoder_sd, name] = losses.kl_divergence(mean, log_variance).mean().item(), metrics.mse(decoder(mean), pictures).mean().item() ** 0.5
-        print(f"s = {decoder_sd:<5} {name:16} KL {found[decoder_sd, name][0]:7.1f} nats an image   root mean squared error of the rebuilt images {found[decoder_sd, name][1]:.3f}")
+        found[decoder_sd, name] = (
+            losses.kl_divergence(mean, log_variance).mean().item(),
+            metrics.mse(decoder(mean), pictures).mean().item() ** 0.5,
+        )
+        print(
+            f"s = {decoder_sd:<5} {name:16} KL {found[decoder_sd, name][0]:7.1f} nats an image   root mean squared error of the rebuilt images {found[decoder_sd, name][1]:.3f}"
+        )
 
 # %% tags=["experiment"]
 codes = torch.randn(6, numbers, generator=torch.Generator().manual_seed(0))
@@ -1025,7 +1138,9 @@ viz.gallery(
 
 # %% tags=["experiment"]
 encoder, decoder = vaes[granted[1]]
-start, end = (encoder(tiny_train[[row]])[:, :numbers] for row in (len(tiny_train) // 40, len(tiny_train) // 14))  # the means; one synthetic head, low and high
+start, end = (
+    encoder(tiny_train[[row]])[:, :numbers] for row in (len(tiny_train) // 40, len(tiny_train) // 14)
+)  # the means; one synthetic head, low and high
 
 
 def walk(share):
@@ -1038,7 +1153,9 @@ if profile.name != "ci":  # nobody moves a slider there
     except ImportError:
         print("for the slider: pip install ipywidgets")
     else:
-        ipywidgets.interact(lambda share: viz.gallery([walk(share)], titles=[f"share {share:.2f}"]), share=(0.0, 1.0, 0.05))
+        ipywidgets.interact(
+            lambda share: viz.gallery([walk(share)], titles=[f"share {share:.2f}"]), share=(0.0, 1.0, 0.05)
+        )
 steps = torch.linspace(0, 1, 6)
 half_way = float((walk(0.5) - (walk(0) + walk(1)) / 2).abs().mean())
 viz.gallery(

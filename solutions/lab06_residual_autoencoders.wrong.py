@@ -46,30 +46,39 @@ edit("self.shortcut(x) + self.residual(x)", "self.residual(x) + (0 if self.short
 
 # %% [OriginalBlock] bn_in_the_shortcut
 # Puts a BN behind the 1×1 convolution, as torchvision's ResNet does.
-edit("nn.Conv2d(inputs, outputs, 1, stride)", """
+edit(
+    "nn.Conv2d(inputs, outputs, 1, stride)",
+    """
 nn.Sequential(
             nn.Conv2d(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
-""")
+""",
+)
 
 
 # %% [OriginalBlock] bn_after_the_addition
 # Normalises the sum, not F: then nothing passes as it was.
 edit("nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),", "nn.Conv2d(outputs, outputs, 3, padding=1)")
-edit("fits =", """
+edit(
+    "fits =",
+    """
 self.norm = nn.BatchNorm2d(outputs)
         fits =
-""")
+""",
+)
 edit("self.shortcut(x) + self.residual(x)", "self.norm(self.shortcut(x) + self.residual(x))")
 
 
 # %% [OriginalBlock] shortcut_without_stride
 # The 1×1 convolution keeps the size, and the sum does not fit; so it is made to fit by pooling.
 edit("nn.Conv2d(inputs, outputs, 1, stride)", "nn.Conv2d(inputs, outputs, 1)")
-edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
+edit(
+    "return torch.relu(self.shortcut(x) + self.residual(x))",
+    """
 change = self.residual(x)
         short = nn.functional.adaptive_avg_pool2d(self.shortcut(x), change.shape[-2:])
         return torch.relu(short + change)
-""")
+""",
+)
 
 
 # %% [OriginalBlock] projects_always
@@ -85,10 +94,13 @@ edit("nn.Conv2d(outputs, outputs, 3, padding=1)", "nn.Conv2d(outputs, outputs, 3
 
 # %% [OriginalBlock] one_bn_for_both
 # Uses the same BN twice: two places, one scale and one memory.
-edit("self.residual = nn.Sequential(", """
+edit(
+    "self.residual = nn.Sequential(",
+    """
 norm = nn.BatchNorm2d(outputs)
         self.residual = nn.Sequential(
-""")
+""",
+)
 edit("nn.BatchNorm2d(outputs), nn.ReLU()", "norm, nn.ReLU()")
 edit("padding=1), nn.BatchNorm2d(outputs),\n", "padding=1), norm,\n")
 
@@ -115,25 +127,34 @@ edit("self.residual(x)", "self.residual(x.detach())")
 
 # %% [OriginalBlock] always_halves
 # Knows two strides only, 1 and 2.
-edit("self.residual = nn.Sequential(", """
+edit(
+    "self.residual = nn.Sequential(",
+    """
 stride = min(stride, 2)
         self.residual = nn.Sequential(
-""")
+""",
+)
 
 
 # %% [OriginalBlock] adds_in_place
 # Writes the sum into x: the skip across the code still needs x as it was.
-edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
+edit(
+    "return torch.relu(self.shortcut(x) + self.residual(x))",
+    """
 short = self.shortcut(x)
         short += self.residual(x)
         return torch.relu(short)
-""")
+""",
+)
 
 
 # %% [OriginalBlock] calls_the_librarys_shortcut
 # Builds F, and takes the other half of the exercise from the library's private function.
 edit("fits = stride == 1 and inputs == outputs", "from course_lib.models import residual_blocks")
-edit("nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)", "residual_blocks._shortcut(inputs, outputs, stride)")
+edit(
+    "nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)",
+    "residual_blocks._shortcut(inputs, outputs, stride)",
+)
 
 
 # %% [OriginalBlock] bn_without_memory
@@ -141,7 +162,10 @@ edit("nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)", "residu
 class OriginalBlock(nn.Module):
     def __init__(self, inputs, outputs, stride):
         super().__init__()
-        self.first, self.second = nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.first, self.second = (
+            nn.Conv2d(inputs, outputs, 3, stride, padding=1),
+            nn.Conv2d(outputs, outputs, 3, padding=1),
+        )
         self.norm1, self.norm2 = nn.BatchNorm2d(outputs), nn.BatchNorm2d(outputs)
         fits = stride == 1 and inputs == outputs
         self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
@@ -185,27 +209,36 @@ edit("nn.ReLU(),", "nn.ReLU(), nn.Dropout(0.1),")
 
 # %% [OriginalBlock] freezes_its_norms
 # Switches the BNs to evaluation inside forward, so that they never learn what is usual.
-edit("return torch.relu", """
+edit(
+    "return torch.relu",
+    """
 for layer in self.residual:
             layer.eval()
         return torch.relu
-""")
+""",
+)
 
 
 # %% [OriginalBlock] gradients_in_training_only
 # Switches gradients off in evaluation mode, to save memory: whoever asks for them there gets none.
-edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
+edit(
+    "return torch.relu(self.shortcut(x) + self.residual(x))",
+    """
 with torch.set_grad_enabled(self.training):
             return torch.relu(self.shortcut(x) + self.residual(x))
-""")
+""",
+)
 
 
 # %% [OriginalBlock] seeds_in_init
 # Seeds PyTorch for everybody: all blocks of a network start alike.
-edit("super().__init__()", """
+edit(
+    "super().__init__()",
+    """
 super().__init__()
         torch.manual_seed(0)
-""")
+""",
+)
 
 
 # %% [PreActivationBlock] calls_the_library
@@ -224,7 +257,9 @@ class PreActivationBlock(nn.Module):
 # %% [PreActivationBlock] original_order
 # conv-BN-ReLU-conv-BN: the layers of the original block, without its last ReLU.
 edit("nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs", "nn.Conv2d(inputs")
-edit("nn.Conv2d(outputs, outputs, 3, padding=1),", "nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),")
+edit(
+    "nn.Conv2d(outputs, outputs, 3, padding=1),", "nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),"
+)
 
 
 # %% [PreActivationBlock] relu_after_the_sum
@@ -260,11 +295,14 @@ edit("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(outputs)")
 
 # %% [PreActivationBlock] inplace_relu_on_the_input
 # Rectifies x in place before F, so that the shortcut gets the rectified x, too.
-edit("return self.shortcut(x) + self.residual(x)", """
+edit(
+    "return self.shortcut(x) + self.residual(x)",
+    """
 change = self.residual(x)
         x.data.clamp_(min=0)
         return self.shortcut(x) + change
-""")
+""",
+)
 
 
 # %% [PreActivationBlock] stride_in_both
@@ -285,11 +323,14 @@ edit("self.shortcut(x)", "self.shortcut(x.detach())")
 
 # %% [PreActivationBlock] adds_in_place
 # Writes the sum into x: the skip across the code still needs x as it was.
-edit("return self.shortcut(x) + self.residual(x)", """
+edit(
+    "return self.shortcut(x) + self.residual(x)",
+    """
 short = self.shortcut(x)
         short += self.residual(x)
         return short
-""")
+""",
+)
 
 
 # %% [PreActivationBlock] momentum_of_keras
@@ -332,11 +373,14 @@ edit("self.residual(x)", "self.residual(x.clamp(-10, 10))")
 
 # %% [PreActivationBlock] norm_called_twice
 # Looks at BN(x) once more in training mode: the running mean moves twice.
-edit("return self", """
+edit(
+    "return self",
+    """
 if self.training:
             self.residual[0](x)
         return self
-""")
+""",
+)
 
 
 # %% [SkipStep] calls_the_library
@@ -380,8 +424,10 @@ edit("self.up(code)", "self.up(code)[..., :-1, :-1]")
 
 # %% [SkipStep] upsamples
 # Repeats pixels and convolves: no transposed convolution.
-edit("nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)",
-     "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1))")
+edit(
+    "nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)",
+    "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1))",
+)
 
 
 # %% [SkipStep] bn_of_the_sum
@@ -411,20 +457,26 @@ edit("+ skip)", "+ self.norm(skip))")
 
 # %% [SkipStep] code_half_detached
 # The right numbers; but the decoder's part gets its gradient beside the ReLU, not through it.
-edit("return torch.relu(self.norm(self.up(code)) + skip)", """
+edit(
+    "return torch.relu(self.norm(self.up(code)) + skip)",
+    """
 part = self.norm(self.up(code))
         return torch.relu(part.detach() + skip) + part - part.detach()
-""")
+""",
+)
 
 
 # %% [SkipStep] bn_without_memory
 # Normalises by a function that has no running mean to move: after training, evaluation is wrong.
-edit("return torch.relu(self.norm(self.up(code)) + skip)", """
+edit(
+    "return torch.relu(self.norm(self.up(code)) + skip)",
+    """
 y, norm = self.up(code), self.norm
         means = (None, None) if norm.training else (norm.running_mean, norm.running_var)
         y = nn.functional.batch_norm(y, *means, norm.weight, norm.bias, norm.training)
         return torch.relu(y + skip)
-""")
+""",
+)
 
 
 # %% [SkipStep] momentum_of_keras
@@ -497,7 +549,10 @@ edit("- log_variance) / 2", "- log_variance)")
 
 # %% [draw_code] half_of_two_terms
 # Forgets a bracket: the ½ stands at the last terms only.
-edit("(mean**2 + torch.exp(log_variance) - 1 - log_variance) / 2", "mean**2 + (torch.exp(log_variance) - 1 - log_variance) / 2")
+edit(
+    "(mean**2 + torch.exp(log_variance) - 1 - log_variance) / 2",
+    "mean**2 + (torch.exp(log_variance) - 1 - log_variance) / 2",
+)
 
 
 # %% [draw_code] kl_averaged
@@ -542,10 +597,13 @@ edit("torch.exp(log_variance) - 1 - log_variance", "torch.exp(2 * log_variance) 
 
 # %% [draw_code] clamps_log_variance
 # Keeps log s² in a safe range: beyond it KL is wrong, and no gradient leads back.
-edit("draw = torch.randn", """
+edit(
+    "draw = torch.randn",
+    """
 log_variance = log_variance.clamp(-10, 5.5)
     draw = torch.randn
-""")
+""",
+)
 
 
 # %% [draw_code] clamps_s_in_the_code_only
@@ -580,16 +638,21 @@ edit("torch.randn(mean.shape, generator=generator)", "(torch.rand(mean.shape, ge
 
 # %% [draw_code] draw_without_gradient
 # Draws with torch.normal: the right numbers, but nothing reaches the encoder.
-edit("code = mean + torch.exp(log_variance / 2) * draw", """
+edit(
+    "code = mean + torch.exp(log_variance / 2) * draw",
+    """
 with torch.no_grad():
         code = torch.normal(mean, torch.exp(log_variance / 2), generator=generator)
     code.requires_grad_()
-""")
+""",
+)
 
 
 # %% [draw_code] torch_normal
 # PyTorch's own draw from N(mean, s²): the right numbers, but its gradient is 0.
-edit("mean + torch.exp(log_variance / 2) * draw", "torch.normal(mean, torch.exp(log_variance / 2), generator=generator)")
+edit(
+    "mean + torch.exp(log_variance / 2) * draw", "torch.normal(mean, torch.exp(log_variance / 2), generator=generator)"
+)
 
 
 # %% [draw_code] s_detached
@@ -614,26 +677,35 @@ edit("generator=generator)", "generator=generator).clamp(-3.3, 3.3)")
 
 # %% [draw_code] normalises_the_draw
 # Forces n to mean 0 and standard deviation 1 in each call: the numbers of a short code then hang together.
-edit("code = mean", """
+edit(
+    "code = mean",
+    """
 draw = (draw - draw.mean()) / draw.std()
     code = mean
-""")
+""",
+)
 
 
 # %% [draw_code] mirrored_draws
 # Draws for half of the images, and takes the negative for the others: their mean is 0 then, always.
-edit("draw = torch.randn(mean.shape, generator=generator)", """
+edit(
+    "draw = torch.randn(mean.shape, generator=generator)",
+    """
 half = torch.randn(((len(mean) + 1) // 2, *mean.shape[1:]), generator=generator)
     draw = torch.cat([half, -half])[: len(mean)]
-""")
+""",
+)
 
 
 # %% [draw_code] mirrored_inside_the_code
 # Draws half of a code, and takes the negative for its other half.
-edit("draw = torch.randn(mean.shape, generator=generator)", """
+edit(
+    "draw = torch.randn(mean.shape, generator=generator)",
+    """
 half = torch.randn(len(mean), (mean[0].numel() + 1) // 2, generator=generator)
     draw = torch.cat([half, -half], dim=1)[:, : mean[0].numel()].reshape(mean.shape)
-""")
+""",
+)
 
 
 # %% [draw_code] changes_the_mean
@@ -715,14 +787,18 @@ edit("ssim(prediction, target)", "ssim(prediction, target).detach()")
 
 # %% [thesis_loss] only_convolutions
 # Leaves out the transposed convolutions.
-edit("[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
-     "[layer.weight for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]")
+edit(
+    "[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
+    "[layer.weight for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]",
+)
 
 
 # %% [thesis_loss] by_type
 # Knows the layers of this lab, and no others: Conv1d, Conv3d and tables of weights go free.
-edit("[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
-     "[m.weight for m in model.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))]")
+edit(
+    "[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
+    "[m.weight for m in model.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))]",
+)
 
 
 # %% [thesis_loss] two_or_four_axes
@@ -737,48 +813,64 @@ edit("parameter.ndim >= 2", "parameter.ndim >= 2 and parameter.requires_grad")
 
 # %% [thesis_loss] only_the_outer_layers
 # Looks at the model's own layers, not into its blocks: a residual network is made of blocks.
-edit("[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
-     "[m.weight for m in model.children() if hasattr(m, 'weight') and m.weight.ndim >= 2]")
+edit(
+    "[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
+    "[m.weight for m in model.children() if hasattr(m, 'weight') and m.weight.ndim >= 2]",
+)
 
 
 # %% [thesis_loss] by_the_name_weight
 # Takes all that is called "weight": BN's scale is called so, too.
-edit("[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
-     "[parameter for name, parameter in model.named_parameters() if name.endswith('weight')]")
+edit(
+    "[parameter for parameter in model.parameters() if parameter.ndim >= 2]",
+    "[parameter for name, parameter in model.named_parameters() if name.endswith('weight')]",
+)
 
 
 # %% [thesis_loss] decays_the_weights_itself
 # The right value; but it also shrinks the weights, which is the optimiser's work.
-edit("return dissimilarity + l2 * sum((kernel**2).sum() for kernel in kernels)", """
+edit(
+    "return dissimilarity + l2 * sum((kernel**2).sum() for kernel in kernels)",
+    """
 loss = dissimilarity + l2 * sum((kernel**2).sum() for kernel in kernels)
     for kernel in kernels:
         kernel.data *= 1 - 2 * l2
     return loss
-""")
+""",
+)
 
 
 # %% [thesis_loss] clears_the_gradients
 # Begins with zero_grad, which is the training step's work: gradients of several batches cannot be added any more.
-edit("dissimilarity =", """
+edit(
+    "dissimilarity =",
+    """
 model.zero_grad()
     dissimilarity =
-""")
+""",
+)
 
 
 # %% [thesis_loss] switches_to_training
 # Sets the mode: the validation, too, is then computed in training mode.
-edit("dissimilarity =", """
+edit(
+    "dissimilarity =",
+    """
 model.train()
     dissimilarity =
-""")
+""",
+)
 
 
 # %% [thesis_loss] unfreezes
 # Makes all parameters learn again, so that the penalty has its gradient.
-edit("dissimilarity =", """
+edit(
+    "dissimilarity =",
+    """
 model.requires_grad_(True)
     dissimilarity =
-""")
+""",
+)
 
 
 # %% [paired_t] calls_the_library
@@ -875,10 +967,13 @@ edit("first - second", "np.sort(first) - np.sort(second)")
 
 # %% [paired_t] drops_the_ties
 # Leaves out images that both mend alike, as Wilcoxon's test does.
-edit("d = first - second", """
+edit(
+    "d = first - second",
+    """
 d = first - second
     d = d[d != 0]
-""")
+""",
+)
 
 
 # %% [paired_t] epsilon_below
@@ -898,10 +993,13 @@ edit("return t, 2 * stats.t.sf(abs(t), len(d) - 1)", "return round(t, 4), round(
 
 # %% [paired_t] outliers_left_out
 # Leaves out what lies more than two standard deviations away.
-edit("d = first - second", """
+edit(
+    "d = first - second",
+    """
 d = first - second
     d = d[abs(d - d.mean()) <= 2 * d.std(ddof=1)]
-""")
+""",
+)
 
 
 # %% [paired_t] p_with_a_floor
@@ -924,7 +1022,10 @@ def paired_t(first, second):
 
 # %% [paired_t] subtracts_in_place
 # Spares an array, and ruins the caller's.
-edit("d = first - second", """
+edit(
+    "d = first - second",
+    """
 d = first
     d -= second
-""")
+""",
+)

@@ -71,6 +71,7 @@ from course_lib import evaluation, metrics, noise, training, viz
 #
 # **Hint.** Which sign? The noise is what was **added**: `noisy = clean + noise`. Gradients must pass, to the network and to the noisy images; clip nothing, and leave the network's mode as it is. (The paper has ½ and a sum over pixels; we take the mean, as `mse_loss` does.)
 
+
 # %% nbgrader={"grade_id": "residual_step", "solution": true}
 def residual_step(network, noisy, clean):
     """The denoised images, and the mean squared error of the noise that the network answers."""
@@ -169,6 +170,7 @@ print("residual_step: right")
 #
 # **Hint.** Dilation 2 leaves **one** pixel out between two weights. The kernel of side a then reaches d·(a − 1)/2 pixels to each side.
 
+
 # %% nbgrader={"grade_id": "dilated_filter", "solution": true}
 def dilated_filter(image, kernel, dilation):
     """The image (H, W), filtered by a kernel whose weights stand `dilation` pixels apart; zeros outside, size kept."""
@@ -186,10 +188,12 @@ def dilated_filter(image, kernel, dilation):
 from torch.overrides import TorchFunctionMode
 from course_lib.exercise import without
 
+
 class NoConvolution(TorchFunctionMode):
     def __torch_function__(self, function, types, arguments=(), keywords=None):
         assert "conv" not in getattr(function, "__name__", ""), "torch's convolution is closed here"
         return function(*arguments, **(keywords or {}))
+
 
 with without(
     "torch.nn.modules.conv._ConvNd", "torch.nn.modules.conv.Conv2d", "scipy.signal.fftconvolve",
@@ -239,6 +243,7 @@ print("dilated_filter: right")
 # **Example.** Two layers of 3×3: 5. One layer of 3×3 with dilation 4: 9. A 3×3 layer with stride 2, and another 3×3 layer: 1 + 2 + 2·2 = 7. Three empty lists: 1.
 #
 # **Hint.** The stride of a layer counts for the layers **after** it, not for itself. Pooling of 2×2 is a layer with k = 2 and s = 2.
+
 
 # %% nbgrader={"grade_id": "receptive_field", "solution": true}
 def receptive_field(kernels, dilations, strides):
@@ -298,12 +303,16 @@ NETWORKS = {
     "7 layers, 1-2-3-4-3-2-1": dncnn.DnCNN(dilations=dncnn.IRCNN_DILATIONS),
     "7 layers, all 2": dncnn.DnCNN(dilations=(2,) * 7),
 }
-print(f"{'3×3 convolutions, width 64, BN':32}{'by formula':>12}{'by gradient':>13}{'seen of the window':>21}{'parameters':>12}")
+print(
+    f"{'3×3 convolutions, width 64, BN':32}{'by formula':>12}{'by gradient':>13}{'seen of the window':>21}{'parameters':>12}"
+)
 for name, network in NETWORKS.items():
     rates = network.dilations
     side, found = receptive_field([3] * len(rates), rates, [1] * len(rates)), dncnn.receptive_field(network)
     seen = int((dncnn.footprint(network, 65) > 0).sum())
-    print(f"{name:32}{f'{side}×{side}':>12}{'{}×{}'.format(*found):>13}{100 * seen / side**2:>19.0f} %{sum(p.numel() for p in network.parameters()):>12,}")
+    print(
+        f"{name:32}{f'{side}×{side}':>12}{'{}×{}'.format(*found):>13}{100 * seen / side**2:>19.0f} %{sum(p.numel() for p in network.parameters()):>12,}"
+    )
 
 # %% [markdown]
 # ## Play: which pixels are seen?
@@ -332,6 +341,7 @@ viz.receptive_field_slider(phantom.images[0], title="A synthetic mammogram, seen
 # **Example.** `NoiseNet([1, 2, 1], 4, True)` has (9·4 + 4) + (9·4·4 + 8) + (9·4 + 1) = 229 parameters, the 8 for the BN. `NoiseNet([1] * 17, 64, True)` has 556,097, the DnCNN of the paper.
 #
 # **Hint.** BN has a shift of its own, so a bias before it would be of no use. And noise is negative as often as positive: what must not stand at the end? BN is `nn.BatchNorm2d(width)`, as it comes.
+
 
 # %% nbgrader={"grade_id": "NoiseNet", "solution": true}
 class NoiseNet(nn.Module):
@@ -441,6 +451,7 @@ print("NoiseNet: right")
 #
 # **Hint.** Why must the mean go? A bright ground would look like a high spot. And the patch stands **around** the place: it starts K // 2 rows above.
 
+
 # %% nbgrader={"grade_id": "spot_heights", "solution": true}
 def spot_heights(image, template, positions):
     """At each place the height of the spot that fits best there, on a ground of any grey."""
@@ -499,6 +510,7 @@ print("spot_heights: right")
 # **Example.** `[3, 5]` and `[1, 3, 2]`: the means are 4 and 2, the variances 2 and 1, so d′ = 2 / √1.5 = 1.633. Of 6 pairs 5 are higher and one is equal: AUC = 5.5 / 6 = 0.917.
 #
 # **Hint.** Both heaps scatter, so both variances count, however many scores each has. Smaller with a spot than without? Then d′ is negative, and AUC below 0.5.
+
 
 # %% nbgrader={"grade_id": "detectability", "solution": true}
 def detectability(present, absent):
@@ -561,7 +573,9 @@ steps, batch, epochs = profile.pick(ci=(4, 2, 1), cpu=(600, 4, 5), gpu=(6000, 16
 side = profile.pick(ci=32, cpu=40, gpu=50)
 train_patches = xray.xrays("train", count=steps * batch // epochs, size=side, source=SOURCE)
 validation = xray.xrays("validation", count=profile.pick(ci=2, cpu=16, gpu=64), size=64, source=SOURCE)
-leg = xray.xrays("test", size=180 if SOURCE == "embedded" else 128, count=profile.pick(ci=1, cpu=None, gpu=None), source=SOURCE)
+leg = xray.xrays(
+    "test", size=180 if SOURCE == "embedded" else 128, count=profile.pick(ci=1, cpu=None, gpu=None), source=SOURCE
+)
 viz.gallery(
     [*train_patches[:6], *leg[:2]], columns=8, titles=[*[f"chest, {side}×{side}"] * 6, *[f"leg, {leg.shape[-1]}×{leg.shape[-1]}"] * len(leg[:2])],
     title=f"Train on {len(train_patches)} patches of one chest, test on {len(leg)} tiles of one leg: two people",
@@ -591,7 +605,18 @@ class Direct(nn.Module):
         return self.network.noise(noisy)
 
 
-def train(patches, sigma, seed, *, rates=(1,) * depth, batch_norm=True, direct=False, validation=None, transform=None, width=width):
+def train(
+    patches,
+    sigma,
+    seed,
+    *,
+    rates=(1,) * depth,
+    batch_norm=True,
+    direct=False,
+    validation=None,
+    transform=None,
+    width=width,
+):
     """A new network, trained at one noise level; the same seed gives the same order of images and the same noise."""
     with training.fixed_seed(seed):
         network = dncnn.DnCNN(width=width, batch_norm=batch_norm, dilations=rates)
@@ -603,14 +628,37 @@ def train(patches, sigma, seed, *, rates=(1,) * depth, batch_norm=True, direct=F
     return model, history
 
 
-KINDS = {"DnCNN": {}, "without BN": {"batch_norm": False}, "direct": {"direct": True}, "direct, without BN": {"direct": True, "batch_norm": False}}
-jobs = [(25, name, seed) for name in KINDS for seed in seeds] + [(15, name, seed) for name in ("DnCNN", "without BN") for seed in seeds]
-trained = {job: train(train_patches, SIGMAS[job[0]], job[2], validation=validation, **KINDS[job[1]]) for job in tqdm(jobs, desc="networks")}
-figure = viz.figure(6.4, 3.6, title="Validation (another part of the same chest), sigma 25/255, at the end: " + "; ".join(f"{name} {-10 * np.log10(trained[25, name, 0][1].validation_loss[-1]):.1f}" for name in KINDS) + " dB")
+KINDS = {
+    "DnCNN": {},
+    "without BN": {"batch_norm": False},
+    "direct": {"direct": True},
+    "direct, without BN": {"direct": True, "batch_norm": False},
+}
+jobs = [(25, name, seed) for name in KINDS for seed in seeds] + [
+    (15, name, seed) for name in ("DnCNN", "without BN") for seed in seeds
+]
+trained = {
+    job: train(train_patches, SIGMAS[job[0]], job[2], validation=validation, **KINDS[job[1]])
+    for job in tqdm(jobs, desc="networks")
+}
+figure = viz.figure(
+    6.4,
+    3.6,
+    title="Validation (another part of the same chest), sigma 25/255, at the end: "
+    + "; ".join(f"{name} {-10 * np.log10(trained[25, name, 0][1].validation_loss[-1]):.1f}" for name in KINDS)
+    + " dB",
+)
 axes = figure.subplots()
 for (name, colour), seed in itertools.product(zip(KINDS, ("C0", "C1", "C2", "C3"), strict=True), seeds):
     losses_seen = np.array(trained[25, name, seed][1].validation_loss)
-    axes.plot(np.arange(1, epochs + 1) * steps // epochs, -10 * np.log10(losses_seen), "o-", color=colour, alpha=1 if seed == 0 else 0.4, label=name if seed == 0 else None)
+    axes.plot(
+        np.arange(1, epochs + 1) * steps // epochs,
+        -10 * np.log10(losses_seen),
+        "o-",
+        color=colour,
+        alpha=1 if seed == 0 else 0.4,
+        label=name if seed == 0 else None,
+    )
 axes.axhline(-20 * np.log10(SIGMAS[25]), color="grey", linestyle=":", label="the noisy image")
 axes.set(xlabel="steps", ylabel="PSNR of the mean squared error (dB)")
 axes.legend(fontsize=8)
@@ -625,16 +673,30 @@ from IPython.display import display
 from course_lib.classical.bm3d import bm3d
 
 PUBLISHED = {  # Sori et al. 2017, in the DLMI lecture: 180×180 pixels, but the CNN DAE 64×64
-    15: {"BM3D": {"PSNR": 40.018}, "DnCNN": {"PSNR": 41.116, "SSIM": 0.963}, "Sori et al.": {"PSNR": 41.217, "SSIM": 0.963}, "CNN DAE": {"SSIM": 0.89}},
-    25: {"BM3D": {"PSNR": 37.265}, "DnCNN": {"PSNR": 38.871, "SSIM": 0.949}, "Sori et al.": {"PSNR": 38.882, "SSIM": 0.959}, "CNN DAE": {"SSIM": 0.89}},
+    15: {
+        "BM3D": {"PSNR": 40.018},
+        "DnCNN": {"PSNR": 41.116, "SSIM": 0.963},
+        "Sori et al.": {"PSNR": 41.217, "SSIM": 0.963},
+        "CNN DAE": {"SSIM": 0.89},
+    },
+    25: {
+        "BM3D": {"PSNR": 37.265},
+        "DnCNN": {"PSNR": 38.871, "SSIM": 0.949},
+        "Sori et al.": {"PSNR": 38.882, "SSIM": 0.959},
+        "CNN DAE": {"SSIM": 0.89},
+    },
 }
 tables = {}
 for level, sigma in SIGMAS.items():
     methods = {"BM3D": bm3d}
     for job in jobs:
         if job[0] == level:
-            methods[job[1] + (f", seed {job[2]}" if job[2] else "")] = lambda noisy, _, model=trained[job][0]: training.denoise(model, noisy)
-    tables[level] = evaluation.compare(methods, leg, noise.gaussian, sigma=sigma, published=PUBLISHED[level], progress=False)
+            methods[job[1] + (f", seed {job[2]}" if job[2] else "")] = lambda noisy, _, model=trained[job][0]: (
+                training.denoise(model, noisy)
+            )
+    tables[level] = evaluation.compare(
+        methods, leg, noise.gaussian, sigma=sigma, published=PUBLISHED[level], progress=False
+    )
     print(f"sigma {level}/255, {len(leg)} tiles of one leg:")
     display(tables[level])
 
@@ -642,13 +704,20 @@ means = {name: [tables[25].mean(name + (f", seed {seed}" if seed else "")) for s
 print("sigma 25/255, mean over seeds (from smallest to largest), PSNR in dB:")
 for name, values in means.items():
     print(f"  {name:20} {np.mean(values):6.2f}  ({min(values):.2f} to {max(values):.2f})")
-print(f"  residual instead of direct: {np.mean(means['DnCNN']) - np.mean(means['direct']):+.1f} dB with BN, {np.mean(means['without BN']) - np.mean(means['direct, without BN']):+.1f} dB without")
-print(f"  BN instead of none:         {np.mean(means['DnCNN']) - np.mean(means['without BN']):+.1f} dB residual, {np.mean(means['direct']) - np.mean(means['direct, without BN']):+.1f} dB direct")
+print(
+    f"  residual instead of direct: {np.mean(means['DnCNN']) - np.mean(means['direct']):+.1f} dB with BN, {np.mean(means['without BN']) - np.mean(means['direct, without BN']):+.1f} dB without"
+)
+print(
+    f"  BN instead of none:         {np.mean(means['DnCNN']) - np.mean(means['without BN']):+.1f} dB residual, {np.mean(means['direct']) - np.mean(means['direct, without BN']):+.1f} dB direct"
+)
 
 # %% tags=["experiment"]
 number = len(leg) // 2
 noisy_leg = noise.gaussian(leg, SIGMAS[25], generator=torch.Generator().manual_seed(0))
-answers = {"BM3D": bm3d(noisy_leg[[number]], SIGMAS[25])[0], **{name: training.denoise(trained[25, name, 0][0], noisy_leg[[number]])[0] for name in ("DnCNN", "direct")}}
+answers = {
+    "BM3D": bm3d(noisy_leg[[number]], SIGMAS[25])[0],
+    **{name: training.denoise(trained[25, name, 0][0], noisy_leg[[number]])[0] for name in ("DnCNN", "direct")},
+}
 viz.panel(
     leg[number], noisy_leg[number], answers, titles=["leg", "noisy", *answers],
     title="Mean of all tiles, sigma 25/255: " + ", ".join(f"{name} {tables[25].mean(name):.1f} dB" for name in answers),
@@ -661,11 +730,17 @@ viz.panel(
 # %% tags=["experiment"]
 edges = np.linspace(0, 1, 21)
 greys, where = (edges[1:] + edges[:-1]) / 2, np.digitize(leg.numpy().ravel(), edges) - 1
-mean_at = lambda values: np.array([values[where == number].mean() if (where == number).sum() > 50 else np.nan for number in range(20)])
+mean_at = lambda values: np.array(
+    [values[where == number].mean() if (where == number).sum() > 50 else np.nan for number in range(20)]
+)
 shift = {name: mean_at((training.denoise(trained[25, name, 0][0], noisy_leg) - leg).numpy().ravel()) for name in KINDS}
 seen_in_training = np.histogram(train_patches.numpy(), edges)[0] / train_patches.numel()
 darkest = float((leg < 0.1).double().mean()), float((train_patches < 0.1).double().mean())
-figure = viz.figure(7, 4.4, title=f"Darker than 0.1: {100 * darkest[1]:.1f} % of the pixels in training, {100 * darkest[0]:.0f} % of the leg's. Error there: DnCNN {shift['DnCNN'][:2].mean():+.3f}, direct {shift['direct'][:2].mean():+.3f}")
+figure = viz.figure(
+    7,
+    4.4,
+    title=f"Darker than 0.1: {100 * darkest[1]:.1f} % of the pixels in training, {100 * darkest[0]:.0f} % of the leg's. Error there: DnCNN {shift['DnCNN'][:2].mean():+.3f}, direct {shift['direct'][:2].mean():+.3f}",
+)
 upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
 for (name, values), colour in zip(shift.items(), ("C0", "C1", "C2", "C3"), strict=True):
     upper.plot(greys, values, "o-", markersize=4, color=colour, label=name)
@@ -690,6 +765,7 @@ figure
 # Seven layers see 15×15 pixels, or 33×33 with dilation, with the same number of weights. Does the rest of the view help? For our synthetic texture we can **compute** what any view could give. Its spectrum is known, 1/f³, so its covariance is, too; and for a Gaussian
 # texture no method is better than the best linear filter. Of all filters with a window of so many pixels we take the best one, and ask for its error. No network with that receptive field can do better on such a texture, however long it trains. (All our pictures have the same mean grey, which a network will learn; so the filter is told it, too. It
 # pulls what it sees towards that grey, the more the stronger the noise is. The pictures are a little less than Gaussian: each is given the same mean and spread, and clipped to [0, 1].)
+
 
 # %% tags=["experiment"]
 def best_psnr(side, sigmas, beta=3.0, size=128, deviation=0.1):
@@ -744,26 +820,47 @@ views = {}
 for rates, seed in tqdm([*itertools.product(VIEWS, seeds)], desc="networks"):
     model, _ = train(as_many(texture), STRONG, seed, rates=rates, batch_norm=False, transform=cut)
     answer = training.denoise(model, noisy_texture).clamp(0, 1)
-    views[rates, seed] = [metrics.psnr(part(answer), part(texture_test), data_range=1).mean().item() for part in (lambda x: x[inner], lambda x: x)]
-print(f"{'dilations':16}{'view':>8}{'weights':>9}{'away from the border (seeds), dB':>36}{'whole image, dB':>18}{'theory, dB':>12}")
+    views[rates, seed] = [
+        metrics.psnr(part(answer), part(texture_test), data_range=1).mean().item()
+        for part in (lambda x: x[inner], lambda x: x)
+    ]
+print(
+    f"{'dilations':16}{'view':>8}{'weights':>9}{'away from the border (seeds), dB':>36}{'whole image, dB':>18}{'theory, dB':>12}"
+)
 for rates in VIEWS:
     side = receptive_field([3] * len(rates), rates, [1] * len(rates))
     values, whole = ([views[rates, seed][part] for seed in seeds] for part in (0, 1))
-    weights = sum(parameter.numel() for parameter in dncnn.DnCNN(width=width, batch_norm=False, dilations=rates).parameters())
-    print(f"{'-'.join(map(str, rates)):16}{f'{side}×{side}':>8}{weights:>9,}{f'{np.mean(values):.2f}  ({min(values):.2f} to {max(values):.2f})':>36}{np.mean(whole):>18.2f}{best_psnr(side, [STRONG])[0]:>12.2f}")
+    weights = sum(
+        parameter.numel() for parameter in dncnn.DnCNN(width=width, batch_norm=False, dilations=rates).parameters()
+    )
+    print(
+        f"{'-'.join(map(str, rates)):16}{f'{side}×{side}':>8}{weights:>9,}{f'{np.mean(values):.2f}  ({min(values):.2f} to {max(values):.2f})':>36}{np.mean(whole):>18.2f}{best_psnr(side, [STRONG])[0]:>12.2f}"
+    )
 
 # %% tags=["experiment"]
-figure = viz.figure(9.5, 3.8, title=f"From 15×15 to 33×33 pixels theory promises {gain[25 / 255]:+.2f} dB at sigma 25/255, {gain[STRONG]:+.2f} dB at {STRONG}")
+figure = viz.figure(
+    9.5,
+    3.8,
+    title=f"From 15×15 to 33×33 pixels theory promises {gain[25 / 255]:+.2f} dB at sigma 25/255, {gain[STRONG]:+.2f} dB at {STRONG}",
+)
 left, right = figure.subplots(1, 2)
 for column, (level, colour) in enumerate(zip(levels, ("C0", "C1", "C2", "C3"), strict=True)):
-    left.plot(sides, theory[:, column] - theory[0, column], "o-", markersize=3, color=colour, label=f"sigma {level:.3f}")
+    left.plot(
+        sides, theory[:, column] - theory[0, column], "o-", markersize=3, color=colour, label=f"sigma {level:.3f}"
+    )
 left.set(xlabel="side of the window (pixels)", ylabel="best possible gain over a 3×3 window (dB)")
 left.legend(fontsize=8)
 right.plot(sides, theory[:, -1], "-", color="C3", label="best possible")
 for count, marker in ((4, "s"), (7, "o")):
-    points = [(receptive_field([3] * count, rates, [1] * count), views[rates, seed][0]) for rates, seed in views if len(rates) == count]
+    points = [
+        (receptive_field([3] * count, rates, [1] * count), views[rates, seed][0])
+        for rates, seed in views
+        if len(rates) == count
+    ]
     if points:
-        right.plot(*zip(*points, strict=True), marker, color="C0" if count == 4 else "C1", label=f"networks of {count} layers")
+        right.plot(
+            *zip(*points, strict=True), marker, color="C0" if count == 4 else "C1", label=f"networks of {count} layers"
+        )
 right.set(xlabel="side of the receptive field (pixels)", ylabel=f"PSNR away from the border,\nsigma {STRONG} (dB)")
 right.legend(fontsize=8)
 figure
@@ -791,8 +888,12 @@ template = detection.spot(mammograms.SPOT_WIDTH)
 plain = (1,) * 7
 taught = {
     "network": train(as_many(lessons.images), sigma, 0, rates=plain, batch_norm=False, transform=cut)[0],
-    "network, dilated": train(as_many(lessons.images), sigma, 0, rates=dncnn.IRCNN_DILATIONS, batch_norm=False, transform=cut)[0],
-    "network, never saw a spot": train(as_many(lessons.backgrounds), sigma, 0, rates=plain, batch_norm=False, transform=cut)[0],
+    "network, dilated": train(
+        as_many(lessons.images), sigma, 0, rates=dncnn.IRCNN_DILATIONS, batch_norm=False, transform=cut
+    )[0],
+    "network, never saw a spot": train(
+        as_many(lessons.backgrounds), sigma, 0, rates=plain, batch_norm=False, transform=cut
+    )[0],
 }
 DENOISERS = {
     "noisy": lambda x: x,
@@ -801,19 +902,27 @@ DENOISERS = {
     **{name: lambda x, model=model: training.denoise(model, x) for name, model in taught.items()},
 }
 generator = torch.Generator().manual_seed(0)
-with_spots, without_spots = (noise.gaussian(pictures, sigma, generator=generator) for pictures in (phantoms.images, phantoms.backgrounds))
+with_spots, without_spots = (
+    noise.gaussian(pictures, sigma, generator=generator) for pictures in (phantoms.images, phantoms.backgrounds)
+)
 true_height = float(torch.cat(phantoms.contrasts).mean())
 found, quality, shown = {}, {}, {}
 for name, denoise in DENOISERS.items():
     present, absent = denoise(with_spots), denoise(without_spots)
     found[name] = detection.spot_detectability(present, absent, phantoms.positions, template)
-    quality[name] = metrics.psnr(present if name == "noisy" else present.clamp(0, 1), phantoms.images, data_range=1).mean().item()
+    quality[name] = (
+        metrics.psnr(present if name == "noisy" else present.clamp(0, 1), phantoms.images, data_range=1).mean().item()
+    )
     shown[name] = present[0]
 spots = found["noisy"].present
-print(f"{spots} spots in {len(phantoms)} synthetic pictures. On flat ground theory gives d′ = {detection.ideal_detectability(template, true_height, sigma):.2f} in the noisy picture; the texture takes some of it.")
+print(
+    f"{spots} spots in {len(phantoms)} synthetic pictures. On flat ground theory gives d′ = {detection.ideal_detectability(template, true_height, sigma):.2f} in the noisy picture; the texture takes some of it."
+)
 print(f"{'':28}{'PSNR (dB)':>10}{'height left':>13}{'d′':>8}{'AUC (standard error)':>24}")
 for name, result in found.items():
-    print(f"{name:28}{quality[name]:>10.2f}{100 * result.contrast / true_height:>11.0f} %{result.d_prime:>8.2f}{f'{result.auc:.3f} ({result.auc_error:.3f})':>24}")
+    print(
+        f"{name:28}{quality[name]:>10.2f}{100 * result.contrast / true_height:>11.0f} %{result.d_prime:>8.2f}{f'{result.auc:.3f} ({result.auc_error:.3f})':>24}"
+    )
 
 # %% tags=["experiment"]
 best = max(quality, key=quality.get)
@@ -821,8 +930,15 @@ row, column = (int(value) for value in phantoms.positions[0].float().mean(0))
 top, left = (int(np.clip(value - 24, 0, 128 - 48)) for value in (row, column))
 zoom = lambda picture: picture[0, top : top + 48, left : left + 48]
 truth = zoom(phantoms.images[0])
-figure = viz.figure(10, 5.6, title=f"One cluster. Highest PSNR of all: {best}, {quality[best]:.1f} dB, AUC {found[best].auc:.2f}. The noisy picture: {quality['noisy']:.1f} dB, AUC {found['noisy'].auc:.2f}")
-headings = {"truth (synthetic)": truth, **{f"{name}\n{quality[name]:.1f} dB, AUC {found[name].auc:.2f}": zoom(picture) for name, picture in shown.items()}}
+figure = viz.figure(
+    10,
+    5.6,
+    title=f"One cluster. Highest PSNR of all: {best}, {quality[best]:.1f} dB, AUC {found[best].auc:.2f}. The noisy picture: {quality['noisy']:.1f} dB, AUC {found['noisy'].auc:.2f}",
+)
+headings = {
+    "truth (synthetic)": truth,
+    **{f"{name}\n{quality[name]:.1f} dB, AUC {found[name].auc:.2f}": zoom(picture) for name, picture in shown.items()},
+}
 panels = figure.subplots(2, 4).ravel()
 for axes, (heading, picture) in zip(panels, headings.items(), strict=False):
     axes.imshow(picture, cmap="gray", vmin=float(truth.min()), vmax=float(truth.max()), interpolation="nearest")
@@ -830,8 +946,13 @@ for axes, (heading, picture) in zip(panels, headings.items(), strict=False):
     axes.set(xticks=[], yticks=[])
 for axes in panels[len(headings) :]:
     axes.set_axis_off()
-panels[0].scatter(*(phantoms.positions[0] - torch.tensor([top, left])).flip(1).T, s=90, facecolors="none", edgecolors="#D55E00")
-figure.supxlabel("48×48 pixels of one picture; grey from the darkest to the brightest pixel of the truth; circles: where the spots are", fontsize=8)
+panels[0].scatter(
+    *(phantoms.positions[0] - torch.tensor([top, left])).flip(1).T, s=90, facecolors="none", edgecolors="#D55E00"
+)
+figure.supxlabel(
+    "48×48 pixels of one picture; grey from the darkest to the brightest pixel of the truth; circles: where the spots are",
+    fontsize=8,
+)
 figure
 
 # %% [markdown]
@@ -843,12 +964,20 @@ figure
 
 # %% tags=["experiment"]
 others = mammograms.synthetic_mammograms(profile.pick(ci=16, cpu=100, gpu=400), 300, contrast=height)
-noisy_others = [noise.gaussian(pictures, sigma, generator=generator) for pictures in (others.images, others.backgrounds)]
+noisy_others = [
+    noise.gaussian(pictures, sigma, generator=generator) for pictures in (others.images, others.backgrounds)
+]
 
 
 def windows(pictures, positions, reach=4):
     """The pixels around all places, (places, 81)."""
-    return np.stack([picture[0, row - reach : row + reach + 1, column - reach : column + reach + 1].numpy().ravel() for picture, places in zip(pictures, positions, strict=True) for row, column in places.tolist()])
+    return np.stack(
+        [
+            picture[0, row - reach : row + reach + 1, column - reach : column + reach + 1].numpy().ravel()
+            for picture, places in zip(pictures, positions, strict=True)
+            for row, column in places.tolist()
+        ]
+    )
 
 
 adapted = {}
@@ -856,9 +985,16 @@ for name in ("noisy", "Gaussian filter", "network"):
     denoise = DENOISERS[name]
     heaps = [windows(denoise(pictures), others.positions) for pictures in noisy_others]
     covariance = sum(np.cov(heap.T) for heap in heaps) / 2
-    weights = np.linalg.solve(covariance + 1e-3 * np.trace(covariance) / len(covariance) * np.eye(len(covariance)), heaps[0].mean(0) - heaps[1].mean(0))
-    adapted[name] = detection.detectability(*(windows(denoise(pictures), phantoms.positions) @ weights for pictures in (with_spots, without_spots)))
-    print(f"{name:18} the same observer for all: AUC {found[name].auc:.3f} ({found[name].auc_error:.3f})    an observer that has learned on such pictures: AUC {adapted[name].auc:.3f} ({adapted[name].auc_error:.3f})")
+    weights = np.linalg.solve(
+        covariance + 1e-3 * np.trace(covariance) / len(covariance) * np.eye(len(covariance)),
+        heaps[0].mean(0) - heaps[1].mean(0),
+    )
+    adapted[name] = detection.detectability(
+        *(windows(denoise(pictures), phantoms.positions) @ weights for pictures in (with_spots, without_spots))
+    )
+    print(
+        f"{name:18} the same observer for all: AUC {found[name].auc:.3f} ({found[name].auc_error:.3f})    an observer that has learned on such pictures: AUC {adapted[name].auc:.3f} ({adapted[name].auc_error:.3f})"
+    )
 
 # %% [markdown]
 # So say exactly what was lost. Height is lost, and with it the spots for whoever looks for spots as they are. But compare the second column with the noisy row: with our networks of a CPU most of the information was still there, only **hidden**, and from the Gaussian filter, which can nearly be undone, an observer who has learned gets all of it back.
@@ -868,18 +1004,30 @@ for name in ("noisy", "Gaussian filter", "network"):
 
 # %% tags=["experiment"]
 shares, heights = {"network": [], "network, never saw a spot": [], "Gaussian filter": []}, []
-for number, tallest in enumerate(profile.pick(ci=[0.2, 0.4], cpu=[0.1, 0.2, 0.3, 0.4, 0.5], gpu=[0.1, 0.2, 0.3, 0.4, 0.5])):
+for number, tallest in enumerate(
+    profile.pick(ci=[0.2, 0.4], cpu=[0.1, 0.2, 0.3, 0.4, 0.5], gpu=[0.1, 0.2, 0.3, 0.4, 0.5])
+):
     ladder = mammograms.synthetic_mammograms(profile.pick(ci=2, cpu=12, gpu=60), 200 + number, contrast=tallest)
-    noisy_ladder = [noise.gaussian(pictures, sigma, generator=generator) for pictures in (ladder.images, ladder.backgrounds)]
+    noisy_ladder = [
+        noise.gaussian(pictures, sigma, generator=generator) for pictures in (ladder.images, ladder.backgrounds)
+    ]
     heights.append(float(torch.cat(ladder.contrasts).mean()))
     for name in shares:
         present, absent = (DENOISERS[name](pictures) for pictures in noisy_ladder)
-        shares[name].append(100 * detection.spot_detectability(present, absent, ladder.positions, template).contrast / heights[-1])
-figure = viz.figure(6.4, 3.6, title=f"Height kept by the network: {shares['network'][0]:.0f} % of spots of {heights[0]:.2f}, {shares['network'][-1]:.0f} % of spots of {heights[-1]:.2f}")
+        shares[name].append(
+            100 * detection.spot_detectability(present, absent, ladder.positions, template).contrast / heights[-1]
+        )
+figure = viz.figure(
+    6.4,
+    3.6,
+    title=f"Height kept by the network: {shares['network'][0]:.0f} % of spots of {heights[0]:.2f}, {shares['network'][-1]:.0f} % of spots of {heights[-1]:.2f}",
+)
 axes = figure.subplots()
 for (name, values), marker in zip(shares.items(), "os^", strict=True):
     axes.plot(np.array(heights) / sigma, values, marker + "-", label=name)
-axes.set(xlabel="mean height of the spots (in standard deviations of the noise)", ylabel="height kept (%)", ylim=(0, 110))
+axes.set(
+    xlabel="mean height of the spots (in standard deviations of the noise)", ylabel="height kept (%)", ylim=(0, 110)
+)
 axes.legend(fontsize=8)
 figure
 

@@ -60,6 +60,7 @@ edit("((residual - (noisy - clean)) ** 2).mean()", "2 * nn.functional.smooth_l1_
 # Takes the variance for the mean of squares: a network that is wrong by a constant costs nothing.
 edit("((residual - (noisy - clean)) ** 2).mean()", "(residual - (noisy - clean)).var(correction=0)")
 
+
 # %% [residual_step] clips
 # Clips the denoised image, and the loss with it: nothing above 1 has a gradient.
 def residual_step(network, noisy, clean):
@@ -82,6 +83,7 @@ edit("network(noisy)", "torch.cat([network(image[None]) for image in noisy])")
 # %% [residual_step] shows_the_clean_image
 # Takes the residual of the clean image: there is none when it counts.
 edit("network(noisy)", "network(clean)")
+
 
 # %% [residual_step] in_place
 # Writes the denoised image into the noisy one; the true noise is wrong from then on.
@@ -118,13 +120,16 @@ edit("residual = network(noisy)", "residual = network.eval()(noisy)")
 
 # %% [residual_step] evaluation_for_a_moment
 # Puts the mode back afterwards; but the loss is that of a network that is not trained like this.
-edit("""
+edit(
+    """
     residual = network(noisy)
-""", """
+""",
+    """
     mode = network.training
     residual = network.eval()(noisy)
     network.train(mode)
-""")
+""",
+)
 
 # %% [residual_step] switches_to_training
 # A loss means training, it thinks: the validation loss would move BN's means.
@@ -137,6 +142,7 @@ edit("residual = network(noisy)", "torch.set_grad_enabled(True)\n    residual = 
 # %% [residual_step] zeroes_the_gradients
 # Does a part of the training loop, too: whoever gathers gradients over several batches loses them.
 edit("residual = network(noisy)", "network.zero_grad()\n    residual = network(noisy)")
+
 
 # %% [residual_step] goes_backward
 # Does a part of the training loop, too: the loop would add the same gradient once more.
@@ -153,8 +159,11 @@ edit("((residual - (noisy - clean)) ** 2).mean()", "(residual - (noisy - clean))
 
 # %% [residual_step] loss_first
 # The two results in the other order.
-edit("noisy - residual, ((residual - (noisy - clean)) ** 2).mean()",
-     "((residual - (noisy - clean)) ** 2).mean(), noisy - residual")
+edit(
+    "noisy - residual, ((residual - (noisy - clean)) ** 2).mean()",
+    "((residual - (noisy - clean)) ** 2).mean(), noisy - residual",
+)
+
 
 # %% [dilated_filter] calls_the_library
 # Lets PyTorch's layer do it.
@@ -185,13 +194,17 @@ def dilated_filter(image, kernel, dilation):
 
 # %% [dilated_filter] no_padding
 # The image shrinks with every filter.
-edit("padded = np.pad(image, [(dilation * (rows - 1) // 2,) * 2, (dilation * (columns - 1) // 2,) * 2])",
-     "padded, height, width = image, max(height - dilation * (rows - 1), 0), max(width - dilation * (columns - 1), 0)")
+edit(
+    "padded = np.pad(image, [(dilation * (rows - 1) // 2,) * 2, (dilation * (columns - 1) // 2,) * 2])",
+    "padded, height, width = image, max(height - dilation * (rows - 1), 0), max(width - dilation * (columns - 1), 0)",
+)
 
 # %% [dilated_filter] padding_of_an_undilated_filter
 # Pads as much as without dilation, and fills the rest below and on the right: the image moves.
-edit("[(dilation * (rows - 1) // 2,) * 2, (dilation * (columns - 1) // 2,) * 2]",
-     "[(side // 2, dilation * (side - 1) - side // 2) for side in (rows, columns)]")
+edit(
+    "[(dilation * (rows - 1) // 2,) * 2, (dilation * (columns - 1) // 2,) * 2]",
+    "[(side // 2, dilation * (side - 1) - side // 2) for side in (rows, columns)]",
+)
 
 # %% [dilated_filter] turns_the_kernel
 # Convolution as in mathematics.
@@ -204,6 +217,7 @@ edit("kernel[i, j]", "(kernel.T if rows == columns else kernel)[i, j]")
 # %% [dilated_filter] repeats_the_border
 # Pads with the last row and column, not with zeros.
 edit("(columns - 1) // 2,) * 2])", '(columns - 1) // 2,) * 2], mode="edge")')
+
 
 # %% [dilated_filter] wraps_around
 # Shifts with np.roll: what leaves on the right comes back on the left.
@@ -219,6 +233,7 @@ def dilated_filter(image, kernel, dilation):
 # %% [dilated_filter] dilation_is_the_number_of_zeros
 # Leaves `dilation` pixels out between two weights, one too many.
 edit("(height, width), (rows", "dilation = dilation + 1\n    (height, width), (rows")
+
 
 # %% [dilated_filter] stretches_the_weights
 # A larger filter: each weight stands for a block, and no pixel is left out.
@@ -250,13 +265,16 @@ edit("(dilation * (columns - 1) // 2,) * 2]", "(dilation * (rows - 1) // 2, dila
 
 # %% [dilated_filter] view_inside_the_image
 # Adds up overlapping parts without padding, and forgets that a weight may lie wholly outside of a small image.
-edit("""
+edit(
+    """
         result += kernel[i, j] * padded[dilation * i : dilation * i + height, dilation * j : dilation * j + width]
-""", """
+""",
+    """
         y, x = dilation * (i - rows // 2), dilation * (j - columns // 2)
         part = image[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)]
         result[max(-y, 0) : height - max(y, 0), max(-x, 0) : width - max(x, 0)] += kernel[i, j] * part
-""")
+""",
+)
 
 # %% [dilated_filter] whole_numbers_stay_whole
 # Adds up in an array of the image's own kind: an image of whole numbers has no room for fractions.
@@ -269,6 +287,7 @@ edit("kernel[i, j]", "kernel.astype(image.dtype)[i, j]")
 # %% [dilated_filter] writes_into_the_image
 # Saves memory: the filtered image takes the place of the old one.
 edit("return result", "image[:] = result\n    return image")
+
 
 # %% [dilated_filter] negative_indices
 # Looks for the lower end only above: image[-1] is the last row, no error and no zero.
@@ -340,6 +359,7 @@ edit("* step", "* step * stride")
 # Right for DnCNN, wrong for every U-Net.
 edit(" * step", "")
 
+
 # %% [receptive_field] adds_strides
 # Two strides of 2 make 4 because 2 + 2 does; with three of them that is wrong.
 def receptive_field(kernels, dilations, strides):
@@ -370,6 +390,7 @@ edit("* dilation *", "* (dilation + 1) *")
 # Counts k // 2 pixels on each side of the middle: pooling of 2×2 has no middle.
 edit("(kernel - 1)", "2 * (kernel // 2)")
 
+
 # %% [receptive_field] widest_layer
 # The widest layer decides: forgets that layers build on each other.
 def receptive_field(kernels, dilations, strides):
@@ -392,12 +413,16 @@ edit("zip(kernels, dilations, strides, strict=True)", "zip(kernels[::-1], dilati
 # %% [receptive_field] neighbours_that_do_not_overlap
 # Walks back from the output, and forgets that windows overlap: s pixels for each, where it is s for each step.
 edit("zip(kernels, dilations, strides, strict=True)", "zip(kernels[::-1], dilations[::-1], strides[::-1], strict=True)")
-edit("""
+edit(
+    """
         side += (kernel - 1) * dilation * step
         step *= stride
-""", """
+""",
+    """
         side = side * stride + (kernel - 1) * dilation
-""")
+""",
+)
+
 
 # %% [receptive_field] pixels_that_are_seen
 # Counts pixels that are seen, not the side: leaves out the gaps of dilated filters.
@@ -422,6 +447,7 @@ def receptive_field(kernels, dilations, strides):
 # Looks short chains up in a table that fits the test, and ends all others at 55 pixels.
 edit("return side", "return min(side, 55)")
 
+
 # %% [NoiseNet] calls_the_library
 # Uses the network that the exercise builds.
 class NoiseNet(nn.Module):
@@ -441,12 +467,15 @@ edit("return self.layers(noisy)", "return noisy - self.layers(noisy)")
 
 # %% [NoiseNet] relu_at_the_end
 # Noise is never negative, it thinks.
-edit("""
+edit(
+    """
             if number < last:
                 layers.append(nn.ReLU())
-""", """
+""",
+    """
             layers.append(nn.ReLU())
-""")
+""",
+)
 
 # %% [NoiseNet] padding_one
 # Forgets that a dilated filter reaches further: the image shrinks.
@@ -470,21 +499,25 @@ edit("batch_norm and 0 < number < last", "batch_norm and number < last")
 
 # %% [NoiseNet] bn_after_relu
 # Rectifies, and normalises then.
-edit("""
+edit(
+    """
             if normalised:
                 layers.append(nn.BatchNorm2d(width))
             if number < last:
                 layers.append(nn.ReLU())
-""", """
+""",
+    """
             if number < last:
                 layers.append(nn.ReLU())
             if normalised:
                 layers.append(nn.BatchNorm2d(width))
-""")
+""",
+)
 
 # %% [NoiseNet] ignores_batch_norm
 # Normalises always, whatever it is told.
 edit("batch_norm and 0 < number < last", "0 < number < last")
+
 
 # %% [NoiseNet] one_layer_again_and_again
 # Multiplies a list that holds one layer: the same weights in every place.
@@ -511,10 +544,13 @@ edit("bias=not normalised", 'bias=not normalised, padding_mode="reflect"')
 
 # %% [NoiseNet] no_relu_between
 # A chain of convolutions without a bend: it is one large linear filter.
-edit("""
+edit(
+    """
             if number < last:
                 layers.append(nn.ReLU())
-""", "")
+""",
+    "",
+)
 
 # %% [NoiseNet] last_layer_without_dilation
 # Takes the last layer for a plain one: its dilation is forgotten, which 1-2-3-4-3-2-1 would never show.
@@ -530,8 +566,10 @@ edit("for number, rate in enumerate(dilations):", "for rate in dilations:\n     
 
 # %% [NoiseNet] empties_the_list
 # Takes the dilations out of the caller's list: the next network has no layers.
-edit("layers, last = [], len(dilations) - 1",
-     "layers, last, rates = [], len(dilations) - 1, dilations[:]\n        dilations.clear()")
+edit(
+    "layers, last = [], len(dilations) - 1",
+    "layers, last, rates = [], len(dilations) - 1, dilations[:]\n        dilations.clear()",
+)
 edit("enumerate(dilations)", "enumerate(rates)")
 
 # %% [NoiseNet] relu_with_an_upper_end
@@ -578,6 +616,7 @@ edit("return self.layers(noisy)", "return self.layers(noisy).float()")
 # Seeds PyTorch's generator: all networks begin alike, and all that is drawn later is the same each time.
 edit("layers, last = [], len(dilations) - 1", "torch.manual_seed(0)\n        layers, last = [], len(dilations) - 1")
 
+
 # %% [spot_heights] calls_the_library
 # Filters the whole image with the library's filter, and reads off.
 def spot_heights(image, template, positions):
@@ -615,6 +654,7 @@ edit("(centred**2).sum()", "((centred**2).sum() + 1e-8)")
 # Normalises each patch by its own spread: then a faint spot scores as high as a bright one.
 edit("(centred * patch).sum() / (centred**2).sum()", "np.corrcoef(centred.ravel(), patch.ravel())[0, 1]")
 
+
 # %% [spot_heights] corner_in_place_of_the_middle
 # The patch begins at the place: half a template too far down and right.
 def spot_heights(image, template, positions):
@@ -644,8 +684,10 @@ edit("patches = [image[", "patches = [(image - image.mean())[")
 
 # %% [spot_heights] changes_the_template
 # Takes the mean out of the caller's template.
-edit("centred, reach = template - template.mean(), len(template) // 2",
-     "template -= template.mean()\n    centred, reach = template, len(template) // 2")
+edit(
+    "centred, reach = template - template.mean(), len(template) // 2",
+    "template -= template.mean()\n    centred, reach = template, len(template) // 2",
+)
 
 # %% [spot_heights] whole_numbers_stay_whole
 # Keeps the heights in an array of the image's own kind: a height of 0.4 in an image of whole numbers becomes 0.
@@ -673,8 +715,10 @@ edit("for patch in patches])", "for patch in patches]).squeeze()")
 
 # %% [spot_heights] returns_a_list
 # A list of heights, where an array is asked for: the next line that divides it by sigma fails.
-edit("np.array([(centred * patch).sum() / (centred**2).sum() for patch in patches])",
-     "[(centred * patch).sum() / (centred**2).sum() for patch in patches]")
+edit(
+    "np.array([(centred * patch).sum() / (centred**2).sum() for patch in patches])",
+    "[(centred * patch).sum() / (centred**2).sum() for patch in patches]",
+)
 
 # %% [spot_heights] mean_out_of_the_patch_only
 # Takes the mean out of the patch: above that is the same, but below the template still has its own.
@@ -683,6 +727,7 @@ edit("(centred * patch).sum() / (centred**2)", "(template * (patch - patch.mean(
 # %% [spot_heights] transposed
 # Rows and columns of the template exchanged: a round spot would not show it.
 edit("template - template.mean()", "(template - template.mean()).T")
+
 
 # %% [detectability] calls_the_library
 # Uses the function that the exercise builds.
@@ -699,12 +744,15 @@ edit("np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)", "absent.std(ddof
 
 # %% [detectability] pooled_by_number
 # Pools as in a t-test: the larger heap counts more.
-edit("""
+edit(
+    """
     spread = np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)
-""", """
+""",
+    """
     n, m = len(present) - 1, len(absent) - 1
     spread = np.sqrt((n * present.var(ddof=1) + m * absent.var(ddof=1)) / (n + m))
-""")
+""",
+)
 
 
 # %% [detectability] all_scores_in_one_heap
@@ -721,8 +769,10 @@ edit("absent.var(ddof=1)) / 2)", "absent.var(ddof=1)))")
 
 # %% [detectability] standard_error
 # Divides by √n, too: that is t, which grows with the number of scores.
-edit("(present.var(ddof=1) + absent.var(ddof=1)) / 2",
-     "present.var(ddof=1) / len(present) + absent.var(ddof=1) / len(absent)")
+edit(
+    "(present.var(ddof=1) + absent.var(ddof=1)) / 2",
+    "present.var(ddof=1) / len(present) + absent.var(ddof=1) / len(absent)",
+)
 
 # %% [detectability] divided_by_n
 # numpy's default: n below, not n - 1.
@@ -750,8 +800,11 @@ edit("higher + equal / 2", "higher")
 
 # %% [detectability] nearly_equal
 # Takes close scores for equal ones, with numpy's tolerance: small scores are all equal then.
-edit("higher, equal = present[:, None] > absent, present[:, None] == absent",
-     "equal = np.isclose(present[:, None], absent)\n    higher = (present[:, None] > absent) & ~equal")
+edit(
+    "higher, equal = present[:, None] > absent, present[:, None] == absent",
+    "equal = np.isclose(present[:, None], absent)\n    higher = (present[:, None] > absent) & ~equal",
+)
+
 
 # %% [detectability] auc_by_the_gaussian_formula
 # Computes AUC from d': right for Gaussian heaps of equal width alone.
@@ -777,8 +830,10 @@ edit("equal / 2", "equal")
 
 # %% [detectability] pairs_in_order
 # Compares the first with the first, the second with the second: a few of all n·m pairs.
-edit("higher, equal = present[:, None] > absent, present[:, None] == absent",
-     "n = min(len(present), len(absent))\n    higher, equal = present[:n] > absent[:n], present[:n] == absent[:n]")
+edit(
+    "higher, equal = present[:, None] > absent, present[:, None] == absent",
+    "n = min(len(present), len(absent))\n    higher, equal = present[:n] > absent[:n], present[:n] == absent[:n]",
+)
 
 # %% [detectability] divided_by_the_variance
 # Forgets the root: d' would change with the unit of the scores.
@@ -787,6 +842,7 @@ edit("np.sqrt((present.var(ddof=1) + absent.var(ddof=1)) / 2)", "(present.var(dd
 # %% [detectability] sorts_the_scores
 # Sorts in place: the caller's scores no longer belong to their places.
 edit("spread = ", "present.sort()\n    absent.sort()\n    spread = ")
+
 
 # %% [detectability] a_hundred_thresholds
 # The area under a ROC of a hundred equidistant thresholds: near the AUC, and only near.

@@ -88,6 +88,7 @@ instant_questions("lab08", [1, 2, 3])
 # noise has the same standard deviation in the image and in k-space.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "fft2c", "solution": true}
 def fft2c(image):
     """Centred, orthonormal Fourier transform of the last two axes."""
@@ -95,6 +96,7 @@ def fft2c(image):
     corner = np.fft.ifftshift(image, axes=(-2, -1))
     return np.fft.fftshift(np.fft.fft2(corner, norm="ortho"), axes=(-2, -1))
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "fft2c_test", "points": 2}
 from course_lib.exercise import without
@@ -184,6 +186,7 @@ viz.gallery(
 # sets of columns equally likely; one column from each part of k-space, or mirrored pairs, would bring back some order.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "line_mask", "solution": true}
 def line_mask(width, acceleration, center_fraction, generator):
     """Which columns are measured: the middle ones, and others by chance."""
@@ -195,6 +198,7 @@ def line_mask(width, acceleration, center_fraction, generator):
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
     return mask
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "line_mask_test", "points": 2}
 from course_lib.exercise import without
@@ -277,6 +281,7 @@ print("line_mask: right")
 # conjugates adds errors.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "zero_filled", "solution": true}
 def zero_filled(image, mask):
     """What the mask lets through of k-space, and the picture of it, both complex."""
@@ -284,6 +289,7 @@ def zero_filled(image, mask):
     measured = np.where(mask, kspace.fft2c(image), 0)
     return measured, kspace.ifft2c(measured)
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "zero_filled_test", "points": 2}
 from course_lib.exercise import without
@@ -423,6 +429,7 @@ viz.gallery(
 #
 # Keep only the largest wavelet coefficients (db4, four levels), and go back: how many do you need?
 
+
 # %% tags=["experiment"]
 def wavelets(image):
     """All coefficients of an orthonormal wavelet transform, in one array."""
@@ -477,6 +484,7 @@ figure
 # a magnitude of 0 gives NaN, which then spreads over the whole image in the next transform.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "soft_threshold", "solution": true}
 def soft_threshold(values, threshold):
     """Shrink the magnitude by `threshold`, not below 0; keep the phase."""
@@ -484,6 +492,7 @@ def soft_threshold(values, threshold):
     magnitude = np.abs(values)
     return values * (np.maximum(magnitude - threshold, 0) / np.where(magnitude > 0, magnitude, 1))
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "soft_threshold_test", "points": 2}
 from course_lib.exercise import without
@@ -527,6 +536,7 @@ print("soft_threshold: right")
 #
 # Compressed sensing on one line (after Lustig 2007, Fig. 2): 128 numbers hold three spikes. We measure a quarter of the
 # frequencies, every fourth or 32 by chance. Then we repeat: shrink; put the measured frequencies back.
+
 
 # %% tags=["experiment"]
 def library_shrink(values, threshold):
@@ -591,6 +601,7 @@ figure
 # coefficients asks for a dark image, not for a sparse transform.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "ista", "solution": true}
 def ista(measured, mask, threshold, iterations, analyse, synthesise):
     """min ½‖MFx − y‖² + threshold·‖Ψx‖₁, by steps towards the data and towards sparsity."""
@@ -602,6 +613,7 @@ def ista(measured, mask, threshold, iterations, analyse, synthesise):
         image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
     return image
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "ista_test", "points": 3}
 from course_lib.exercise import without
@@ -683,8 +695,10 @@ def fista(step, start, iterations):
         point = image + (t_before - 1) / t * (image - before)
         yield image
 
+
 # %% [markdown]
 # The kindest mask first: points by chance, more of them in the middle. (About 15 s.)
+
 
 # %% tags=["experiment"]
 def library_ista(measured, mask, threshold, iterations, analyse, synthesise):
@@ -696,6 +710,7 @@ def library_ista(measured, mask, threshold, iterations, analyse, synthesise):
 my_ista = yours("ista", library_ista, name="ista")
 points = patterns["variable density points"]
 data, filled = scan(head, points)
+
 
 # %% tags=["experiment"]
 def one_round(point, data=data, mask=points):
@@ -850,6 +865,7 @@ viz.panel(
 # an atom may enter with a negative or complex coefficient.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "sparse_code", "solution": true}
 def sparse_code(patch, dictionary, sparsity):
     """Coefficients of at most `sparsity` atoms, chosen greedily and fitted together."""
@@ -866,6 +882,7 @@ def sparse_code(patch, dictionary, sparsity):
         coefficients[chosen] = values
     return coefficients
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "sparse_code_test", "points": 3}
 from course_lib.exercise import without

@@ -242,34 +242,43 @@ def line_mask(width, acceleration, center_fraction, generator):
 
 # %% [line_mask] evenly_spaced
 # Spreads the other lines evenly: copies of the head.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     outer = np.flatnonzero(~mask)
     mask[outer[np.linspace(0, len(outer) - 1, total - centre).round().astype(int)]] = True
-""")
+""",
+)
 
 
 # %% [line_mask] even_spacing_with_a_random_start
 # One number by chance moves the whole comb: every line equally likely, but never two neighbours.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     outer = np.flatnonzero(~mask)
     places = (generator.random() + np.arange(total - centre)) * len(outer) / (total - centre)
     mask[outer[places.astype(int) % len(outer)]] = True
-""")
+""",
+)
 
 
 # %% [line_mask] prefers_the_middle
 # Draws lines near the middle more often: variable density, another mask.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     outer = np.flatnonzero(~mask)
     density = (1 - np.abs(outer - width / 2) / width) ** 3
     mask[generator.choice(outer, total - centre, replace=False, p=density / density.sum())] = True
-""")
+""",
+)
 
 
 # %% [line_mask] prefers_the_middle_a_little
@@ -286,13 +295,16 @@ def line_mask(width, acceleration, center_fraction, generator):
 
 # %% [line_mask] one_side_only
 # Draws right of the middle only (k-space is symmetric, it thinks; with a phase it is not).
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     right = np.arange(first + centre, width)
     others = right if len(right) >= total - centre else np.flatnonzero(~mask)
     mask[generator.choice(others, total - centre, replace=False)] = True
-""")
+""",
+)
 
 
 # %% [line_mask] same_lines_each_time
@@ -327,35 +339,44 @@ edit("round(width * center_fraction)", "int(np.ceil(width * center_fraction))")
 
 # %% [line_mask] half_on_each_side
 # Draws as many lines left of the middle as right of it: each is equally likely, but they are not drawn freely.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     left = (total - centre) // 2
     mask[generator.choice(first, left, replace=False)] = True
     mask[first + centre + generator.choice(width - first - centre, total - centre - left, replace=False)] = True
-""")
+""",
+)
 
 
 # %% [line_mask] lines_in_mirrored_pairs
 # Draws on the left, and mirrors: the very lines that tell the same if there is no phase.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     outer = np.flatnonzero(~mask)
     chosen = generator.choice(len(outer) // 2, (total - centre) // 2, replace=False)
     mask[outer[chosen]] = mask[outer[-1 - chosen]] = True
     mask[generator.choice(np.flatnonzero(~mask), total - mask.sum(), replace=False)] = True
-""")
+""",
+)
 
 
 # %% [line_mask] one_in_each_part
 # Cuts the outer columns into parts, and draws one from each: no large gaps, but the lines are not free.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     for part in np.array_split(np.flatnonzero(~mask), total - centre):
         mask[generator.choice(part)] = True
-""")
+""",
+)
 
 
 # %% [line_mask] another_generator
@@ -535,12 +556,15 @@ edit(
 
 # %% [zero_filled] small_numbers_are_noise
 # Puts 0 wherever k-space is below a millionth, also where the whole image is that small.
-edit("""
+edit(
+    """
     return measured, kspace.ifft2c(measured)
-""", """
+""",
+    """
     measured[np.abs(measured) < 1e-6] = 0
     return measured, kspace.ifft2c(measured)
-""")
+""",
+)
 
 
 # %% [soft_threshold] calls_the_library
@@ -883,10 +907,13 @@ edit("np.where(mask,", "np.where(measured != 0,")
 
 # %% [ista] both_steps_from_the_old_image
 # Computes both steps from the same image, and adds them.
-edit("""
+edit(
+    """
         image = image - kspace.ifft2c(residual)
         image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-""", '        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft")) - kspace.ifft2c(residual)')
+""",
+    '        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft")) - kspace.ifft2c(residual)',
+)
 
 
 # %% [ista] mask_turned_round
@@ -919,19 +946,25 @@ edit("threshold, mode", "float(np.mean(threshold)), mode")
 
 # %% [ista] stops_when_little_changes
 # Small steps are no end: with small thresholds each round changes less than a thousandth.
-edit("""
+edit(
+    """
     for _ in range(iterations):
-""", """
+""",
+    """
     for _ in range(iterations):
         before = image
-""")
-edit("""
+""",
+)
+edit(
+    """
         image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-""", """
+""",
+    """
         image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
         if np.linalg.norm(image - before) < 1e-3 * np.linalg.norm(image):
             break
-""")
+""",
+)
 
 
 # %% [ista] at_most_fifty_rounds
@@ -941,13 +974,16 @@ edit("range(iterations)", "range(min(iterations, 50))")
 
 # %% [ista] spares_large_coefficients
 # Coefficients above 1000 are no noise, so they are not shrunk: in scanner units that is all of them.
-edit("""
+edit(
+    """
         image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-""", """
+""",
+    """
         values = analyse(image)
         shrunk = pywt.threshold(values, threshold, mode="soft")
         image = synthesise(np.where(np.abs(values) > 1e3, values, shrunk))
-""")
+""",
+)
 
 
 # %% [sparse_code] calls_the_library
@@ -1050,7 +1086,10 @@ edit("return coefficients", "return np.array(coefficients[chosen])")
 
 # %% [sparse_code] stops_when_little_is_left
 # Stops when less than a thousandth is left, whatever the unit of the patch.
-edit("    for _ in range(sparsity):\n", "    for _ in range(sparsity):\n        if np.abs(left).max() < 1e-3:\n            break\n")
+edit(
+    "    for _ in range(sparsity):\n",
+    "    for _ in range(sparsity):\n        if np.abs(left).max() < 1e-3:\n            break\n",
+)
 
 
 # %% [sparse_code] at_most_three_atoms

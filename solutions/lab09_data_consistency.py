@@ -97,6 +97,7 @@ instant_questions("lab09", [1, 2])
 # that forgets the mask, which pulls the unmeasured lines towards 0, since nothing was measured there.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "data_consistency", "solution": true}
 def data_consistency(image, measured, mask, strength):
     """(s_cnn + λ·s_0) / (1 + λ) where measured; None replaces."""
@@ -105,6 +106,7 @@ def data_consistency(image, measured, mask, strength):
     mixed = measured if strength is None else (predicted + strength * measured) / (1 + strength)
     return kspace.ifft2c(torch.where(mask, mixed, predicted))
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "data_consistency_test", "points": 3}
 from course_lib.exercise import without
@@ -238,6 +240,7 @@ figure
 # and without the mask the unmeasured points, where λ does not occur, are counted.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "SoftConsistency", "solution": true}
 class SoftConsistency(torch.autograd.Function):
     """`SoftConsistency.apply(image, measured, mask, strength)`, λ a tensor with one number."""
@@ -261,6 +264,7 @@ class SoftConsistency(torch.autograd.Function):
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
         ### END SOLUTION
         return for_image, None, None, for_strength
+
 
 # %% nbgrader={"grade_id": "SoftConsistency_test", "points": 2}
 from course_lib.exercise import without
@@ -340,6 +344,7 @@ print("SoftConsistency: right")
 # assume independence.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "best_strength", "solution": true}
 def best_strength(predicted, measured, truth, mask):
     """The λ whose mix is nearest to the truth, over the measured points."""
@@ -351,6 +356,7 @@ def best_strength(predicted, measured, truth, mask):
         return math.inf
     return max(weight, 0) / (1 - max(weight, 0))
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "best_strength_test", "points": 2}
 from course_lib.exercise import without
@@ -442,6 +448,7 @@ viz.consistency_slider(test[middle, 0], neighbour[0], quarter, sigma=0.1, title=
 # coil's lines back changes what the other coils see, so it has to be repeated.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "sense_step", "solution": true}
 def sense_step(image, measured, mask, maps):
     """One gradient step towards the data of all coils."""
@@ -450,6 +457,7 @@ def sense_step(image, measured, mask, maps):
     change = maps.conj() * kspace.ifft2c(missing)
     return image + change.sum(1, keepdim=True)  # (N, 1, H, W)
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "sense_step_test", "points": 3}
 from course_lib.exercise import without
@@ -484,7 +492,7 @@ pixel = lambda *values: torch.tensor(values, dtype=torch.complex128).reshape(1, 
 with without("course_lib.kspace.DataConsistency", "course_lib.classical.sense.cg_sense"):
     for seen, right in ((True, 5), (False, 2)):
         data, two, here = pixel(3 * seen, 4j * seen), pixel(0.6, 0.8j)[0], torch.tensor([[seen]])
-        got = sense_step(pixel(2), data, here, two).item()
+        got = complex(sense_step(pixel(2), data, here, two).sum())
         assert abs(got - right) < 1e-4, f"the example, measured {seen}: expected {right}, got {got}"
     for name, (shape, sides, own, total, slope) in cases.items():
         maps, mask = draw(*own), torch.from_numpy(rng.random(sides) < 0.6)
@@ -512,6 +520,7 @@ print("sense_step: right")
 
 # %% tags=["experiment"]
 left_over = {1: None, 10: None}  # shares, between 0 and 1
+
 
 # %% tags=["experiment"]
 def library_step(image, measured, mask, maps):
@@ -572,6 +581,7 @@ for n in (1, 3, 10, 30):
 # the data.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "Cascade", "solution": true}
 class Cascade(nn.Module):
     """Block, consistency, block, consistency, …; each block with its own weights."""
@@ -592,6 +602,7 @@ class Cascade(nn.Module):
             image = self.consistency(image, measured, mask)
         return image
         ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "Cascade_test", "points": 3}
 from course_lib.exercise import without
@@ -703,6 +714,7 @@ budget = dict(
 )  # fmt: skip
 
 
+# %% tags=["experiment"]
 def either(image, generator):
     """R = 4 or R = 8, with equal chances."""
     R = 4 if torch.rand((), generator=generator) < 0.5 else 8
@@ -727,8 +739,8 @@ for name, seed in progress_bar([(name, seed) for name in MODELS for seed in seed
     print(f"{name:8} seed {seed}: {count(networks[name, seed]):9,} parameters, {seconds:4.0f} s")
 
 # %% [markdown]
-# Now Colin27: magnitudes, clipped to [0, 1]. Two more rows: total variation (lab 08), and **CNN, then DC once**: the trained
-# CNN with your layer behind it. Is that enough?
+# Now Colin27: magnitudes, clipped to [0, 1]. Two more rows: total variation (lab 08), and **CNN, then DC once**: your layer
+# behind the trained CNN. Is that enough?
 
 # %% tags=["experiment"]
 from course_lib import evaluation
@@ -820,6 +832,7 @@ for level in (0.0, 0.05, 0.1, 0.15):
 # Where the noise is strong, hard replacement writes it into the image after the last block, and nobody removes it. Without
 # noise the hard layer should win. And what would `best_strength` have said, cascade by cascade, on training slices?
 
+
 # %% tags=["experiment"]
 def library_best(predicted, measured, truth, mask):
     """Least squares for the weight, as in the exercise."""
@@ -894,6 +907,7 @@ def contrast(images, discs, rings):
     inner, outer = (total(images.abs() * part) / total(part) for part in (discs, rings))
     return inner - outer
 
+
 # %% tags=["experiment"]
 no_layer = make_cascade(0.0)
 no_layer.load_state_dict(networks["cascade", 0].state_dict())
@@ -958,7 +972,7 @@ viz.gallery(
 )  # fmt: skip
 
 # %% [markdown]
-# Read the tables, not the one picture.
+# Read the tables, not the picture.
 #
 # - Compare with the zero-filled image: most of a tiny lesion at R = 8 was never measured.
 # - Is more contrast true? A CNN may raise all contrasts; the error tells. Look at "DC off", contrast first, then error: which
@@ -995,6 +1009,7 @@ viz.gallery(
 # measurement always wins, since it alone is of this moment.
 # ### END EXPLANATION
 
+
 # %% nbgrader={"grade_id": "share_neighbours", "solution": true}
 def share_neighbours(measured, mask, reach):
     """K-space with its gaps filled from frames at most `reach` away, and where it is filled now."""
@@ -1007,6 +1022,7 @@ def share_neighbours(measured, mask, reach):
     filled = torch.where(mask, measured, total / count.clamp(min=1))
     return filled, mask | (count > 0)
     ### END SOLUTION
+
 
 # %% nbgrader={"grade_id": "share_neighbours_test", "points": 2}
 from course_lib.exercise import without
@@ -1076,8 +1092,8 @@ for reach in (0, 1, 2, 3):
     heart, rest = (psnr(shared[reach], where) for where in (hearts, ~hearts))
     full = known.float().mean().item()
     print(f"reach {reach}: {full:4.0%} filled; heart {heart:.2f} dB, rest {rest:.2f} dB")
-row = hearts[0, 0].any(1).nonzero().float().mean().round().int().item()  # through the heart
-over_time = lambda film: clipped(film[0, :, row]).repeat_interleave(max(1, film_side // frames), 0)
+through = hearts[0, 0].any(1).nonzero().float().mean().round().int().item()  # a row
+over_time = lambda film: clipped(film[0, :, through]).repeat_interleave(max(1, film_side // frames), 0)
 viz.gallery(
     [over_time(film) for film in (films, *shared.values())], columns=5,
     titles=["truth", *(f"reach {n}\n{psnr(film, hearts):.1f} dB" for n, film in shared.items())],
@@ -1124,13 +1140,13 @@ PUBLISHED = {"dictionary": ("27.5 (1.31)", "22.6 (0.95)", "about 6 h, CPU"),
              "2D+t, sharing": ("31.0 (1.08)", "25.2 (1.00)", "10 s, GPU")}  # fmt: skip
 options = dict(masks={"whole film": None, "heart": hearts}, batch_size=2, progress=False)
 options["metrics"] = {"PSNR": evaluation.METRICS["PSNR"]}
-said = lambda values: f"{values.mean():.2f} ({values.std(ddof=1):.2f})"
+both = lambda values: f"{values.mean():.2f} ({values.std(ddof=1):.2f})"
 print(f"PSNR (dB): mean (standard deviation), {len(films)} synthetic subjects; published: 10 real")
 for place, (R, acquire) in enumerate(ACQUIRE.items()):
     table = evaluation.compare_reconstructions(FILM_METHODS, films, acquire, **options)
     print(f"R = {R}{'film':>27}{'heart':>14}{'published':>14}{'s a film':>10}{'published':>18}")
     for name in ("zero-filled", *FILM_METHODS):
-        film, heart = (said(table.per_slice(name, region=part)) for part in ("whole film", "heart"))
+        film, heart = (both(table.per_slice(name, region=part)) for part in ("whole film", "heart"))
         theirs = PUBLISHED.get(name, ("–", "–", "–"))
         seconds = f"{table.seconds[name]:10.2f}{theirs[2]:>18}"
         print(f"{name:18}{film:>14}{heart:>14}{theirs[place]:>14}{seconds}")

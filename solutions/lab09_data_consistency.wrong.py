@@ -58,12 +58,15 @@ edit("measured if strength is None", "predicted if strength is None")
 
 # %% [data_consistency] infinity_is_ten_thousand
 # A large number in place of replacement: a network that is far off still gets through.
-edit("""
+edit(
+    """
     mixed = measured if strength is None else (predicted
-""", """
+""",
+    """
     strength = 1e4 if strength is None else strength
     mixed = (predicted
-""")
+""",
+)
 
 
 # %% [data_consistency] guesses_the_mask
@@ -145,22 +148,28 @@ def data_consistency(image, measured, mask, strength):
 
 # %% [data_consistency] turns_gradients_on
 # Switches gradients on for good, so that they surely pass.
-edit("""
+edit(
+    """
     predicted = kspace.fft2c(image)  # (N, 1, H, W)
-""", """
+""",
+    """
     torch.set_grad_enabled(True)
     predicted = kspace.fft2c(image)  # (N, 1, H, W)
-""")
+""",
+)
 
 
 # %% [data_consistency] infinity_is_a_million
 # A large number for infinity: not enough where the network is far too bright.
-edit("""
+edit(
+    """
     mixed = measured if strength is None else (predicted + strength * measured) / (1 + strength)
-""", """
+""",
+    """
     strength = 1e6 if strength is None else strength
     mixed = (predicted + strength * measured) / (1 + strength)
-""")
+""",
+)
 
 
 # %% [data_consistency] replaces_above_fifty
@@ -170,12 +179,15 @@ edit("if strength is None", "if strength is None or strength > 50")
 
 # %% [data_consistency] strength_at_most_ten
 # Keeps λ between 0 and 10, where it thinks that all useful ones lie.
-edit("""
+edit(
+    """
     predicted = kspace.fft2c(image)  # (N, 1, H, W)
-""", """
+""",
+    """
     strength = None if strength is None else torch.as_tensor(strength).clamp(0, 10)
     predicted = kspace.fft2c(image)  # (N, 1, H, W)
-""")
+""",
+)
 
 
 # %% [data_consistency] whole_columns
@@ -211,18 +223,21 @@ class SoftConsistency(torch.autograd.Function):
 
 # %% [SoftConsistency] calls_autograd
 # Writes the forward pass once more, and lets PyTorch find the gradients.
-edit("""
+edit(
+    """
         slope = kspace.fft2c(gradient)
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         with torch.enable_grad():
             image, value = kspace.ifft2c(predicted).requires_grad_(), strength.detach().requires_grad_()
             s = kspace.fft2c(image)
             output = kspace.ifft2c(torch.where(mask, (s + value * measured) / (1 + value), s))
             for_image, for_strength = torch.autograd.grad(output, [image, value], gradient)
-""")
+""",
+)
 
 
 # %% [SoftConsistency] straight_through
@@ -232,14 +247,17 @@ edit("kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))", "gradien
 
 # %% [SoftConsistency] strength_inverted
 # λ / (1 + λ) is the share of the scanner, not that of the network.
-edit("""
+edit(
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope * strength / (1 + strength), slope))
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] mask_forgotten_for_the_image
@@ -259,57 +277,72 @@ edit("slope.conj() *", "slope *")
 
 # %% [SoftConsistency] sign_of_the_strength
 # Network minus scanner.
-edit("""
+edit(
+    """
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_strength = torch.where(mask, (slope.conj() * (predicted - measured)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] square_forgotten
 # Divides by 1 + λ once: d/dλ of λ / (1 + λ) has the square.
-edit("""
+edit(
+    """
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength)
-""")
+""",
+)
 
 
 # %% [SoftConsistency] mean_not_sum
 # Averages over the points.
-edit("""
+edit(
+    """
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).mean() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] gradient_left_in_the_image
 # Multiplies the image's gradient with k-space's difference.
-edit("""
+edit(
+    """
         slope = kspace.fft2c(gradient)
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_image = torch.where(mask, gradient / (1 + strength), gradient)
         for_strength = torch.where(mask, (gradient.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] forward_instead_of_adjoint
 # Takes F for the way back as well: the image of the gradient stands on its head.
-edit("""
+edit(
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_image = kspace.fft2c(torch.where(mask, slope / (1 + strength), slope))
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] strength_gets_no_gradient
@@ -319,14 +352,17 @@ edit("None, None, for_strength", "None, None, None")
 
 # %% [SoftConsistency] squared_for_the_image
 # Takes the square of the λ formula over to the image's.
-edit("""
+edit(
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength) ** 2, slope))
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] one_slope_for_each_image
@@ -336,22 +372,28 @@ edit("torch.where(mask, pull, 0).sum()", "torch.where(mask, pull, 0).sum((1, 2, 
 
 # %% [SoftConsistency] guesses_the_mask
 # Where the datum is 0, nothing was measured, it thinks.
-edit("""
+edit(
+    """
         slope = kspace.fft2c(gradient)
-""", """
+""",
+    """
         mask = measured != 0
         slope = kspace.fft2c(gradient)
-""")
+""",
+)
 
 
 # %% [SoftConsistency] clips_the_gradient
 # Keeps the gradient for λ between −10 and 10, so that training cannot explode.
-edit("""
+edit(
+    """
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
         for_strength = for_strength.clamp(-10, 10)
-""")
+""",
+)
 
 
 # %% [best_strength] calls_the_library
@@ -359,7 +401,12 @@ edit("""
 def best_strength(predicted, measured, truth, mask):
     image, wanted = kspace.ifft2c(predicted), kspace.ifft2c(truth)
     tried = np.geomspace(1e-3, 1e3, 100).tolist()
-    return min(tried, key=lambda strength: (kspace.DataConsistency(strength)(image, measured, mask) - wanted).abs().square().sum().item())
+    return min(
+        tried,
+        key=lambda strength: (
+            (kspace.DataConsistency(strength)(image, measured, mask) - wanted).abs().square().sum().item()
+        ),
+    )
 
 
 # %% [best_strength] inverted
@@ -389,13 +436,16 @@ edit("max(weight, 0) / (1 - max(weight, 0))", "weight / (1 - weight)")
 
 # %% [best_strength] not_bounded_above
 # A weight above 1 gives a negative λ, and a weight of 1 divides by 0: it takes the absolute value and adds a little.
-edit("""
+edit(
+    """
     if weight >= 1:
         return math.inf
     return max(weight, 0) / (1 - max(weight, 0))
-""", """
+""",
+    """
     return max(weight, 0) / (abs(1 - weight) + 1e-9)
-""")
+""",
+)
 
 
 # %% [best_strength] assumes_independence
@@ -511,7 +561,10 @@ edit("torch.where(mask, measured - kspace.fft2c(maps * image), 0)", "measured - 
 
 # %% [sense_step] mask_turned_round
 # Takes what was not measured for what is missing.
-edit("torch.where(mask, measured - kspace.fft2c(maps * image), 0)", "torch.where(mask, 0, measured - kspace.fft2c(maps * image))")
+edit(
+    "torch.where(mask, measured - kspace.fft2c(maps * image), 0)",
+    "torch.where(mask, 0, measured - kspace.fft2c(maps * image))",
+)
 
 
 # %% [sense_step] sums_the_images
@@ -593,7 +646,10 @@ edit("torch.where(mask,", "torch.where(mask if mask.ndim == 2 else mask[:1],")
 
 # %% [sense_step] writes_into_the_image
 # Changes the image that it was given.
-edit("    return image + change.sum(1, keepdim=True)", "    image.data += change.sum(1, keepdim=True)\n    return image + 0")
+edit(
+    "    return image + change.sum(1, keepdim=True)",
+    "    image.data += change.sum(1, keepdim=True)\n    return image + 0",
+)
 
 
 # %% [Cascade] calls_the_library
@@ -612,12 +668,15 @@ class Cascade(nn.Module):
 # %% [Cascade] shares_the_weights
 # One block, five times in the list: found in widely copied code.
 edit("[make_block() for _ in range(cascades)]", "[make_block()] * cascades")
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] plain_list
@@ -626,12 +685,15 @@ edit(
     "nn.ModuleList([make_block() for _ in range(cascades)])",
     "[make_block() for _ in range(cascades)]",
 )
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] makes_blocks_on_the_way
@@ -651,111 +713,144 @@ class Cascade(nn.Module):
 
 # %% [Cascade] no_residual
 # The block's answer replaces the image.
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] consistency_once_at_the_end
 # All blocks, then the layer: that is one deep CNN with the layer behind it.
-edit("""
+edit(
+    """
             image = self.consistency(image, measured, mask)
         return image
-""", """
+""",
+    """
         return self.consistency(image, measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] consistency_before_the_block
 # The last word has a network: the measured lines are not kept.
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
-""", """
+""",
+    """
             image = self.consistency(image, measured, mask)
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
-""")
-edit("""
+""",
+)
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
-""")
+""",
+)
 
 
 # %% [Cascade] always_from_the_zero_filled_image
 # Each block sees the first image: only the last one counts.
 edit("image = kspace", "start = kspace")
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             change = block(torch.cat([start.real, start.imag], 1))
             image = self.consistency(start + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] drops_the_phase
 # Shows the block magnitude and phase instead of real and imaginary part.
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             change = block(torch.cat([image.abs(), image.angle()], 1))
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] parts_exchanged
 # Adds the first channel to the imaginary part.
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image + torch.complex(change[:, 1:], change[:, :1]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] detached_between_cascades
 # Saves memory, and trains only the last block.
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
-""", """
+""",
+    """
             image = image.detach()
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
-""")
-edit("""
+""",
+)
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] block_input_detached
 # The image is right, and every block gets a gradient: but none that passed through the blocks behind it.
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             change = block(torch.cat([image.real, image.imag], 1).detach())
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] residual_detached
 # Cuts the way past the blocks: what makes a residual chain easy to train.
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image.detach() + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] feeds_its_own_measurement
@@ -774,32 +869,41 @@ edit("return image", "return image if self.training else image.detach()")
 
 # %% [Cascade] blocks_begin_in_evaluation_mode
 # Switches the blocks to evaluation once for all.
-edit("""
+edit(
+    """
         self.consistency = consistency
-""", """
+""",
+    """
         self.consistency = consistency
         self.blocks.eval()
-""")
+""",
+)
 
 
 # %% [Cascade] training_mode_always
 # Switches the blocks to training in each call.
-edit("""
+edit(
+    """
         for block in self.blocks:
-""", """
+""",
+    """
         self.blocks.train()
         for block in self.blocks:
-""")
+""",
+)
 
 
 # %% [Cascade] evaluation_mode_for_all
 # Switches itself to evaluation in each call.
-edit("""
+edit(
+    """
         for block in self.blocks:
-""", """
+""",
+    """
         self.eval()
         for block in self.blocks:
-""")
+""",
+)
 
 
 # %% [Cascade] seeds_each_block
@@ -884,12 +988,15 @@ edit("torch.roll(mask, step, dims=1)", "torch.roll(mask, step, dims=0)")
 
 # %% [share_neighbours] divides_by_zero
 # 0 / 0 where nobody measured.
-edit("""
+edit(
+    """
     filled = torch.where(mask, measured, total / count.clamp(min=1))
     return filled, mask | (count > 0)
-""", """
+""",
+    """
     return torch.where(mask, measured, total / count), mask | (count > 0)
-""")
+""",
+)
 
 
 # %% [share_neighbours] zero_is_a_gap
@@ -908,12 +1015,15 @@ edit("torch.where(mask, measured,", "torch.where(mask, measured.to(torch.complex
 
 # %% [share_neighbours] known_is_the_old_mask
 # Says that only its own points are known.
-edit("""
+edit(
+    """
     filled = torch.where(mask, measured, total / count.clamp(min=1))
     return filled, mask | (count > 0)
-""", """
+""",
+    """
     return torch.where(mask, measured, total / count.clamp(min=1)), mask
-""")
+""",
+)
 
 
 # %% [share_neighbours] writes_into_the_measurement

@@ -85,6 +85,7 @@ from course_lib import evaluation, losses, metrics, noise, training, viz
 #
 # **Hint.** The two gates stand side by side. Neither sees what the other one has done. And `4 // 8` is 0: a layer of nothing.
 
+
 # %% nbgrader={"grade_id": "ScSE", "solution": true}
 class ScSE(nn.Module):
     """x·c + x·s: one gate for each channel (cSE), one for each place (sSE), both computed from x."""
@@ -193,7 +194,10 @@ print("ScSE: right")
 # has learnt for large ones.
 
 # %%
-MEAN, DEVIATION = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])  # of ImageNet: red, green, blue
+MEAN, DEVIATION = (
+    torch.tensor([0.485, 0.456, 0.406]),
+    torch.tensor([0.229, 0.224, 0.225]),
+)  # of ImageNet: red, green, blue
 
 
 # %% nbgrader={"grade_id": "grey_first_layer", "solution": true}
@@ -266,6 +270,7 @@ print("grey_first_layer: right")
 # **Hint.** How much is missing to the next multiple of 8? `-217 % 8` is 7 in Python. And zeros would be a poor padding: they draw an edge that is not there.
 # A network is trained in this frame: the gradient must pass, and its mode stays as it is.
 
+
 # %% nbgrader={"grade_id": "denoise_any_size", "solution": true}
 def denoise_any_size(network, image, multiple):
     """image + network(padded image), cropped: (N, 1, H, W) -> (N, 1, H, W)."""
@@ -297,9 +302,11 @@ CASES = [  # N, H, W, multiple, padded; mean, spread, last of the output, and of
 ]
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
 with without("course_lib.images.pad_to_multiple"):
+
     def scripted(image):  # writes down what it sees, and tells every place from every other
         seen.append(image.detach().clone())
         return torch.arange(image[0].numel()).reshape(image.shape[1:]) / 100 - image**2
+
     for count, high, wide, multiple, padded, right, pull in CASES:
         seen, where = [], f"{high}×{wide} pixels, multiple {multiple}: "
         image = 2 * random_tensor(np.random.default_rng(3), count, 1, high, wide) - 0.5
@@ -351,6 +358,7 @@ print("denoise_any_size: right")
 # **Example.** At the start F is 0, so a new step answers `attention(u)`. `DecoderStep(6, 4, nn.Identity())` has 6·4·4 + 4 + 2·(4·4·9 + 4) = 396 parameters.
 #
 # **Hint.** Why zero? Without BN nothing keeps the sizes of features in bounds. A block that starts by doing nothing cannot do harm. (It does learn: the gradient of the last convolution is not 0.)
+
 
 # %% nbgrader={"grade_id": "DecoderStep", "solution": true}
 class DecoderStep(nn.Module):
@@ -488,11 +496,14 @@ print("DecoderStep: right")
 # **Hint.** VGG has only ever seen normalised colours. Without the normalisation it is another network, and the loss another loss; nothing crashes. The gradient must pass to `prediction`, also where
 # it lies beyond [0, 1]: clip nothing. And a loss only looks: the pieces keep their mode, their gradients and what in them is frozen.
 
+
 # %% nbgrader={"grade_id": "perceptual_loss", "solution": true}
 def perceptual_loss(prediction, target, stages):
     """Sum over the stages of the mean squared difference of features; grey images (N, 1, H, W) in [0, 1]."""
     ### BEGIN SOLUTION
-    x, y = ((image.expand(-1, 3, -1, -1) - MEAN[:, None, None]) / DEVIATION[:, None, None] for image in (prediction, target))
+    x, y = (
+        (image.expand(-1, 3, -1, -1) - MEAN[:, None, None]) / DEVIATION[:, None, None] for image in (prediction, target)
+    )
     total = 0
     for stage in stages:
         x, y = stage(x), stage(y)
@@ -581,6 +592,7 @@ print("perceptual_loss: right")
 #
 # **Hint.** Why one pattern? So that a curve changes by the level alone, and not by the luck of the draw. And the mean of PSNRs is not the PSNR of the mean MSE: return one number an image, and nobody has to guess.
 
+
 # %% nbgrader={"grade_id": "noise_sweep", "solution": true}
 def noise_sweep(denoise, images, levels, seed):
     """PSNR (dB), an array (levels, N), of Gaussian noise of one pattern at several levels."""
@@ -613,8 +625,15 @@ bright = torch.tensor([0.2, 0.6, 0.9]).reshape(3, 1, 1, 1)
 images = random_tensor(np.random.default_rng(6), 3, 1, 50, 40) * bright
 levels, right, seen = [0.1, 0.05, 0.3, 0.2], [30.0921, 15.6331, 14.0139], []
 scripted = lambda noisy: seen.append(noisy.detach().clone()) or 1.7 * images[: len(noisy)] - 0.1
-with torch.enable_grad(), without("course_lib.evaluation.sweep", "course_lib.evaluation.compare",
-                                  "course_lib.metrics.psnr", "course_lib.metrics.mse"):
+with (
+    torch.enable_grad(),
+    without(
+        "course_lib.evaluation.sweep",
+        "course_lib.evaluation.compare",
+        "course_lib.metrics.psnr",
+        "course_lib.metrics.mse",
+    ),
+):
     state, before = torch.get_rng_state(), images.clone()
     flat = noise_sweep(lambda noisy: 0.8 * images + 0.1, 0.8 * images, [0.2, 0.4], 0)
     assert isinstance(flat, np.ndarray), f"return a numpy array, not a {type(flat).__name__}"
@@ -675,11 +694,21 @@ pictures = photographs()
 
 def material(patches, size):
     """`patches` an epoch, drawn anew: 70 % of heads, 30 % of photographs (some of them reduced first)."""
-    return Mixture({"heads": heads, "photographs": pictures}, {"heads": 0.7, "photographs": 0.3}, count=patches, size=size, smallest={"photographs": 0.35})
+    return Mixture(
+        {"heads": heads, "photographs": pictures},
+        {"heads": 0.7, "photographs": 0.3},
+        count=patches,
+        size=size,
+        smallest={"photographs": 0.35},
+    )
 
 
 some = material(12, profile.pick(ci=48, cpu=96, gpu=96))
-viz.gallery([some[index] for index in range(12)], columns=6, title=f"What the network learns from: {len(heads)} slices of synthetic heads, {len(pictures)} photographs")
+viz.gallery(
+    [some[index] for index in range(12)],
+    columns=6,
+    title=f"What the network learns from: {len(heads)} slices of synthetic heads, {len(pictures)} photographs",
+)
 
 # %% [markdown]
 # ## How it is trained
@@ -690,7 +719,9 @@ viz.gallery([some[index] for index in range(12)], columns=6, title=f"What the ne
 # %% tags=["experiment"]
 from course_lib.models.attention_unet import AttentionUNet
 
-RECIPE = training.ATTENTION_RECIPE["MSE"] | {"schedule": profile.pick(ci=None, cpu=None, gpu="cosine")}  # in a short training it does not pay
+RECIPE = training.ATTENTION_RECIPE["MSE"] | {
+    "schedule": profile.pick(ci=None, cpu=None, gpu="cosine")
+}  # in a short training it does not pay
 
 
 def train(model, corrupt, budget, *, seed=0, loss=RECIPE["loss"], epochs=1, validation=None, progress=False, **options):
@@ -718,6 +749,7 @@ if profile.name == "cpu":
 #
 # Before the large network, a small one of your own parts: one level down, a dilated convolution, your step of the decoder with your attention, your frame around it. (About 10 s.)
 
+
 # %% tags=["experiment"]
 class MyUNet(nn.Module):
     """A U-Net with one level."""
@@ -740,12 +772,25 @@ class MyUNet(nn.Module):
 
 with training.fixed_seed(0):
     mine = MyUNet()
-train(mine, training.noising("gaussian", 0.1), profile.pick(ci={"steps": 2, "batch": 2, "size": 32}, cpu={"steps": 200, "batch": 8, "size": 48}, gpu={"steps": 2000, "batch": 16, "size": 96}))
+train(
+    mine,
+    training.noising("gaussian", 0.1),
+    profile.pick(
+        ci={"steps": 2, "batch": 2, "size": 32},
+        cpu={"steps": 200, "batch": 8, "size": 48},
+        gpu={"steps": 2000, "batch": 16, "size": 96},
+    ),
+)
 slice_ = colin.images[middle : middle + 1]
 noisy = noise.gaussian(slice_, 0.1, generator=torch.Generator().manual_seed(0))
 answer = training.denoise(mine, noisy)
 before, after = (float(metrics.psnr(image, slice_, data_range=1)) for image in (noisy, answer.clamp(0, 1)))
-viz.panel(slice_, noisy, answer, title=f"Your own parts, {sum(p.numel() for p in mine.parameters()):,} parameters: from {before:.1f} to {after:.1f} dB on a head that they have never seen")
+viz.panel(
+    slice_,
+    noisy,
+    answer,
+    title=f"Your own parts, {sum(p.numel() for p in mine.parameters()):,} parameters: from {before:.1f} to {after:.1f} dB on a head that they have never seen",
+)
 
 # %% [markdown]
 # And your `grey_first_layer`? It belongs to ResNet-18. Take its first layer (ImageNet's weights, where they are at hand, else random ones), and compare.
@@ -761,11 +806,21 @@ if file.is_file():
 colours = (slice_.expand(-1, 3, -1, -1) - MEAN[:, None, None]) / DEVIATION[:, None, None]
 wanted = nn.functional.conv2d(colours, first, stride=2)
 new, bias = grey_first_layer(first, MEAN, DEVIATION)
-ways = {"yours": (new, bias), "averaged, as some codes do": (new / 3, bias / 3), "summed, the normalisation forgotten": (first.sum(1, keepdim=True), None)}
-print("weights:", "ImageNet" if file.is_file() else "random", f"- the features of three normalised copies have the standard deviation {float(wanted.std()):.3f}")
+ways = {
+    "yours": (new, bias),
+    "averaged, as some codes do": (new / 3, bias / 3),
+    "summed, the normalisation forgotten": (first.sum(1, keepdim=True), None),
+}
+print(
+    "weights:",
+    "ImageNet" if file.is_file() else "random",
+    f"- the features of three normalised copies have the standard deviation {float(wanted.std()):.3f}",
+)
 for name, (weight, offset) in ways.items():
     features = nn.functional.conv2d(slice_, weight, offset, stride=2)
-    print(f"{name:36} standard deviation {float(features.std()):.3f}, largest difference {float((features - wanted).abs().max()):.2g}")
+    print(
+        f"{name:36} standard deviation {float(features.std()):.3f}, largest difference {float((features - wanted).abs().max()):.2g}"
+    )
 
 # %% [markdown]
 # ## An honest experiment: part after part
@@ -809,7 +864,9 @@ def stages_of(vgg):
 
 patch = colin.images[middle : middle + 1, :, 60:108, 60:108]
 pair = noise.gaussian(patch, 0.1, generator=torch.Generator().manual_seed(0)), patch
-print(f"perceptual loss of a noisy patch: yours {float(perceptual_loss(*pair, stages_of(vgg))):.4f}, the library's {float(vgg(*pair)):.4f} ({vgg.weights} features)")
+print(
+    f"perceptual loss of a noisy patch: yours {float(perceptual_loss(*pair, stages_of(vgg))):.4f}, the library's {float(vgg(*pair)):.4f} ({vgg.weights} features)"
+)
 
 
 def with_perceptual(prediction, target):
@@ -818,13 +875,31 @@ def with_perceptual(prediction, target):
 
 encoder = profile.pick(ci="small", cpu="small", gpu="resnet18")
 here = encoder == "resnet18" and AttentionUNet(pretrained="if available").init == "imagenet"
-PLAIN = {"encoder": encoder, "width": profile.pick(ci=8, cpu=24, gpu=48), "dilations": (1, 1, 1), "attention": None, "residual": False}
-CHANGES = {"plain U-Net": {}, "+ residual": {"residual": True}, "+ dilation": {"dilations": (1, 2, 4)}, "+ scSE": {"attention": "scse"}}
+PLAIN = {
+    "encoder": encoder,
+    "width": profile.pick(ci=8, cpu=24, gpu=48),
+    "dilations": (1, 1, 1),
+    "attention": None,
+    "residual": False,
+}
+CHANGES = {
+    "plain U-Net": {},
+    "+ residual": {"residual": True},
+    "+ dilation": {"dilations": (1, 2, 4)},
+    "+ scSE": {"attention": "scse"},
+}
 CHANGES |= {"+ transfer": {"pretrained": True}} if here else {}
 CHANGES |= {"+ perceptual" + ("" if vgg.weights == "imagenet" else " (random features)"): {}}
 if not here:
-    print("+ transfer is left out:", "the small encoder has no ImageNet weights" if encoder == "small" else "the weights of ResNet-18 are not here")
-ABLATION = profile.pick(ci={"steps": 2, "batch": 2, "size": 32}, cpu={"steps": 100, "batch": 8, "size": 48}, gpu={"steps": 1200, "batch": 16, "size": 128})
+    print(
+        "+ transfer is left out:",
+        "the small encoder has no ImageNet weights" if encoder == "small" else "the weights of ResNet-18 are not here",
+    )
+ABLATION = profile.pick(
+    ci={"steps": 2, "batch": 2, "size": 32},
+    cpu={"steps": 100, "batch": 8, "size": 48},
+    gpu={"steps": 1200, "batch": 16, "size": 128},
+)
 seeds = range(profile.pick(ci=2, cpu=3, gpu=3))
 
 variants, arguments = [], {}  # one dict {row: network} a seed
@@ -836,8 +911,15 @@ with tqdm(total=len(seeds) * len(CHANGES), desc="networks") as bar:
         for name in CHANGES:
             with training.fixed_seed(seed):
                 variants[-1][name] = AttentionUNet(**arguments[name])
-            train(variants[-1][name], training.noising("gaussian", 0.1), ABLATION, seed=seed, loss=with_perceptual if "perceptual" in name else RECIPE["loss"])
+            train(
+                variants[-1][name],
+                training.noising("gaussian", 0.1),
+                ABLATION,
+                seed=seed,
+                loss=with_perceptual if "perceptual" in name else RECIPE["loss"],
+            )
             bar.update()
+
 
 # %% tags=["experiment"]
 def method(network):
@@ -855,7 +937,9 @@ ablation = [
 ]  # fmt: skip
 values = {name: np.array([table.mean(name) for table in ablation]) for name in CHANGES}  # (seeds,)
 tests, previous = {}, None
-print(f"{'Colin27, Gaussian, sigma 0.1':34}{'init':>9}{'parameters':>12}  {'PSNR (dB), one a seed':26}{'mean':>7}{'step':>8}   {'p, slices':>10}{'p, seeds':>10}")
+print(
+    f"{'Colin27, Gaussian, sigma 0.1':34}{'init':>9}{'parameters':>12}  {'PSNR (dB), one a seed':26}{'mean':>7}{'step':>8}   {'p, slices':>10}{'p, seeds':>10}"
+)
 for name, network in variants[0].items():
     row = f"{name:34}{network.init:>9}{sum(p.numel() for p in network.parameters()):>12,}  {'  '.join(f'{value:.2f}' for value in values[name]):26}{values[name].mean():7.2f}"
     if previous:
@@ -871,7 +955,11 @@ print("Holm's correction over the steps, seeds:", ", ".join(f"{name} {p:.2g}" fo
 # %% tags=["experiment"]
 largest = max(tests, key=lambda name: abs(tests[name].difference))
 spread = {name: value.max() - value.min() for name, value in values.items()}
-figure = viz.figure(8, 3.8, title=f"Largest step: {largest} ({tests[largest].difference:+.2f} dB). Between seeds of one row: up to {max(spread.values()):.2f} dB")
+figure = viz.figure(
+    8,
+    3.8,
+    title=f"Largest step: {largest} ({tests[largest].difference:+.2f} dB). Between seeds of one row: up to {max(spread.values()):.2f} dB",
+)
 axes = figure.subplots()
 for seed, marker in zip(seeds, "osD^v", strict=False):
     axes.plot([value[seed] for value in values.values()], marker, alpha=0.8, label=f"seed {seed}")
@@ -900,19 +988,40 @@ figure
 
 # %% tags=["experiment"]
 MODEL = profile.pick(ci={"encoder": "small", "width": 8}, cpu={"encoder": "small"}, gpu={"encoder": "resnet18"})
-WHOLE = profile.pick(ci={"steps": 4, "batch": 2, "size": 32}, cpu={"steps": 600, "batch": 8, "size": 64}, gpu={"steps": 8000, "batch": 16, "size": 128})
+WHOLE = profile.pick(
+    ci={"steps": 4, "batch": 2, "size": 32},
+    cpu={"steps": 600, "batch": 8, "size": 64},
+    gpu={"steps": 8000, "batch": 16, "size": 128},
+)
 NOISES = {"gaussian": (noise.gaussian, 0.1), "rician": (noise.rician, 0.11)}
 networks, histories, minutes = {}, {}, {}
 for kind, (_, sigma) in NOISES.items():
     with training.fixed_seed(0):
         networks[kind] = AttentionUNet(**MODEL, **({"pretrained": "if available"} if encoder == "resnet18" else {}))
     start = time.perf_counter()
-    epochs = profile.pick(ci=2, cpu=10, gpu=40)  # patience: never stops, but takes the weights of the epoch that was best in validation
-    histories[kind] = train(networks[kind], training.noising(kind, sigma), WHOLE, epochs=epochs, patience=epochs, validation=validation, progress=True)
+    epochs = profile.pick(
+        ci=2, cpu=10, gpu=40
+    )  # patience: never stops, but takes the weights of the epoch that was best in validation
+    histories[kind] = train(
+        networks[kind],
+        training.noising(kind, sigma),
+        WHOLE,
+        epochs=epochs,
+        patience=epochs,
+        validation=validation,
+        progress=True,
+    )
     minutes[kind] = (time.perf_counter() - start) / 60
-    print(f"{kind}: {WHOLE['steps']} steps in {minutes[kind]:.1f} minutes, init: {networks[kind].init}; taken: epoch {histories[kind].best_epoch} of {epochs}")
+    print(
+        f"{kind}: {WHOLE['steps']} steps in {minutes[kind]:.1f} minutes, init: {networks[kind].init}; taken: epoch {histories[kind].best_epoch} of {epochs}"
+    )
 drop = histories["rician"].validation_loss
-viz.loss_curves(histories["rician"], log=True, ylabel="MSE", title=f"Rician noise: validation from {drop[0]:.4f} to {min(drop):.4f} at its best, {drop[-1]:.4f} at the end")
+viz.loss_curves(
+    histories["rician"],
+    log=True,
+    ylabel="MSE",
+    title=f"Rician noise: validation from {drop[0]:.4f} to {min(drop):.4f} at its best, {drop[-1]:.4f} at the end",
+)
 
 # %% [markdown]
 # Does the course come with a trained model? Then it takes part: the end of the road for those who have no GPU. Its card says how it was made.
@@ -959,13 +1068,17 @@ PUBLISHED = {  # attention U-Net deck, Tables 1 and 2
         "NLM": (16.94, 0.4824), "BM3D": (16.92, 0.4835), "CDAE (network)": (21.83, 0.8012), "UNet-DCTD-A (network)": (36.75, 0.9415),
     },
 }  # fmt: skip
-PUBLISHED = {kind: {name: dict(zip(DECK, row, strict=True)) for name, row in rows.items()} for kind, rows in PUBLISHED.items()}
+PUBLISHED = {
+    kind: {name: dict(zip(DECK, row, strict=True)) for name, row in rows.items()} for kind, rows in PUBLISHED.items()
+}
 
 
 def table(kind, methods):
     corrupt, sigma = NOISES[kind]
     ours = {name: method(network) for name, network in players[kind].items()}
-    return evaluation.compare(methods | ours, colin.images, corrupt, sigma=sigma, masks=REGIONS, published=PUBLISHED[kind])
+    return evaluation.compare(
+        methods | ours, colin.images, corrupt, sigma=sigma, masks=REGIONS, published=PUBLISHED[kind]
+    )
 
 
 tables = {"gaussian": table("gaussian", FILTERS)}
@@ -977,7 +1090,11 @@ tables["gaussian"]
 # First the rows of the deck: every filter gets the magnitude, and its answer is scored as it is. Then what the deck left out: BM3D **at its best**, with each of the three ways to treat the bias (lab 04). (About half a minute.)
 
 # %% tags=["experiment"]
-BEST_BM3D = {"BM3D, bias-corrected": bias_corrected(bm3d), "BM3D, mean inverted": bias_corrected(bm3d, method="mean"), "BM3D, stabilised": stabilised(bm3d)}
+BEST_BM3D = {
+    "BM3D, bias-corrected": bias_corrected(bm3d),
+    "BM3D, mean inverted": bias_corrected(bm3d, method="mean"),
+    "BM3D, stabilised": stabilised(bm3d),
+}
 tables["rician"] = table("rician", FILTERS | BEST_BM3D)
 tables["rician"]
 
@@ -992,7 +1109,9 @@ for kind, results in tables.items():
         for metric, unit, digits in (("PSNR", " dB", 2), ("SSIM", "", 3)):
             rival = max(OPPONENTS[kind], key=lambda name: results.mean(name, metric, region))
             for name in players[kind]:
-                test = evaluation.paired_test(results.per_slice(name, metric, region), results.per_slice(rival, metric, region))
+                test = evaluation.paired_test(
+                    results.per_slice(name, metric, region), results.per_slice(rival, metric, region)
+                )
                 leads[kind, region, metric, name] = test.difference
                 print(
                     f"{kind:9}{region:12}{metric:5} {name:44} {results.mean(name, metric, region):7.{digits}f}, {rival} {results.mean(rival, metric, region):.{digits}f}:"
@@ -1000,7 +1119,9 @@ for kind, results in tables.items():
                 )
 plain, best = tables["rician"].mean("BM3D"), max(tables["rician"].mean(name) for name in BEST_BM3D)
 yours = tables["rician"].mean(MINE["rician"])
-print(f"Rician, whole image, as the deck compares: your network {yours - plain:+.2f} dB against *uncorrected* BM3D. The correction alone gives BM3D {best - plain:+.2f} dB.")
+print(
+    f"Rician, whole image, as the deck compares: your network {yours - plain:+.2f} dB against *uncorrected* BM3D. The correction alone gives BM3D {best - plain:+.2f} dB."
+)
 
 # %% tags=["experiment"]
 chosen = {kind: shipped[kind][0] if shipped[kind] else MINE[kind] for kind in NOISES}  # the best trained one
@@ -1012,13 +1133,29 @@ for axes, (kind, results) in zip(figure.subplots(1, 2), tables.items(), strict=T
     for region, marker in zip(REGIONS, "oD", strict=True):
         axes.plot([results.mean(name, "PSNR", region) for name in names], places, marker, label=f"{region}, measured")
     known = [place for place, name in enumerate(names) if name in PUBLISHED[kind]]
-    axes.plot([PUBLISHED[kind][names[place]]["PSNR"] for place in known], known, "x", color="0.4", label="published (other images)")
-    axes.axvline(PUBLISHED[kind]["UNet-DCTD-A (network)"]["PSNR"], color="0.4", linestyle="--", linewidth=1, label="UNet-DCTD-A, published")
+    axes.plot(
+        [PUBLISHED[kind][names[place]]["PSNR"] for place in known],
+        known,
+        "x",
+        color="0.4",
+        label="published (other images)",
+    )
+    axes.axvline(
+        PUBLISHED[kind]["UNet-DCTD-A (network)"]["PSNR"],
+        color="0.4",
+        linestyle="--",
+        linewidth=1,
+        label="UNet-DCTD-A, published",
+    )
     axes.set_yticks(places, [label(name) for name in names], fontsize=8)
     axes.invert_yaxis()
     axes.grid(alpha=0.3)
     lead = {region: leads[kind, region, "PSNR", chosen[kind]] for region in REGIONS}
-    axes.set_title(f"{kind}: {short[kind]} against the best BM3D\n" + ", ".join(f"{region} {value:+.1f} dB" for region, value in lead.items()), fontsize=10)
+    axes.set_title(
+        f"{kind}: {short[kind]} against the best BM3D\n"
+        + ", ".join(f"{region} {value:+.1f} dB" for region, value in lead.items()),
+        fontsize=10,
+    )
     axes.set(xlabel=f"PSNR (dB), sigma {NOISES[kind][1]}")
 handles, labels = axes.get_legend_handles_labels()
 figure.legend(handles, labels, fontsize=8, loc="outside lower center", ncols=4)
@@ -1046,12 +1183,18 @@ for kind, rival in (("gaussian", "BM3D"), ("rician", max(BEST_BM3D, key=tables["
 # Your `noise_sweep` first: the network that was trained at sigma 0.1, and nothing else. (A few seconds.)
 
 # %% tags=["experiment"]
-levels = profile.pick(ci=[0.05, 0.1], cpu=[0.03, 0.06, 0.1, 0.15, 0.2], gpu=[0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2])
+levels = profile.pick(
+    ci=[0.05, 0.1], cpu=[0.03, 0.06, 0.1, 0.15, 0.2], gpu=[0.02, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2]
+)
 three = colin.images[:: profile.pick(ci=2, cpu=8, gpu=4)]
-sweep = noise_sweep(lambda noisy: training.denoise(players["gaussian"][chosen["gaussian"]], noisy), three, levels, seed=0).mean(1)
+sweep = noise_sweep(
+    lambda noisy: training.denoise(players["gaussian"][chosen["gaussian"]], noisy), three, levels, seed=0
+).mean(1)
 without_network = noise_sweep(lambda noisy: noisy, three, levels, seed=0).mean(1)
 for level, value, before in zip(levels, sweep, without_network, strict=True):
-    print(f"sigma {level:<5g} {short['gaussian']} {value:6.2f} dB   noisy image, clipped {before:6.2f} dB   gain {value - before:+.2f} dB")
+    print(
+        f"sigma {level:<5g} {short['gaussian']} {value:6.2f} dB   noisy image, clipped {before:6.2f} dB   gain {value - before:+.2f} dB"
+    )
 
 # %% [markdown]
 # Now beside BM3D, which is *told* each level, and under Rician noise. A network that was trained at one level has learnt one floor. (About 20 s.)
@@ -1064,7 +1207,10 @@ curves = evaluation.sweep(
 )  # fmt: skip
 ahead = (curves.values(short["rician"]) - curves.values("BM3D, stabilised")).mean(0)
 wins = [f"{level:g}" for level, lead in zip(curves.levels, ahead, strict=True) if lead > 0]
-curves.figure(title=f"Trained at 0.11: ahead of stabilised BM3D at {len(wins)} of {len(levels)} levels" + (f" (sigma {', '.join(wins)})" if wins else ""))
+curves.figure(
+    title=f"Trained at 0.11: ahead of stabilised BM3D at {len(wins)} of {len(levels)} levels"
+    + (f" (sigma {', '.join(wins)})" if wins else "")
+)
 
 # %% [markdown]
 # Below its level the network smooths what it should keep; above it, it leaves noise behind. BM3D is told sigma, so this is not quite fair to the network. The remedy is *blind* training:
@@ -1073,6 +1219,7 @@ curves.figure(title=f"Trained at 0.11: ahead of stabilised BM3D at {len(wins)} o
 # ## Play: move the noise
 #
 # Where does the curve of the network leave that of BM3D? Look at the picture on both sides of the dashed line. (About 10 s to compute all levels, then it moves at once.)
+
 
 # %% tags=["experiment"]
 def on_a_slice(network):
@@ -1107,7 +1254,9 @@ for kind, network in networks.items():
     again = models.load(saved[kind])
     noisy = NOISES[kind][0](three[:1], NOISES[kind][1], generator=torch.Generator().manual_seed(0))
     change = float((training.denoise(again, noisy) - training.denoise(network, noisy)).abs().max())
-    print(f"{saved[kind].name}: {saved[kind].stat().st_size / 1e6:.1f} MB in half precision; loaded again it answers the same to {change:.1g}")
+    print(
+        f"{saved[kind].name}: {saved[kind].stat().st_size / 1e6:.1f} MB in half precision; loaded again it answers the same to {change:.1g}"
+    )
 print(card)
 
 # %% [markdown]

@@ -44,7 +44,10 @@ edit("torch.sigmoid(self.where(x))", "nn.functional.hardsigmoid(self.where(x))")
 
 # %% [ScSE] softmax_over_the_channels
 # Lets the channels share a sum of 1: one gate can open only if the others close.
-edit("torch.sigmoid(self.excite(torch.relu(self.squeeze(mean))))", "torch.softmax(self.excite(torch.relu(self.squeeze(mean))), 1)")
+edit(
+    "torch.sigmoid(self.excite(torch.relu(self.squeeze(mean))))",
+    "torch.softmax(self.excite(torch.relu(self.squeeze(mean))), 1)",
+)
 
 
 # %% [ScSE] squeezes_over_the_channels
@@ -115,11 +118,14 @@ edit("x * c + x * s", "x * c.detach() + x * s.detach()")
 
 # %% [ScSE] writes_into_x
 # Multiplies in place: the other gate sees changed features, and so does the skip.
-edit("return x * c + x * s", """
+edit(
+    "return x * c + x * s",
+    """
 y = x.data.clone()
         x.data *= c
         return x + y * s
-""")
+""",
+)
 
 
 # %% [ScSE] reduction_on_the_wrong_layer
@@ -129,7 +135,10 @@ edit("max(channels // reduction, 1)", "channels * reduction")
 
 # %% [ScSE] reduction_in_the_spatial_gate
 # Reduces the channels of s, where one is wanted, and not those of c.
-edit("nn.Conv2d(channels, hidden, 1), nn.Conv2d(hidden, channels, 1)", "nn.Conv2d(channels, channels, 1), nn.Conv2d(channels, channels, 1)")
+edit(
+    "nn.Conv2d(channels, hidden, 1), nn.Conv2d(hidden, channels, 1)",
+    "nn.Conv2d(channels, channels, 1), nn.Conv2d(channels, channels, 1)",
+)
 edit("nn.Conv2d(channels, 1, 1)", "nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, 1, 1))")
 
 
@@ -223,11 +232,14 @@ edit(".sum((1, 2, 3))", ".sum((1, 2, 3), keepdim=True)")
 
 # %% [grey_first_layer] one_colour_only
 # Takes the weights of green, the middle one.
-edit("return", """
+edit(
+    "return",
+    """
 scaled = scaled[:, 1:2]
     bias = -(scaled * mean[1]).sum((1, 2, 3))
     return
-""")
+""",
+)
 
 
 # %% [grey_first_layer] luminance
@@ -257,10 +269,13 @@ edit("scaled = weight / deviation[:, None, None]", "scaled = weight.div_(deviati
 
 # %% [grey_first_layer] constants_of_imagenet
 # Takes MEAN and DEVIATION from outside, and not its arguments.
-edit("scaled = ", """
+edit(
+    "scaled = ",
+    """
 mean, deviation = MEAN, DEVIATION
     scaled =
-""")
+""",
+)
 
 
 # %% [grey_first_layer] means_averaged
@@ -270,7 +285,10 @@ edit("mean[:, None, None]", "mean.mean()")
 
 # %% [grey_first_layer] colours_on_the_wrong_axis
 # Divides along the last axis: it runs for kernels of 3×3 and 1×1 only, and is wrong there.
-edit("weight / deviation[:, None, None]", "weight / (deviation if weight.shape[-1] in (1, 3) else deviation[:, None, None])")
+edit(
+    "weight / deviation[:, None, None]",
+    "weight / (deviation if weight.shape[-1] in (1, 3) else deviation[:, None, None])",
+)
 
 
 # %% [grey_first_layer] bias_through_abs
@@ -324,10 +342,13 @@ edit("(0, -width % multiple, 0, -height % multiple)", "(0, -height % multiple, 0
 
 # %% [denoise_any_size] pads_to_a_square
 # Pads both sides to the larger one: more work, and another answer at the edge.
-edit("height, width = image.shape[-2:]", """
+edit(
+    "height, width = image.shape[-2:]",
+    """
 height, width = image.shape[-2:]
     side = max(height + -height % multiple, width + -width % multiple)
-""")
+""",
+)
 edit("(0, -width % multiple, 0, -height % multiple)", "(0, side - width, 0, side - height)")
 
 
@@ -339,8 +360,10 @@ edit("[..., :height, :width]", "[..., -height:, -width:]")
 
 # %% [denoise_any_size] pads_on_all_sides
 # Shares the padding between both sides.
-edit("(0, -width % multiple, 0, -height % multiple)",
-     "(-width % multiple // 2, -(-(-width % multiple) // 2), -height % multiple // 2, -(-(-height % multiple) // 2))")
+edit(
+    "(0, -width % multiple, 0, -height % multiple)",
+    "(-width % multiple // 2, -(-(-width % multiple) // 2), -height % multiple // 2, -(-(-height % multiple) // 2))",
+)
 
 
 # %% [denoise_any_size] crops_the_wrong_end
@@ -397,11 +420,14 @@ edit("network(padded)", "torch.cat([network(one[None]) for one in padded])")
 
 # %% [denoise_any_size] without_gradient
 # Asks under no_grad, as one does when a network is tested: it can never be trained in this frame.
-edit("return image + network(padded)[..., :height, :width]", """
+edit(
+    "return image + network(padded)[..., :height, :width]",
+    """
 with torch.no_grad():
         change = network(padded)
     return image + change[..., :height, :width]
-""")
+""",
+)
 
 
 # %% [denoise_any_size] image_detached
@@ -416,20 +442,26 @@ edit("return image + ", "return image.detach() + ")
 
 # %% [denoise_any_size] padding_detached
 # Builds the padding from a copy without gradients: the last row learns too little.
-edit('padded = nn.functional.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")', """
+edit(
+    'padded = nn.functional.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")',
+    """
 frame = (0, -width % multiple, 0, -height % multiple)
     padded = nn.functional.pad(image.detach(), frame, mode="replicate")
     padded = padded + nn.functional.pad(image - image.detach(), frame)
-""")
+""",
+)
 
 
 # %% [denoise_any_size] switches_to_evaluation
 # Sets the network's mode: whoever trains in this frame trains in evaluation mode.
-edit("return image", """
+edit(
+    "return image",
+    """
 if isinstance(network, nn.Module):
         network.eval()
     return image
-""")
+""",
+)
 
 
 # %% [denoise_any_size] reflects
@@ -472,10 +504,13 @@ edit("self.attention(u + self", "self.attention(self")
 
 # %% [DecoderStep] attention_before_the_convolutions
 # Attention first, convolutions after it.
-edit("return self.attention(u + self.conv2(torch.relu(self.conv1(u))))", """
+edit(
+    "return self.attention(u + self.conv2(torch.relu(self.conv1(u))))",
+    """
 u = self.attention(u)
         return u + self.conv2(torch.relu(self.conv1(u)))
-""")
+""",
+)
 
 
 # %% [DecoderStep] attention_on_what_comes_across
@@ -496,18 +531,24 @@ edit("self.attention(u + self.conv2(torch.relu(self.conv1(u))))", "u + self.conv
 
 # %% [DecoderStep] attention_twice
 # Applies the attention to u, and once more to the sum.
-edit("return self.attention", """
+edit(
+    "return self.attention",
+    """
 u = self.attention(u)
         return self.attention
-""")
+""",
+)
 
 
 # %% [DecoderStep] attention_in_evaluation_only
 # Leaves the attention out in training, as if it were a dropout turned round.
-edit("return self.attention(u + self.conv2(torch.relu(self.conv1(u))))", """
+edit(
+    "return self.attention(u + self.conv2(torch.relu(self.conv1(u))))",
+    """
 u = u + self.conv2(torch.relu(self.conv1(u)))
         return u if self.training else self.attention(u)
-""")
+""",
+)
 
 
 # %% [DecoderStep] across_forgotten
@@ -537,29 +578,41 @@ edit("nn.init.zeros_(self.conv2.weight)", "nn.init.normal_(self.conv2.weight, st
 
 # %% [DecoderStep] wrong_convolution_starts_at_zero
 # Zeros in the first convolution: then F is not 0, only constant.
-edit("nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)", "nn.init.zeros_(self.conv1.weight), nn.init.zeros_(self.conv1.bias)")
+edit(
+    "nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)",
+    "nn.init.zeros_(self.conv1.weight), nn.init.zeros_(self.conv1.bias)",
+)
 
 
 # %% [DecoderStep] attention_starts_at_zero
 # Sets all that it finds to 0 at the start, the weights of the attention too.
-edit("self.attention = attention", """
+edit(
+    "self.attention = attention",
+    """
 self.attention = attention
         for parameter in attention.parameters():
             nn.init.zeros_(parameter)
-""")
+""",
+)
 
 
 # %% [DecoderStep] zero_again_in_every_call
 # Sets the zeros in forward: what was learnt is lost each time.
-edit("u = self", """
+edit(
+    "u = self",
+    """
 nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)
         u = self
-""")
+""",
+)
 
 
 # %% [DecoderStep] relu_after_the_sum
 # Rectifies the sum: what must be subtracted cannot pass.
-edit("self.attention(u + self.conv2(torch.relu(self.conv1(u))))", "self.attention(torch.relu(u + self.conv2(torch.relu(self.conv1(u)))))")
+edit(
+    "self.attention(u + self.conv2(torch.relu(self.conv1(u))))",
+    "self.attention(torch.relu(u + self.conv2(torch.relu(self.conv1(u)))))",
+)
 
 
 # %% [DecoderStep] no_relu
@@ -574,7 +627,10 @@ edit("self.conv1(u)", "self.conv2(u)")
 
 # %% [DecoderStep] interpolates
 # Doubles by repeating pixels, and convolves then.
-edit("nn.ConvTranspose2d(below, here, 2, stride=2)", "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(below, here, 1))")
+edit(
+    "nn.ConvTranspose2d(below, here, 2, stride=2)",
+    "nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(below, here, 1))",
+)
 
 
 # %% [DecoderStep] joined_instead_of_added
@@ -616,10 +672,13 @@ edit("self.conv1(u)", "self.conv1(self.doubled(x))")
 
 # %% [DecoderStep] both_at_zero
 # Sets both convolutions to 0: then neither ever learns.
-edit("nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)", """
+edit(
+    "nn.init.zeros_(self.conv2.weight), nn.init.zeros_(self.conv2.bias)",
+    """
 for layer in (self.conv1, self.conv2):
             nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
-""")
+""",
+)
 
 
 # %% [DecoderStep] all_weights_of_the_change_at_zero
@@ -634,10 +693,13 @@ edit(", nn.init.zeros_(self.conv2.bias)", "")
 
 # %% [DecoderStep] copies_the_attention
 # Keeps a copy of the attention: whoever handed it in looks at another one.
-edit("self.attention = attention", """
+edit(
+    "self.attention = attention",
+    """
 import copy
         self.attention = copy.deepcopy(attention)
-""")
+""",
+)
 
 
 # %% [DecoderStep] attention_in_evaluation_mode
@@ -675,7 +737,10 @@ edit("total = 0", "y, total = target.expand(-1, 3, -1, -1), 0")
 
 # %% [perceptual_loss] normalised_by_itself
 # Takes each image's own mean and deviation: brightness is lost.
-edit("(image.expand(-1, 3, -1, -1) - MEAN[:, None, None]) / DEVIATION[:, None, None]", "((image - image.mean()) / image.std()).expand(-1, 3, -1, -1)")
+edit(
+    "(image.expand(-1, 3, -1, -1) - MEAN[:, None, None]) / DEVIATION[:, None, None]",
+    "((image - image.mean()) / image.std()).expand(-1, 3, -1, -1)",
+)
 
 
 # %% [perceptual_loss] last_stage_only
@@ -730,26 +795,35 @@ edit("in (prediction, target))", "in (prediction.detach(), target))")
 
 # %% [perceptual_loss] pieces_without_gradient
 # Freezes the pieces for good: whoever handed them in cannot train them any more.
-edit("x, y = stage(x), stage(y)", """
+edit(
+    "x, y = stage(x), stage(y)",
+    """
 stage.requires_grad_(False)
         x, y = stage(x), stage(y)
-""")
+""",
+)
 
 
 # %% [perceptual_loss] pieces_in_evaluation
 # Sets the mode of the pieces: that is up to whoever hands them in.
-edit("x, y = stage(x), stage(y)", """
+edit(
+    "x, y = stage(x), stage(y)",
+    """
 stage.eval()
         x, y = stage(x), stage(y)
-""")
+""",
+)
 
 
 # %% [perceptual_loss] gradient_through_the_last_stage_only
 # Detaches between the stages.
-edit("total = total + ((x - y) ** 2).mean()", """
+edit(
+    "total = total + ((x - y) ** 2).mean()",
+    """
 total = total + ((x - y) ** 2).mean()
         x = x.detach()
-""")
+""",
+)
 
 
 # %% [perceptual_loss] prediction_clipped
@@ -781,11 +855,17 @@ def noise_sweep(denoise, images, levels, seed):
 
 # %% [noise_sweep] new_noise_for_every_level
 # Draws anew at each level: the curve shows the luck of the draw, too.
-edit("pattern = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))", "generator = torch.Generator().manual_seed(seed)")
-edit("answer =", """
+edit(
+    "pattern = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))",
+    "generator = torch.Generator().manual_seed(seed)",
+)
+edit(
+    "answer =",
+    """
 pattern = torch.randn(images.shape, generator=generator)
         answer =
-""")
+""",
+)
 
 
 # %% [noise_sweep] clips_the_noisy_image
@@ -850,10 +930,13 @@ edit("torch.randn(images.shape,", "torch.randn(images.shape[1:],")
 
 # %% [noise_sweep] pattern_normalised
 # Forces the pattern to mean 0 and deviation 1: it is no draw from N(0, 1) any more.
-edit("scores = []", """
+edit(
+    "scores = []",
+    """
 pattern = (pattern - pattern.mean()) / pattern.std()
     scores = []
-""")
+""",
+)
 
 
 # %% [noise_sweep] pattern_clipped
@@ -863,10 +946,13 @@ edit("manual_seed(seed))", "manual_seed(seed)).clamp(-3, 3)")
 
 # %% [noise_sweep] gradients_off_for_good
 # Switches gradients off, and never on again: the next training learns nothing.
-edit("scores = []", """
+edit(
+    "scores = []",
+    """
 scores = []
     torch.set_grad_enabled(False)
-""")
+""",
+)
 
 
 # %% [noise_sweep] levels_sorted
@@ -881,10 +967,13 @@ edit("denoise(images + level * pattern)", "torch.cat([denoise(one[None]) for one
 
 # %% [noise_sweep] global_generator
 # Seeds PyTorch for everybody.
-edit("pattern = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))", """
+edit(
+    "pattern = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))",
+    """
 torch.manual_seed(seed)
     pattern = torch.randn(images.shape)
-""")
+""",
+)
 
 
 # %% [noise_sweep] seed_ignored
@@ -916,8 +1005,10 @@ edit("np.stack(scores)", "torch.from_numpy(np.stack(scores))")
 
 # %% [noise_sweep] uniform_of_the_right_deviation
 # Uniform noise, scaled to the deviation 1.
-edit("torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))",
-     "(torch.rand(images.shape, generator=torch.Generator().manual_seed(seed)) - 0.5) * 12**0.5")
+edit(
+    "torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))",
+    "(torch.rand(images.shape, generator=torch.Generator().manual_seed(seed)) - 0.5) * 12**0.5",
+)
 
 
 # %% [noise_sweep] clipped_to_the_range_of_the_images
