@@ -93,7 +93,7 @@ instant_questions("lab09", [1, 2])
 #
 # ### BEGIN EXPLANATION
 # Where measured, the layer is a weighted mean of two opinions, with weights 1 and λ; elsewhere there is one opinion only.
-# The two errors of widely used code are easy to make: λ taken as its inverse, so that trust becomes distrust, and a mix
+# Two errors are easy to make: λ taken as its inverse, so that trust becomes distrust, and a mix
 # that forgets the mask, which pulls the unmeasured lines towards 0, since nothing was measured there.
 # ### END EXPLANATION
 
@@ -1093,7 +1093,8 @@ for reach in (0, 1, 2, 3):
     full = known.float().mean().item()
     print(f"reach {reach}: {full:4.0%} filled; heart {heart:.2f} dB, rest {rest:.2f} dB")
 through = hearts[0, 0].any(1).nonzero().float().mean().round().int().item()  # a row
-over_time = lambda film: clipped(film[0, :, through]).repeat_interleave(max(1, film_side // frames), 0)
+taller = max(1, film_side // frames)
+over_time = lambda film: clipped(film[0, :, through]).repeat_interleave(taller, 0)
 viz.gallery(
     [over_time(film) for film in (films, *shared.values())], columns=5,
     titles=["truth", *(f"reach {n}\n{psnr(film, hearts):.1f} dB" for n, film in shared.items())],

@@ -16,12 +16,12 @@ def data_consistency(image, measured, mask, strength):
 
 
 # %% [data_consistency] strength_inverted
-# Takes λ for the trust in the network, not in the scanner: found in widely copied code.
+# Takes λ for the trust in the network, not in the scanner.
 edit("predicted + strength *", "strength * predicted +")
 
 
 # %% [data_consistency] mask_forgotten_in_the_noisy_branch
-# Replaces by the mask, but with a λ mixes everywhere: also where the "measured" 0 was never measured. Found in widely copied code.
+# Replaces by the mask, but with a λ mixes everywhere: also where the "measured" 0 was never measured.
 def data_consistency(image, measured, mask, strength):
     predicted = kspace.fft2c(image)
     if strength is None:
@@ -666,7 +666,7 @@ class Cascade(nn.Module):
 
 
 # %% [Cascade] shares_the_weights
-# One block, five times in the list: found in widely copied code.
+# One block, several times in the list.
 edit("[make_block() for _ in range(cascades)]", "[make_block()] * cascades")
 edit(
     """
