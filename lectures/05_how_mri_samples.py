@@ -3,7 +3,9 @@
 #
 # {{badges}}
 #
-# Forty minutes, to be run while you listen. It goes with lab 08. Seven questions:
+# Forty minutes, to be run while you listen. It goes with
+# [lab 08](../labs/lab08_kspace_and_sparsity/lab08_kspace_and_sparsity.ipynb) and
+# [lab 09](../labs/lab09_data_consistency/lab09_data_consistency.ipynb). Seven questions:
 #
 # 1. What does the scanner measure, and why is it the Fourier transform of the slice?
 # 2. What lies where in k-space?
@@ -62,8 +64,8 @@ figure.suptitle(f"The sum over all spins and the FFT differ by at most {max(diff
 figure
 
 # %% [markdown]
-# One excitation allows one **line**: the gradient along the line stays on while the antenna listens (*frequency encoding*, a few milliseconds). To get to another line, another gradient is switched on for a moment before (*phase encoding*), and then one waits for the spins, the repetition time TR. So the points of a line cost nearly nothing, and **the number of lines
-# is the scan time**. Some arithmetic:
+# One excitation allows one **line**: the gradient along the line stays on while the antenna listens (*frequency encoding*, a few milliseconds). To get to another line, another gradient is switched on for a moment before (*phase encoding*), and then one waits for the spins, the repetition time TR. So the points of a line take hardly any time, and **the number of lines
+# sets the scan time**. Some arithmetic:
 
 # %%
 for name, repetition, phase_lines in [("spin echo, TR 2 s, 256 lines", 2.0, 256), ("fast gradient echo, TR 5 ms, 256 lines", 0.005, 256), ("3D, TR 10 ms, 256 × 180 lines", 0.010, 256 * 180)]:
@@ -73,7 +75,7 @@ for name, repetition, phase_lines in [("spin echo, TR 2 s, 256 lines", 2.0, 256)
 # %% [markdown]
 # ## 2. What lies where
 #
-# The middle of k-space holds slow waves: shapes and contrast. The rim holds fast ones: edges. How is the energy shared? And what is left, if one keeps the middle alone, or throws it away?
+# The middle of k-space holds slow waves: shapes and contrast. The rim holds fast ones: edges. How is the energy shared? What is left if one keeps only the middle, or throws it away?
 
 # %%
 energy = np.abs(all_of_it) ** 2
@@ -92,7 +94,7 @@ for place, picture, name in [(axes[1], low, f"the middle {100 * middle.mean():.1
 figure
 
 # %% [markdown]
-# Two more facts. A **real** image has a symmetric k-space, the value at $-k$ is the conjugate of that at $k$: half of it would be known for free. But the field is never perfect, the image has a phase, and the symmetry is broken. That is why a test on magnitude images, without a phase, flatters a method.
+# Two more facts. A **real** image has a symmetric k-space, the value at $-k$ is the conjugate of that at $k$: half of it would be known for free. But the field is never perfect: the image has a phase, which breaks the symmetry. That is why a test on magnitude images, without a phase, flatters a method.
 
 # %%
 asymmetry = {}
@@ -110,7 +112,7 @@ print("how far k-space is from symmetric: " + ", ".join(f"{name}: {value:.2f}" f
 # - **How close?** Lines $\Delta k$ apart show a field of view of $1 / \Delta k$. What lies outside folds in from the other side.
 # - **How far?** Lines out to $k_{max}$ resolve pixels of $1 / (2 k_{max})$.
 #
-# Half of the lines can be saved in both ways: every second line, or the inner half. The first one has an exact formula: if R divides the number of columns, every R-th line gives the **mean of R copies**, each moved on by $W / R$. (With the zero frequency among the lines. Other lines give the copies a phase.)
+# One can save half of the lines in two ways: every second line, or the inner half. The first has an exact formula: if R divides the number of columns, every R-th line gives the **mean of R copies**, each moved on by $W / R$. (With the zero frequency among the lines. Other lines give the copies a phase.)
 
 # %%
 even = head[:, 1:]  # 180 columns: can be divided by 2 and by 4
@@ -165,7 +167,7 @@ figure
 #
 # ## 5. Several coils
 #
-# A head coil is a ring of small antennas. Each hears what is near to it: its image is the head times its **sensitivity**. This is information about *where*, besides the gradients. Here are eight ideal coils around the head, and what they hear.
+# A head coil is a ring of small antennas. Each hears best what is near it: its image is the head times its **sensitivity**, a smooth complex map. This tells *where* a signal comes from, besides the gradients. Here are eight ideal coils around the head (birdcage), and what they hear.
 
 # %%
 coils = 8
@@ -180,7 +182,7 @@ viz.gallery(
 # %% [markdown]
 # **SENSE** (Pruessmann et al. 1999). Every second line: each coil sees two pixels on top of each other, but *with known weights*, its sensitivities at the two places. Eight coils, eight equations, two unknowns: solve them by least squares, pixel by pixel. With R copies there are R unknowns, and R can never exceed the number of coils.
 #
-# The price is noise. Fewer lines alone make it √R times stronger. And where the coils hear the two places in nearly the same way, the equations are nearly the same, and solving them multiplies the noise once more: by the **g-factor**, $g = \sqrt{[(S^H S)^{-1}]_{ii}\, [S^H S]_{ii}} \ge 1$.
+# The cost is noise. Fewer lines alone make it √R times stronger. And where the coils hear two places in nearly the same way, the equations are nearly the same, and solving them multiplies the noise once more, by the **g-factor**, $g = \sqrt{[(S^H S)^{-1}]_{ii}\, [S^H S]_{ii}} \ge 1$.
 
 # %%
 def sense(coil_images, sensitivities, factor):
@@ -219,9 +221,34 @@ figure.colorbar(shown, ax=figure.axes[1::2], shrink=0.8).set_label("g-factor", f
 figure
 
 # %% [markdown]
-# (These eight coils are ideal and smooth, so neighbours hear nearly the same; real coils lie closer to the head, and do better.)
+# (These eight coils are ideal and smooth, so neighbours hear nearly the same. Real coils lie closer to the head and differ more, but their maps must be estimated.)
 #
-# Order is right **here**: the copies of regular lines are few and known, and the coils tell them apart. Without coils, the same copies are hopeless. The two ideas can be joined: random lines, several coils, and sparsity. `kspace.forward` and `adjoint` take `sensitivities` for that, and so do the methods of lab 08. (GRAPPA, Griswold et al.
+# Order is right **here**: the copies of regular lines are few and known, and the coils tell them apart. With one coil, the same copies are hopeless.
+#
+# Pixel by pixel works for regular lines only. For any other mask all pixels hang together, and one minimises $\lVert MFSx - y \rVert^2$ as a whole, with **conjugate gradients** (CG-SENSE, Pruessmann et al. 2001): each iteration needs one measurement and one adjoint. The early iterations find what the coils see well, the late ones
+# what they hardly tell apart. With noise one stops early:
+
+# %%
+from course_lib.classical.sense import cg_sense
+
+by_chance = kspace.cartesian_mask((height, 180), 4, 0.08, generator=np.random.default_rng(0))
+quarter = {"every fourth line": np.broadcast_to((np.arange(180) - 90) % 4 == 0, (height, 180)), "lines by chance": by_chance}
+rounds = (1, 2, 3, 5, 8, 12, 20, 35)
+figure = viz.figure(7, 3.8)
+axes, peaks = figure.subplots(), {}
+for name, mask in quarter.items():
+    heard = kspace.undersample(even, mask, sigma=sigma, sensitivities=maps, generator=np.random.default_rng(4))
+    found = [np.abs(cg_sense(heard, mask.copy(), maps, iterations=count).image).clip(0, 1) for count in rounds]
+    values = [float(metrics.psnr(picture, truth, data_range=1)) for picture in found]
+    peaks[name] = rounds[int(np.argmax(values))]
+    axes.semilogx(rounds, values, "o-", label=name)
+axes.set(xlabel="conjugate gradients", ylabel="PSNR (dB)")
+axes.legend(fontsize=8)
+figure.suptitle(f"CG-SENSE, R = 4, noise {sigma}: best after " + ", ".join(f"{count} ({name})" for name, count in peaks.items()), fontsize=11)
+figure
+
+# %% [markdown]
+# The ideas can be joined: random lines, several coils, and sparsity. `kspace.forward` and `adjoint` take `sensitivities` for that, and so do the methods of lab 08. (GRAPPA, Griswold et al.
 # 2002, does it without known sensitivities: it learns from the fully sampled middle how a missing line follows from its neighbours in all coils.)
 #
 # ## 6. Other paths
@@ -277,7 +304,7 @@ figure.suptitle(f"All frames together measure {covered['the same lines in each f
 figure
 
 # %% [markdown]
-# The mean is sharp where nothing moves, and wrong where the heart beats. So fill each frame's gaps from its nearest neighbours in time (*view sharing*), and see where that fails: at the heart, of course.
+# The mean is sharp where nothing moves, and wrong where the heart beats. So fill each frame's gaps from its nearest neighbours in time (*view sharing*), and see where that fails: at the heart.
 
 # %%
 def shared(measured, mask, reach):
@@ -321,6 +348,20 @@ figure
 # - In a film, other lines at each moment.
 # - Test with a phase: without it, half of k-space is known for free.
 #
-# **Sources.** Lauterbur 1973, *Image formation by induced local interactions*; Mansfield and Grannell 1973, *NMR diffraction in solids?*; Kumar, Welti and Ernst 1975, *NMR Fourier zeugmatography*; Ljunggren 1983, *A simple graphical representation of Fourier-based imaging methods*; Twieg 1983, *The k-trajectory formulation of the NMR imaging process*; Shannon 1949,
-# *Communication in the presence of noise*; Ahn, Kim and Cho 1986, *High-speed spiral-scan echo planar NMR imaging*; Pruessmann, Weiger, Scheidegger and Boesiger 1999, *SENSE: sensitivity encoding for fast MRI*; Griswold et al. 2002, *GRAPPA*; Lustig, Donoho and Pauly 2007, *Sparse MRI*; Tsao, Boesiger and Pruessmann 2003, *k-t BLAST and k-t SENSE*; Caballero et al. 2014,
-# *Dictionary learning and time sparsity for dynamic MR data reconstruction*; Schlemper et al. 2018, *A deep cascade of convolutional neural networks for dynamic MR image reconstruction*; DLMI lecture, part 5.
+# | source | |
+# |---|---|
+# | Lauterbur 1973 | [*Image formation by induced local interactions*](https://doi.org/10.1038/242190a0) |
+# | Mansfield and Grannell 1973 | *NMR diffraction in solids?* |
+# | Kumar, Welti and Ernst 1975 | *NMR Fourier zeugmatography* |
+# | Ljunggren 1983 | *A simple graphical representation of Fourier-based imaging methods* |
+# | Twieg 1983 | *The k-trajectory formulation of the NMR imaging process* |
+# | Shannon 1949 | [*Communication in the presence of noise*](https://doi.org/10.1109/JRPROC.1949.232969) |
+# | Ahn, Kim and Cho 1986 | *High-speed spiral-scan echo planar NMR imaging* |
+# | Pruessmann, Weiger, Scheidegger and Boesiger 1999 | *SENSE: sensitivity encoding for fast MRI* |
+# | Pruessmann et al. 2001 | [*Advances in sensitivity encoding with arbitrary k-space trajectories*](https://doi.org/10.1002/mrm.1241) |
+# | Griswold et al. 2002 | [*GRAPPA*](https://doi.org/10.1002/mrm.10171) |
+# | Tsao, Boesiger and Pruessmann 2003 | [*k-t BLAST and k-t SENSE*](https://doi.org/10.1002/mrm.10611) |
+# | Lustig, Donoho and Pauly 2007 | [*Sparse MRI*](https://doi.org/10.1002/mrm.21391) |
+# | Caballero et al. 2014 | [*Dictionary learning and time sparsity for dynamic MR data reconstruction*](https://doi.org/10.1109/TMI.2014.2301271) |
+# | Schlemper et al. 2018 | [*A deep cascade … for dynamic MR image reconstruction*](https://arxiv.org/abs/1704.02422) |
+# | Colliot and Vakalopoulou 2020 | lecture [*Deep learning for medical imaging*](http://www.aramislab.fr/teaching/DLMI-2019-2020/) |

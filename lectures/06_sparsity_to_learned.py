@@ -3,11 +3,13 @@
 #
 # {{badges}}
 #
-# Forty-five minutes, to be run while you listen. It goes with labs 08 and 09. Five questions:
+# Forty-five minutes, to be run while you listen. It goes with
+# [lab 08](../labs/lab08_kspace_and_sparsity/lab08_kspace_and_sparsity.ipynb) and
+# [lab 09](../labs/lab09_data_consistency/lab09_data_consistency.ipynb). Five questions:
 #
 # 1. What do all reconstructions have in common, from wavelets to networks?
 # 2. What changes when the prior is learned: from the image itself, or from other images?
-# 3. What does *unrolling* mean, and who was first?
+# 3. What does *unrolling* mean, and where does it come from?
 # 4. Idea 1 or idea 2: a network after the Fourier transform, or physics inside the network?
 # 5. What did the papers find, and what should we doubt?
 
@@ -69,15 +71,15 @@ print(f"largest difference between a gradient step and the data-consistency laye
 #
 # | prior | what it says | learned from | source |
 # |---|---|---|---|
-# | wavelets | few large details | nobody | Lustig et al. 2007 |
-# | total variation | few edges | nobody | Block et al. 2007 |
+# | wavelets | few large details | no image | Lustig et al. 2007 |
+# | total variation | few edges | no image | Block et al. 2007 |
 # | dictionary | patches are sums of few atoms | **this** image | Ravishankar and Bresler 2011, Caballero et al. 2014 (DLTG) |
 # | any denoiser | what it would leave unchanged | depends | Venkatakrishnan et al. 2013 (plug and play) |
 # | CNN | what it learned | **other** images, with truth | Schlemper et al. 2017, Hammernik et al. 2018 |
 #
 # ## 2. The prior is a denoiser
 #
-# Look at the second step: `shrink` gets an image with artefacts, and gives one with fewer. That is a denoiser. So put in one that you know, BM3D of lab 04, and take turns with the layer. Its sigma falls from step to step, since the artefacts do. (About ten seconds.)
+# Look at the second step: `shrink` takes an image with artefacts and gives one with fewer. That is a denoiser. So let BM3D of lab 04 take its place, in turn with the layer. Its sigma falls from step to step, since the artefacts do. (About ten seconds.)
 
 # %%
 steps = profile.pick(ci=2, cpu=12, gpu=20)
@@ -99,7 +101,7 @@ viz.panel(
 )  # fmt: skip
 
 # %% [markdown]
-# One slice, one mask, and strengths that were tuned on slices of another size (but for BM3D's, which nobody tuned): take the order with care. Lab 08 has the table.
+# One slice, one mask, and strengths that were tuned on slices of another size (BM3D's were not tuned at all): do not trust the order too far. Lab 08 has the table.
 #
 # A dictionary is learned **from the corrupted image itself**. The lecture's three steps: learn atoms from random patches; code all patches with a few atoms each, and average; put the measured data back. Here are the atoms that it found:
 
@@ -112,11 +114,11 @@ viz.gallery(
 )  # fmt: skip
 
 # %% [markdown]
-# Nobody gave it a clean image. That is its charm, and its limit: it learns for each image anew, which takes long (DLTG: six hours for a film, published), and it cannot know what a brain is.
+# It never saw a clean image. That is its strength, and its limit: it learns for each image anew, which takes long (DLTG: six hours for a film, published), and it cannot know what a brain is.
 #
 # ## 3. Unrolling: ten iterations are ten layers
 #
-# ISTA runs until it converges: a hundred iterations or more, all with the same threshold. Gregor and LeCun (2010) asked: if you may only do ten, which ten would be best? Write them out, one after the other. That is a network of ten layers. Its parameters (the thresholds) can be **learned**, by
+# ISTA runs until it converges: a hundred iterations or more, all with the same threshold. Gregor and LeCun (2010) asked: if only ten are allowed, which ten would be best? Written out, one after the other, they are a network of ten layers. Its parameters (the thresholds) can be **learned**, by
 # the gradient of the error on training images. We do it: undecimated Haar wavelets, ten iterations, ten thresholds. (Half a minute.)
 
 # %%
@@ -184,7 +186,7 @@ print(f"the Haar frame is tight: {exact:.1g}")
 figure
 
 # %% [markdown]
-# The gain is small. Look at the shape: strong in the beginning, weak in the end, as you would have done it by hand (and as BM3D's sigma fell above). Ten numbers are learned, no more, and every part has a meaning. Now loosen, one by one, what is still fixed:
+# The gain is small. Look at the shape: strong at the beginning, weak at the end, as you would have chosen by hand (and as BM3D's sigma fell above). Only ten numbers are learned, and every part has a meaning. Now let the training choose, one by one, what is still fixed:
 #
 # | | the prior step | learned | parameters |
 # |---|---|---|---|
@@ -197,7 +199,7 @@ figure
 #
 # ## 4. Idea 1, idea 2
 #
-# *Idea 1*: take zero-filled images as noisy ones, and train a denoiser on them (a U-Net, as if it were segmentation). *Idea 2*: put the data step between the layers. We train both with the same blocks, about the same number of parameters, the same number of steps: and idea 2 with few large or many small blocks. (About a minute on 2 cores.)
+# *Idea 1*: treat zero-filled images as noisy ones, and train a denoiser on them (often a U-Net). *Idea 2*: put the data step between the layers. We train both with the same blocks, about the same number of parameters, the same number of steps: and idea 2 with few large or many small blocks. (About a minute on 2 cores.)
 
 # %%
 from course_lib.models.cascade import DeepCascade, ReconstructionCNN
@@ -224,13 +226,13 @@ for name, (kind, (cascades, convolutions, width)) in plans.items():
 start = score(kspace.zero_filled(given[0]), few)
 figure = viz.figure(6.4, 2.8, title=f"Gain over the zero-filled image ({start:.1f} dB): " + ", ".join(f"{value - start:+.1f}" for value in results.values()) + " dB")
 axes = figure.subplots()
-axes.barh([*results], [value - start for value in results.values()], color=["#D55E00", *["#0072B2"] * 3])
+axes.barh([*results], [value - start for value in results.values()], color=[viz.COLOURS[1], *[viz.COLOURS[0]] * 3])
 axes.invert_yaxis()
 axes.set(xlabel="gain in PSNR (dB), one seed")
 figure
 
 # %% [markdown]
-# One seed, small images, a short training. Lab 09 does it with several seeds, and asks what happens with noise, and with a lesion that no network has seen. Why should the data step in between help at all, and not only at the end? After each step the next block sees an image in which everything measured is right. What is left is only the
+# One seed, small images, a short training. Lab 09 does it with several seeds, and asks what happens with noise, and with a lesion that no network has seen. Why should the data step in between help at all, and not only at the end? After each step the next block sees an image in which everything measured is right. What is left is the
 # aliasing that is still to be removed; and its gradient, `Fᴴ Λ F`, lets no block waste its strength on lines that will be overwritten.
 #
 # ## 5. What the papers found, and what to doubt
@@ -239,7 +241,7 @@ figure
 # challenges: many entries unroll; readers compared them, and they report that **small pathologies can be lost, and structures appear that are not there**. *Antun et al. 2020*: tiny changes of the input, large ones of the output. (The decibels and seconds are those of our source; what is said of the other papers comes from reading, and no cell here checks it: look it up.) Doubt with us:
 #
 # - **The data.** Our brains are magnitude images with a phase drawn by us, from one head averaged over 27 scans (Colin27), or from a warped template (the cohort). Shimron et al. (2022) call it an *implicit data crime* to train on processed images and to speak of raw data: the results come out too good. We say so, and call the subjects synthetic. Raw data: fastMRI.
-# - **One coil.** Scanners have many. Then a gradient step is not replacement any more, and MoDL solves the data step by conjugate gradients instead.
+# - **One coil.** Scanners have many. Then a gradient step is no replacement any more, and MoDL solves the data step by conjugate gradients (`kspace.DataConsistency(iterations=10)`; lectures 05, lab 09).
 # - **The mask of the test is of the same kind as that of the training.** Change R, and see (lab 09 trains one network for two).
 # - **PSNR.** A lesion of a few pixels can vanish, and the mean over all pixels hardly changes.
 # - **The budget.** Idea 1 trained ten times as long may catch up. It will still not keep the measured lines.
@@ -252,6 +254,19 @@ figure
 # - Idea 1 is denoising. Idea 2 keeps the physics inside, and what was measured stays.
 # - The more is learned, the more the training images decide what can be seen.
 #
-# **Sources.** Lustig et al. 2007, *Sparse MRI*; Block et al. 2007, *Undersampled radial MRI with multiple coils: iterative image reconstruction using a total variation constraint*; Ravishankar and Bresler 2011, *MR image reconstruction from highly undersampled k-space data by dictionary learning*; Caballero et al. 2014 (DLTG); Gregor and
-# LeCun 2010, *Learning fast approximations of sparse coding*; Venkatakrishnan et al. 2013, *Plug-and-play priors for model based reconstruction*; Schlemper et al. 2017 and 2018; Hammernik et al. 2018; Aggarwal et al. 2019, *MoDL*; Knoll et al. 2020 and Muckley et al. 2021 (fastMRI challenges); Antun et al. 2020, *On instabilities of
-# deep learning in image reconstruction*; Shimron et al. 2022, *Implicit data crimes*; DLMI lecture.
+# | source | |
+# |---|---|
+# | Lustig, Donoho and Pauly 2007 | [*Sparse MRI*](https://doi.org/10.1002/mrm.21391) |
+# | Block, Uecker and Frahm 2007 | [*Undersampled radial MRI with multiple coils: iterative image reconstruction using a total variation constraint*](https://doi.org/10.1002/mrm.21236) |
+# | Gregor and LeCun 2010 | *Learning fast approximations of sparse coding* |
+# | Ravishankar and Bresler 2011 | [*MR image reconstruction from highly undersampled k-space data by dictionary learning*](https://doi.org/10.1109/TMI.2010.2090538) |
+# | Venkatakrishnan, Bouman and Wohlberg 2013 | [*Plug-and-play priors for model based reconstruction*](https://doi.org/10.1109/GlobalSIP.2013.6737048) |
+# | Caballero et al. 2014 | [*Dictionary learning and time sparsity for dynamic MR data reconstruction*](https://doi.org/10.1109/TMI.2014.2301271) (DLTG) |
+# | Schlemper et al. 2017 | [*A deep cascade of convolutional neural networks for MR image reconstruction*](https://arxiv.org/abs/1703.00555) |
+# | Schlemper et al. 2018 | [*… for dynamic MR image reconstruction*](https://arxiv.org/abs/1704.02422) |
+# | Hammernik et al. 2018 | [*Learning a variational network for reconstruction of accelerated MRI data*](https://arxiv.org/abs/1704.00447) |
+# | Aggarwal, Mani and Jacob 2019 | [*MoDL: model-based deep learning architecture for inverse problems*](https://arxiv.org/abs/1712.02862) |
+# | Knoll et al. 2020, Muckley et al. 2021 | the fastMRI challenges, [first](https://arxiv.org/abs/2001.02518) and [second](https://arxiv.org/abs/2012.06318) |
+# | Antun et al. 2020 | [*On instabilities of deep learning in image reconstruction*](https://arxiv.org/abs/1902.05300) |
+# | Shimron et al. 2022 | [*Implicit data crimes*](https://doi.org/10.1073/pnas.2117203119) |
+# | Colliot and Vakalopoulou 2020 | lecture [*Deep learning for medical imaging*](http://www.aramislab.fr/teaching/DLMI-2019-2020/) |

@@ -6,7 +6,7 @@
 # zero_filled: tall, odd, square with a mask of columns, points, real and complex, tiny scales, changed input, type
 # soft_threshold: zeros, integers, all four quadrants, tiny scales, thresholds of other shapes, changed input, type
 # ista: rounds 0, 1, 2 and 70, tall, square, points, two bands, a measured 0, tiny and huge scales, changed input
-# fista: rounds 0 to 300, complex, not linear, tiny and huge scales, calls of step, changed start
+# sparse_code: negative, complex, no atom, one, several, tiny scales, more atoms than the patch has pixels, changed input
 # No gradients, modes or dtypes of torch here: numpy in, numpy out.
 
 # %% [fft2c] calls_the_library
@@ -242,34 +242,43 @@ def line_mask(width, acceleration, center_fraction, generator):
 
 # %% [line_mask] evenly_spaced
 # Spreads the other lines evenly: copies of the head.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     outer = np.flatnonzero(~mask)
     mask[outer[np.linspace(0, len(outer) - 1, total - centre).round().astype(int)]] = True
-""")
+""",
+)
 
 
 # %% [line_mask] even_spacing_with_a_random_start
 # One number by chance moves the whole comb: every line equally likely, but never two neighbours.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     outer = np.flatnonzero(~mask)
     places = (generator.random() + np.arange(total - centre)) * len(outer) / (total - centre)
     mask[outer[places.astype(int) % len(outer)]] = True
-""")
+""",
+)
 
 
 # %% [line_mask] prefers_the_middle
 # Draws lines near the middle more often: variable density, another mask.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     outer = np.flatnonzero(~mask)
     density = (1 - np.abs(outer - width / 2) / width) ** 3
     mask[generator.choice(outer, total - centre, replace=False, p=density / density.sum())] = True
-""")
+""",
+)
 
 
 # %% [line_mask] prefers_the_middle_a_little
@@ -286,13 +295,16 @@ def line_mask(width, acceleration, center_fraction, generator):
 
 # %% [line_mask] one_side_only
 # Draws right of the middle only (k-space is symmetric, it thinks; with a phase it is not).
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     right = np.arange(first + centre, width)
     others = right if len(right) >= total - centre else np.flatnonzero(~mask)
     mask[generator.choice(others, total - centre, replace=False)] = True
-""")
+""",
+)
 
 
 # %% [line_mask] same_lines_each_time
@@ -327,35 +339,44 @@ edit("round(width * center_fraction)", "int(np.ceil(width * center_fraction))")
 
 # %% [line_mask] half_on_each_side
 # Draws as many lines left of the middle as right of it: each is equally likely, but they are not drawn freely.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     left = (total - centre) // 2
     mask[generator.choice(first, left, replace=False)] = True
     mask[first + centre + generator.choice(width - first - centre, total - centre - left, replace=False)] = True
-""")
+""",
+)
 
 
 # %% [line_mask] lines_in_mirrored_pairs
 # Draws on the left, and mirrors: the very lines that tell the same if there is no phase.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     outer = np.flatnonzero(~mask)
     chosen = generator.choice(len(outer) // 2, (total - centre) // 2, replace=False)
     mask[outer[chosen]] = mask[outer[-1 - chosen]] = True
     mask[generator.choice(np.flatnonzero(~mask), total - mask.sum(), replace=False)] = True
-""")
+""",
+)
 
 
 # %% [line_mask] one_in_each_part
 # Cuts the outer columns into parts, and draws one from each: no large gaps, but the lines are not free.
-edit("""
+edit(
+    """
     mask[generator.choice(np.flatnonzero(~mask), total - centre, replace=False)] = True
-""", """
+""",
+    """
     for part in np.array_split(np.flatnonzero(~mask), total - centre):
         mask[generator.choice(part)] = True
-""")
+""",
+)
 
 
 # %% [line_mask] another_generator
@@ -535,12 +556,15 @@ edit(
 
 # %% [zero_filled] small_numbers_are_noise
 # Puts 0 wherever k-space is below a millionth, also where the whole image is that small.
-edit("""
+edit(
+    """
     return measured, kspace.ifft2c(measured)
-""", """
+""",
+    """
     measured[np.abs(measured) < 1e-6] = 0
     return measured, kspace.ifft2c(measured)
-""")
+""",
+)
 
 
 # %% [soft_threshold] calls_the_library
@@ -883,10 +907,13 @@ edit("np.where(mask,", "np.where(measured != 0,")
 
 # %% [ista] both_steps_from_the_old_image
 # Computes both steps from the same image, and adds them.
-edit("""
+edit(
+    """
         image = image - kspace.ifft2c(residual)
         image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-""", '        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft")) - kspace.ifft2c(residual)')
+""",
+    '        image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft")) - kspace.ifft2c(residual)',
+)
 
 
 # %% [ista] mask_turned_round
@@ -919,19 +946,25 @@ edit("threshold, mode", "float(np.mean(threshold)), mode")
 
 # %% [ista] stops_when_little_changes
 # Small steps are no end: with small thresholds each round changes less than a thousandth.
-edit("""
+edit(
+    """
     for _ in range(iterations):
-""", """
+""",
+    """
     for _ in range(iterations):
         before = image
-""")
-edit("""
+""",
+)
+edit(
+    """
         image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-""", """
+""",
+    """
         image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
         if np.linalg.norm(image - before) < 1e-3 * np.linalg.norm(image):
             break
-""")
+""",
+)
 
 
 # %% [ista] at_most_fifty_rounds
@@ -941,206 +974,137 @@ edit("range(iterations)", "range(min(iterations, 50))")
 
 # %% [ista] spares_large_coefficients
 # Coefficients above 1000 are no noise, so they are not shrunk: in scanner units that is all of them.
-edit("""
+edit(
+    """
         image = synthesise(pywt.threshold(analyse(image), threshold, mode="soft"))
-""", """
+""",
+    """
         values = analyse(image)
         shrunk = pywt.threshold(values, threshold, mode="soft")
         image = synthesise(np.where(np.abs(values) > 1e3, values, shrunk))
-""")
-
-
-# %% [fista] calls_the_library
-# Calls the library's FISTA, which knows its own step only.
-def fista(step, start, iterations):
-    from course_lib.classical import sparse
-
-    return sparse.fista(start + 0j, np.ones(start.shape, dtype=bool), iterations=max(iterations, 1)).image
-
-
-# %% [fista] no_momentum
-# Repeats the step: that is ISTA.
-def fista(step, start, iterations):
-    image = start
-    for _ in range(iterations):
-        image = step(image)
-    return image
-
-
-# %% [fista] momentum_constant
-# One factor for all rounds, 0.9, as in an optimiser for networks.
-edit("(t_before - 1) / t *", "0.9 *")
-
-
-# %% [fista] t_never_grows
-# Forgets to hand the new t on: the factor stays 0.
-edit("t_before, t = t,", "following =")
-edit("(t_before - 1) / t", "(t - 1) / following")
-
-
-# %% [fista] old_t_above_and_below
-# Divides by the old t: the factor is too large.
-edit(
-    "t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2",
-    "point = image + (t - 1) / t * (image - before)",
-)
-edit("point = image + (t_before - 1) / t * (image - before)", "t = (1 + np.sqrt(1 + 4 * t**2)) / 2")
-
-
-# %% [fista] new_t_above_and_below
-# Updates t before it is used above: momentum from the first round on.
-edit("t_before, t = t,", "t =")
-edit("t_before -", "t -")
-
-
-# %% [fista] forgets_the_four
-# √(1 + t²): t hardly grows.
-edit("4 * t*", "t*")
-
-
-# %% [fista] nesterovs_simple_factor
-# (k − 1) / (k + 2): a good factor as well, but another one.
-def fista(step, start, iterations):
-    image, point = start, start
-    for k in range(1, iterations + 1):
-        before, image = image, step(point)
-        point = image + (k - 1) / (k + 2) * (image - before)
-    return image
-
-
-# %% [fista] backwards
-# Subtracts the move: a brake.
-edit("image +", "image -")
-
-
-# %% [fista] steps_from_the_image
-# Computes the point further on, and then does not go from there.
-edit("point, t = start, start", "points, t = start, [start]")
-edit("(point)", "(image)")
-edit(
-    "point = image + (t_before - 1) / t * (image - before)",
-    "points.append(image + (t_before - 1) / t * (image - before))",
+""",
 )
 
 
-# %% [fista] returns_the_point
-# Returns the point further on, which no step has been to.
-edit("return image", "return point")
+# %% [sparse_code] calls_the_library
+# Calls the function that the exercise builds.
+def sparse_code(patch, dictionary, sparsity):
+    from course_lib.classical import dictionary as library
+
+    return library.sparse_code(np.array(patch)[None] + 0.0, dictionary, sparsity=max(sparsity, 1))[0]
 
 
-# %% [fista] move_between_points
-# Takes the move from the last point to the image, not from image to image.
-edit("before, image = image,", "image =")
-edit("- before", "- point")
+# %% [sparse_code] calls_scikit_learn
+# Lets scikit-learn do it.
+def sparse_code(patch, dictionary, sparsity):
+    from sklearn import linear_model
+
+    return linear_model.orthogonal_mp(dictionary.T, patch, n_nonzero_coefs=max(sparsity, 1))
 
 
-# %% [fista] forgets_the_image_before
-# Compares with the start in every round.
-edit("before, image = image,", "image =")
-edit("- before", "- start")
+# %% [sparse_code] without_a_new_fit
+# Plain matching pursuit: the old coefficients stay, a new one is added.
+def sparse_code(patch, dictionary, sparsity):
+    coefficients, left = np.zeros(len(dictionary), np.result_type(patch, float)), np.array(patch)
+    for _ in range(sparsity):
+        likeness = dictionary @ left
+        likeness[coefficients != 0] = 0
+        best = np.abs(likeness).argmax()
+        coefficients[best] = likeness[best]
+        left = left - likeness[best] * dictionary[best]
+    return coefficients
 
 
-# %% [fista] one_step_too_many
-# Takes a step to get the first image, and then counts.
-edit("""
-    image, point, t = start, start, 1.0
-""", """
-    image = point = step(start)
-    t = 1.0
-""")
+# %% [sparse_code] the_largest_inner_products
+# Looks once: the atoms most like the patch, though they may all say the same.
+def sparse_code(patch, dictionary, sparsity):
+    coefficients = np.zeros(len(dictionary), np.result_type(patch, float))
+    chosen = np.argsort(-np.abs(dictionary @ patch))[:sparsity]
+    if sparsity:
+        coefficients[chosen] = np.linalg.lstsq(dictionary[chosen].T, patch, rcond=None)[0]
+    return coefficients
 
 
-# %% [fista] two_steps_a_round
-# Calls step once for the image and once more for the move.
-edit("image -", "step(point) -")
+# %% [sparse_code] thresholds_the_inner_products
+# Keeps the largest inner products themselves: right for orthogonal atoms only.
+def sparse_code(patch, dictionary, sparsity):
+    coefficients = dictionary @ np.array(patch)
+    coefficients[np.argsort(-np.abs(coefficients))[sparsity:]] = 0
+    return coefficients
 
 
-# %% [fista] real_part
-# Keeps the real part of the point: the phase is lost on the way.
+# %% [sparse_code] sign_counts
+# Chooses the largest inner product, not the largest magnitude: an atom with a negative coefficient is never found.
+edit("np.abs(dictionary @ left)", "(dictionary @ left).real")
+
+
+# %% [sparse_code] real_part_chooses
+# Compares the real parts of complex inner products.
+edit("np.abs(dictionary @ left)", "np.abs((dictionary @ left).real)")
+
+
+# %% [sparse_code] loses_the_imaginary_part
+# Fits the real part of the patch only.
+edit("dictionary[chosen].T, patch, rcond", "dictionary[chosen].T, np.real(patch), rcond")
+
+
+# %% [sparse_code] one_atom_again
+# Chooses among all atoms in each round, so that rounding may choose one twice, and fits it twice.
+def sparse_code(patch, dictionary, sparsity):
+    coefficients = np.zeros(len(dictionary), np.result_type(patch, float))
+    chosen = [int(np.abs(dictionary @ patch).argmax())] * sparsity
+    if sparsity:
+        coefficients[chosen[0]] = dictionary[chosen[0]] @ patch
+    return coefficients
+
+
+# %% [sparse_code] fits_to_what_is_left
+# Fits all chosen atoms to what is left, and forgets what they had explained before.
+edit("lstsq(dictionary[chosen].T, patch, rcond", "lstsq(dictionary[chosen].T, left, rcond")
+
+
+# %% [sparse_code] all_atoms
+# Least squares with all atoms: it fits, but is not sparse.
+def sparse_code(patch, dictionary, sparsity):
+    return np.linalg.lstsq(dictionary.T, np.array(patch), rcond=None)[0]
+
+
+# %% [sparse_code] one_atom_too_many
+# Counts the first atom as none.
+edit("range(sparsity)", "range(sparsity + 1)")
+
+
+# %% [sparse_code] returns_the_patch
+# Returns the sum of the atoms, not how much of each.
+edit("return coefficients", "return coefficients @ dictionary")
+
+
+# %% [sparse_code] returns_the_values_only
+# Returns the numbers of the chosen atoms, without saying which atoms.
+edit("return coefficients", "return np.array(coefficients[chosen])")
+
+
+# %% [sparse_code] stops_when_little_is_left
+# Stops when less than a thousandth is left, whatever the unit of the patch.
 edit(
-    "image + (t_before - 1) / t * (image - before)",
-    "np.real(image + (t_before - 1) / t * (image - before))",
+    "    for _ in range(sparsity):\n",
+    "    for _ in range(sparsity):\n        if np.abs(left).max() < 1e-3:\n            break\n",
 )
 
 
-# %% [fista] stops_early
-# Stops as soon as the image hardly moves: fewer rounds than asked for.
-edit("""
-        point = image + (t_before - 1) / t * (image - before)
-""", """
-        point = image + (t_before - 1) / t * (image - before)
-        if np.abs(image - before).max() < 0.1:
-            break
-""")
+# %% [sparse_code] at_most_three_atoms
+# Never takes more than three atoms, as in the test.
+edit("range(sparsity)", "range(min(sparsity, 3))")
 
 
-# %% [fista] changes_the_start
-# Moves the caller's array along.
-def fista(step, start, iterations):
-    point, t = start.copy(), 1.0
-    for _ in range(iterations):
-        before = start.copy()
-        start[...] = step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        point = start + (t_before - 1) / t * (start - before)
-    return start
+# %% [sparse_code] changes_the_patch
+# Subtracts from the patch that it was given.
+edit(
+    "        left = patch - values @ dictionary[chosen]\n",
+    "        left = patch - values @ dictionary[chosen]\n    patch[...] = left\n",
+)
 
 
-# %% [fista] momentum_with_a_ceiling
-# Lets the factor grow to 0.9 only, as in an optimiser: the same for the first thirty rounds.
-edit("(t_before - 1) / t", "min((t_before - 1) / t, 0.9)")
-
-
-# %% [fista] restarts
-# Sets t back to 1 where the move turns against the step: often a good idea (O'Donoghue and Candès 2015), but not this algorithm.
-edit("""
-        before, image = image, step(point)
-""", """
-        before, image = image, step(point)
-        if np.vdot(point - image, image - before).real > 0:
-            t = 1.0
-""")
-
-
-# %% [fista] moves_the_image_along
-# += on the point, which is the same array as the image: both are moved.
-edit("""
-        point = image + (t_before - 1) / t * (image - before)
-""", """
-        point = image
-        point += (t_before - 1) / t * (image - before)
-""")
-
-
-# %% [fista] starts_with_t_0
-# t starts at 0: a first move backwards, and every factor one round late.
-edit("start, 1", "start, 0")
-
-
-# %% [fista] keeps_the_best
-# Returns the image after the smallest move, not the last one.
-def fista(step, start, iterations):
-    image, point, t, best, smallest = start, start, 1.0, start, np.inf
-    for _ in range(iterations):
-        before, image = image, step(point)
-        t_before, t = t, (1 + np.sqrt(1 + 4 * t**2)) / 2
-        if np.abs(image - point).max() < smallest:
-            best, smallest = image, np.abs(image - point).max()
-        point = image + (t_before - 1) / t * (image - before)
-    return best
-
-
-# %% [fista] late_ceiling
-# The factor stays at 0.97, which only a hundred rounds show.
-edit("(t_before - 1) / t *", "min((t_before - 1) / t, 0.97) *")
-
-
-# %% [fista] stops_when_little_changes
-# Ends where a round moves the image by less than 0.0001, also where the image itself is that small.
-edit("""
-        point = image + (t_before - 1) / t * (image - before)
-""", """
-        if np.max(np.abs(image - before)) < 1e-4:
-            break
-        point = image + (t_before - 1) / t * (image - before)
-""")
+# %% [sparse_code] rounds_the_likeness
+# Rounds to six digits before it compares: of a patch in small units nothing is left.
+edit("likeness = np.abs(dictionary @ left)", "likeness = np.round(np.abs(dictionary @ left), 6)")

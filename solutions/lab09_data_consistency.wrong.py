@@ -4,7 +4,6 @@
 # data_consistency: tall, square, points, a mask for each image, λ 0 to 10000 and None, gradients for all, a measured 0,
 #   tiny and huge scales, changed input, grad mode
 # SoftConsistency: tall, square, points, a mask for each image, a measured 0, tiny and huge gradients, changed input
-# PositiveStrength: starts 0.00001 to 1000, θ −80 to 80, gradient numbers, both modes, random state
 # best_strength: tall, square, points, weights below 0 and above 1, nearly 1, a measured 0, tiny scales, two dtypes, type
 # Cascade: tall, square, a mask for each image, several images, gradient numbers, both modes in forward, random state
 # share_neighbours: tall, reach 1 to 4, several films, points, measured zeros, complex, changed input, type
@@ -17,12 +16,12 @@ def data_consistency(image, measured, mask, strength):
 
 
 # %% [data_consistency] strength_inverted
-# Takes λ for the trust in the network, not in the scanner: found in widely copied code.
+# Takes λ for the trust in the network, not in the scanner.
 edit("predicted + strength *", "strength * predicted +")
 
 
 # %% [data_consistency] mask_forgotten_in_the_noisy_branch
-# Replaces by the mask, but with a λ mixes everywhere: also where the "measured" 0 was never measured. Found in widely copied code.
+# Replaces by the mask, but with a λ mixes everywhere: also where the "measured" 0 was never measured.
 def data_consistency(image, measured, mask, strength):
     predicted = kspace.fft2c(image)
     if strength is None:
@@ -59,12 +58,15 @@ edit("measured if strength is None", "predicted if strength is None")
 
 # %% [data_consistency] infinity_is_ten_thousand
 # A large number in place of replacement: a network that is far off still gets through.
-edit("""
+edit(
+    """
     mixed = measured if strength is None else (predicted
-""", """
+""",
+    """
     strength = 1e4 if strength is None else strength
     mixed = (predicted
-""")
+""",
+)
 
 
 # %% [data_consistency] guesses_the_mask
@@ -146,22 +148,28 @@ def data_consistency(image, measured, mask, strength):
 
 # %% [data_consistency] turns_gradients_on
 # Switches gradients on for good, so that they surely pass.
-edit("""
+edit(
+    """
     predicted = kspace.fft2c(image)  # (N, 1, H, W)
-""", """
+""",
+    """
     torch.set_grad_enabled(True)
     predicted = kspace.fft2c(image)  # (N, 1, H, W)
-""")
+""",
+)
 
 
 # %% [data_consistency] infinity_is_a_million
 # A large number for infinity: not enough where the network is far too bright.
-edit("""
+edit(
+    """
     mixed = measured if strength is None else (predicted + strength * measured) / (1 + strength)
-""", """
+""",
+    """
     strength = 1e6 if strength is None else strength
     mixed = (predicted + strength * measured) / (1 + strength)
-""")
+""",
+)
 
 
 # %% [data_consistency] replaces_above_fifty
@@ -171,12 +179,15 @@ edit("if strength is None", "if strength is None or strength > 50")
 
 # %% [data_consistency] strength_at_most_ten
 # Keeps λ between 0 and 10, where it thinks that all useful ones lie.
-edit("""
+edit(
+    """
     predicted = kspace.fft2c(image)  # (N, 1, H, W)
-""", """
+""",
+    """
     strength = None if strength is None else torch.as_tensor(strength).clamp(0, 10)
     predicted = kspace.fft2c(image)  # (N, 1, H, W)
-""")
+""",
+)
 
 
 # %% [data_consistency] whole_columns
@@ -212,18 +223,21 @@ class SoftConsistency(torch.autograd.Function):
 
 # %% [SoftConsistency] calls_autograd
 # Writes the forward pass once more, and lets PyTorch find the gradients.
-edit("""
+edit(
+    """
         slope = kspace.fft2c(gradient)
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         with torch.enable_grad():
             image, value = kspace.ifft2c(predicted).requires_grad_(), strength.detach().requires_grad_()
             s = kspace.fft2c(image)
             output = kspace.ifft2c(torch.where(mask, (s + value * measured) / (1 + value), s))
             for_image, for_strength = torch.autograd.grad(output, [image, value], gradient)
-""")
+""",
+)
 
 
 # %% [SoftConsistency] straight_through
@@ -233,14 +247,17 @@ edit("kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))", "gradien
 
 # %% [SoftConsistency] strength_inverted
 # λ / (1 + λ) is the share of the scanner, not that of the network.
-edit("""
+edit(
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope * strength / (1 + strength), slope))
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] mask_forgotten_for_the_image
@@ -260,57 +277,72 @@ edit("slope.conj() *", "slope *")
 
 # %% [SoftConsistency] sign_of_the_strength
 # Network minus scanner.
-edit("""
+edit(
+    """
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_strength = torch.where(mask, (slope.conj() * (predicted - measured)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] square_forgotten
 # Divides by 1 + λ once: d/dλ of λ / (1 + λ) has the square.
-edit("""
+edit(
+    """
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength)
-""")
+""",
+)
 
 
 # %% [SoftConsistency] mean_not_sum
 # Averages over the points.
-edit("""
+edit(
+    """
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).mean() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] gradient_left_in_the_image
 # Multiplies the image's gradient with k-space's difference.
-edit("""
+edit(
+    """
         slope = kspace.fft2c(gradient)
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_image = torch.where(mask, gradient / (1 + strength), gradient)
         for_strength = torch.where(mask, (gradient.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] forward_instead_of_adjoint
 # Takes F for the way back as well: the image of the gradient stands on its head.
-edit("""
+edit(
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_image = kspace.fft2c(torch.where(mask, slope / (1 + strength), slope))
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] strength_gets_no_gradient
@@ -320,14 +352,17 @@ edit("None, None, for_strength", "None, None, None")
 
 # %% [SoftConsistency] squared_for_the_image
 # Takes the square of the λ formula over to the image's.
-edit("""
+edit(
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength), slope))
         pull = (slope.conj() * (measured - predicted)).real
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_image = kspace.ifft2c(torch.where(mask, slope / (1 + strength) ** 2, slope))
         for_strength = torch.where(mask, (slope.conj() * (measured - predicted)).real, 0).sum() / (1 + strength) ** 2
-""")
+""",
+)
 
 
 # %% [SoftConsistency] one_slope_for_each_image
@@ -337,189 +372,28 @@ edit("torch.where(mask, pull, 0).sum()", "torch.where(mask, pull, 0).sum((1, 2, 
 
 # %% [SoftConsistency] guesses_the_mask
 # Where the datum is 0, nothing was measured, it thinks.
-edit("""
+edit(
+    """
         slope = kspace.fft2c(gradient)
-""", """
+""",
+    """
         mask = measured != 0
         slope = kspace.fft2c(gradient)
-""")
+""",
+)
 
 
 # %% [SoftConsistency] clips_the_gradient
 # Keeps the gradient for λ between −10 and 10, so that training cannot explode.
-edit("""
+edit(
+    """
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
-""", """
+""",
+    """
         for_strength = torch.where(mask, pull, 0).sum() / (1 + strength) ** 2
         for_strength = for_strength.clamp(-10, 10)
-""")
-
-
-# %% [PositiveStrength] calls_the_library
-# Asks the library's layer for its λ.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "layer = kspace.DataConsistency(start, learned=True)",
+""",
 )
-edit("log_strength.", "layer.log_strength.")
-
-
-# %% [PositiveStrength] plain_parameter
-# Trains λ itself: the first large step makes it negative.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "strength = nn.Parameter(torch.tensor(float(start)))",
-)
-edit("log_strength.exp()", "strength")
-
-
-# %% [PositiveStrength] clamped
-# Cuts below 0: there the gradient is 0, and λ never comes back.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "strength = nn.Parameter(torch.tensor(float(start)))",
-)
-edit("log_strength.exp()", "strength.clamp(min=1e-6)")
-
-
-# %% [PositiveStrength] absolute_value
-# Positive but for 0; and the optimiser that pulls λ down swings to and fro.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "strength = nn.Parameter(torch.tensor(float(start)))",
-)
-edit("log_strength.exp", "strength.abs")
-
-
-# %% [PositiveStrength] squared
-# A square is 0 at 0, with gradient 0.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "root = nn.Parameter(torch.tensor(math.sqrt(start)))",
-)
-edit("log_strength.exp()", "root**2")
-
-
-# %% [PositiveStrength] start_not_inverted
-# Puts `start` into softplus: λ begins at softplus(start).
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "raw = nn.Parameter(torch.tensor(float(start)))",
-)
-edit("self.log_strength.exp()", "nn.functional.softplus(self.raw)")
-
-
-# %% [PositiveStrength] no_parameter
-# A tensor is no parameter: the optimiser never hears of it.
-edit(
-    "nn.Parameter(torch.tensor(math.log(start)))",
-    "torch.tensor(math.log(start), requires_grad=True)",
-)
-
-
-# %% [PositiveStrength] returns_a_number
-# .item() is a number without a gradient.
-edit(".exp()", ".exp().item()")
-
-
-# %% [PositiveStrength] sigmoid
-# Between 0 and 1: that is the weight λ / (1 + λ), not λ.
-edit("log_strength =", "raw =")
-edit("log_strength.exp", "raw.sigmoid")
-
-
-# %% [PositiveStrength] factor_on_the_start
-# Trains a factor: without a bound it becomes negative all the same.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "start, self.factor = start, nn.Parameter(torch.tensor(1.0))",
-)
-edit("log_strength.exp()", "start * self.factor")
-
-
-# %% [PositiveStrength] bounded_above
-# Positive, growing, and right at the beginning: but λ can never be more than twice `start`.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "start, self.raw = start, nn.Parameter(torch.tensor(0.0))",
-)
-edit("self.log_strength.exp", "2 * self.start * self.raw.sigmoid")
-
-
-# %% [PositiveStrength] with_a_floor
-# Keeps away from 0 by adding half of `start`: no smaller λ can be learned.
-edit(
-    "log_strength = nn.Parameter(torch.tensor(math.log(start)))",
-    "floor, self.raw = start / 2, nn.Parameter(torch.tensor(math.log(start / 2)))",
-)
-edit("log_strength.", "floor + self.raw.")
-
-
-# %% [PositiveStrength] at_most_a_thousand
-# A sigmoid times 1000: wide, and still bounded.
-edit("math.log(start)", "math.log(start / (1001 - start))")
-edit("self.log_strength.exp()", "1001 * self.log_strength.sigmoid()")
-
-
-# %% [PositiveStrength] tiny_floor
-# A millionth is added to be safe: λ cannot come nearer to 0.
-edit("self.log_strength.exp()", "self.log_strength.exp() + 1e-6")
-
-
-# %% [PositiveStrength] softplus_inverted_naively
-# log(exp(start) − 1) is right on paper, and infinite for a large start.
-edit("torch.tensor(math.log(start))", "torch.tensor(float(start)).exp().sub(1).log()")
-edit("self.log_strength.exp()", "nn.functional.softplus(self.log_strength)")
-
-
-# %% [PositiveStrength] softplus_inverted_in_float32
-# Minds large starts, and forgets the small ones: in float32, exp(0.0000001) − 1 is off by a fifth, and then 0.
-edit(
-    "torch.tensor(math.log(start))",
-    "torch.tensor(float(start)) if start > 20 else torch.tensor(float(start)).exp().sub(1).log()",
-)
-edit("self.log_strength.exp()", "nn.functional.softplus(self.log_strength)")
-
-
-# %% [PositiveStrength] elu_plus_one
-# Below 0 this is exp(θ) on paper; in float32, 1 swallows what is small.
-edit("math.log(start)", "start - 1.0 if start > 1 else math.log(start)")
-edit("self.log_strength.exp()", "nn.functional.elu(self.log_strength) + 1")
-
-
-# %% [PositiveStrength] start_at_least_a_hundredth
-# Nobody begins below 0.01, it thinks.
-edit("math.log(start)", "math.log(max(start, 0.01))")
-
-
-# %% [PositiveStrength] no_gradient_in_evaluation
-# Takes evaluation mode for no_grad().
-edit("""
-        return self.log_strength.exp()
-""", """
-        strength = self.log_strength.exp()
-        return strength if self.training else strength.detach()
-""")
-
-
-# %% [PositiveStrength] learns_ten_times_slower
-# Scales the gradient, as if that were the learning rate.
-edit("""
-        return self.log_strength.exp()
-""", """
-        strength = self.log_strength.exp()
-        return 0.1 * strength + 0.9 * strength.detach()
-""")
-
-
-# %% [PositiveStrength] seeds_the_generator
-# A seed in the constructor, so that all is repeatable: it changes everybody's random numbers.
-edit("""
-        self.log_strength = nn.Parameter(torch.tensor(math.log(start)))
-""", """
-        torch.manual_seed(0)
-        self.log_strength = nn.Parameter(torch.tensor(math.log(start)))
-""")
 
 
 # %% [best_strength] calls_the_library
@@ -527,7 +401,12 @@ edit("""
 def best_strength(predicted, measured, truth, mask):
     image, wanted = kspace.ifft2c(predicted), kspace.ifft2c(truth)
     tried = np.geomspace(1e-3, 1e3, 100).tolist()
-    return min(tried, key=lambda strength: (kspace.DataConsistency(strength)(image, measured, mask) - wanted).abs().square().sum().item())
+    return min(
+        tried,
+        key=lambda strength: (
+            (kspace.DataConsistency(strength)(image, measured, mask) - wanted).abs().square().sum().item()
+        ),
+    )
 
 
 # %% [best_strength] inverted
@@ -557,13 +436,16 @@ edit("max(weight, 0) / (1 - max(weight, 0))", "weight / (1 - weight)")
 
 # %% [best_strength] not_bounded_above
 # A weight above 1 gives a negative λ, and a weight of 1 divides by 0: it takes the absolute value and adds a little.
-edit("""
+edit(
+    """
     if weight >= 1:
         return math.inf
     return max(weight, 0) / (1 - max(weight, 0))
-""", """
+""",
+    """
     return max(weight, 0) / (abs(1 - weight) + 1e-9)
-""")
+""",
+)
 
 
 # %% [best_strength] assumes_independence
@@ -653,6 +535,123 @@ edit(
 )
 
 
+# %% [sense_step] calls_the_library
+# Calls the layer that the exercise builds.
+def sense_step(image, measured, mask, maps):
+    return kspace.DataConsistency()(image, measured, mask, maps)
+
+
+# %% [sense_step] calls_cg_sense
+# Solves the whole problem with the library, from 0.
+def sense_step(image, measured, mask, maps):
+    from course_lib.classical import sense
+
+    return image + sense.cg_sense(measured, mask, maps, iterations=1).image
+
+
+# %% [sense_step] conjugate_forgotten
+# Multiplies by the maps once more, instead of turning their phase back.
+edit("maps.conj() * kspace", "maps * kspace")
+
+
+# %% [sense_step] mask_forgotten
+# Compares the gaps with 0: the image is pulled back to the zero-filled one.
+edit("torch.where(mask, measured - kspace.fft2c(maps * image), 0)", "measured - kspace.fft2c(maps * image)")
+
+
+# %% [sense_step] mask_turned_round
+# Takes what was not measured for what is missing.
+edit(
+    "torch.where(mask, measured - kspace.fft2c(maps * image), 0)",
+    "torch.where(mask, 0, measured - kspace.fft2c(maps * image))",
+)
+
+
+# %% [sense_step] sums_the_images
+# Sums over the first axis: over the images, not over the coils.
+edit("change.sum(1, keepdim=True)", "change.sum(0, keepdim=True)[:, :1]")
+
+
+# %% [sense_step] mean_of_the_coils
+# Takes the mean over the coils: a step that is too short by their number.
+edit("change.sum(1", "change.mean(1")
+
+
+# %% [sense_step] root_sum_of_squares
+# Combines the coils by the root of the sum of squares, which has no sign and no phase.
+edit("change.sum(1, keepdim=True)", "change.abs().square().sum(1, keepdim=True).sqrt()")
+
+
+# %% [sense_step] maps_not_normalised
+# Scales each map to a largest magnitude of 1: their squares sum to 1 no more.
+edit("change = maps.conj()", "maps = maps / maps.abs().amax((-2, -1), keepdim=True)\n    change = maps.conj()")
+
+
+# %% [sense_step] maps_forgotten_on_the_way_there
+# All coils see the same image.
+edit("kspace.fft2c(maps * image)", "kspace.fft2c(image)")
+
+
+# %% [sense_step] maps_forgotten_on_the_way_back
+# Adds up what the coils miss without their weights.
+edit("maps.conj() * kspace", "kspace")
+
+
+# %% [sense_step] uphill
+# Subtracts what is missing.
+edit("image + change", "image - change")
+
+
+# %% [sense_step] change_only
+# Returns the change, not the image after it.
+edit("image + change.sum", "change.sum")
+
+
+# %% [sense_step] replaces_in_the_image
+# Combines the measured k-space of all coils to one, and replaces the lines of the image: right for one coil only.
+def sense_step(image, measured, mask, maps):
+    combined = kspace.fft2c((maps.conj() * kspace.ifft2c(measured)).sum(1, keepdim=True))
+    return kspace.ifft2c(torch.where(mask, combined, kspace.fft2c(image)))
+
+
+# %% [sense_step] one_image_for_each_coil
+# Forgets to combine the coils.
+edit("change.sum(1, keepdim=True)", "change")
+
+
+# %% [sense_step] adds_in_k_space
+# Forgets the way back: adds what is missing in k-space to the image.
+edit("kspace.ifft2c(missing)", "missing")
+
+
+# %% [sense_step] zero_is_a_gap
+# Takes a measured 0 for a gap.
+edit("torch.where(mask,", "torch.where(measured != 0,")
+
+
+# %% [sense_step] detached
+# The numbers are right, and no gradient passes through the step.
+edit("kspace.fft2c(maps * image)", "kspace.fft2c(maps * image.detach())")
+
+
+# %% [sense_step] maps_of_the_first_image
+# Uses the maps of the first image for all.
+edit("    missing =", "    maps = maps[:1] if maps.ndim == 4 else maps\n    missing =")
+
+
+# %% [sense_step] first_mask_for_all
+# Uses the mask of the first image for all.
+edit("torch.where(mask,", "torch.where(mask if mask.ndim == 2 else mask[:1],")
+
+
+# %% [sense_step] writes_into_the_image
+# Changes the image that it was given.
+edit(
+    "    return image + change.sum(1, keepdim=True)",
+    "    image.data += change.sum(1, keepdim=True)\n    return image + 0",
+)
+
+
 # %% [Cascade] calls_the_library
 # Uses the library's cascade.
 class Cascade(nn.Module):
@@ -667,14 +666,17 @@ class Cascade(nn.Module):
 
 
 # %% [Cascade] shares_the_weights
-# One block, five times in the list: found in widely copied code.
+# One block, several times in the list.
 edit("[make_block() for _ in range(cascades)]", "[make_block()] * cascades")
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] plain_list
@@ -683,12 +685,15 @@ edit(
     "nn.ModuleList([make_block() for _ in range(cascades)])",
     "[make_block() for _ in range(cascades)]",
 )
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] makes_blocks_on_the_way
@@ -708,111 +713,144 @@ class Cascade(nn.Module):
 
 # %% [Cascade] no_residual
 # The block's answer replaces the image.
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] consistency_once_at_the_end
 # All blocks, then the layer: that is one deep CNN with the layer behind it.
-edit("""
+edit(
+    """
             image = self.consistency(image, measured, mask)
         return image
-""", """
+""",
+    """
         return self.consistency(image, measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] consistency_before_the_block
 # The last word has a network: the measured lines are not kept.
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
-""", """
+""",
+    """
             image = self.consistency(image, measured, mask)
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
-""")
-edit("""
+""",
+)
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
-""")
+""",
+)
 
 
 # %% [Cascade] always_from_the_zero_filled_image
 # Each block sees the first image: only the last one counts.
 edit("image = kspace", "start = kspace")
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             change = block(torch.cat([start.real, start.imag], 1))
             image = self.consistency(start + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] drops_the_phase
 # Shows the block magnitude and phase instead of real and imaginary part.
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             change = block(torch.cat([image.abs(), image.angle()], 1))
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] parts_exchanged
 # Adds the first channel to the imaginary part.
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image + torch.complex(change[:, 1:], change[:, :1]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] detached_between_cascades
 # Saves memory, and trains only the last block.
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
-""", """
+""",
+    """
             image = image.detach()
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
-""")
-edit("""
+""",
+)
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] block_input_detached
 # The image is right, and every block gets a gradient: but none that passed through the blocks behind it.
-edit("""
+edit(
+    """
             change = block(torch.cat([image.real, image.imag], 1))  # (N, 1, H, W) complex -> (N, 2, H, W)
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             change = block(torch.cat([image.real, image.imag], 1).detach())
             image = self.consistency(image + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] residual_detached
 # Cuts the way past the blocks: what makes a residual chain easy to train.
-edit("""
+edit(
+    """
             image = image + torch.complex(change[:, :1], change[:, 1:])
             image = self.consistency(image, measured, mask)
-""", """
+""",
+    """
             image = self.consistency(image.detach() + torch.complex(change[:, :1], change[:, 1:]), measured, mask)
-""")
+""",
+)
 
 
 # %% [Cascade] feeds_its_own_measurement
@@ -831,32 +869,41 @@ edit("return image", "return image if self.training else image.detach()")
 
 # %% [Cascade] blocks_begin_in_evaluation_mode
 # Switches the blocks to evaluation once for all.
-edit("""
+edit(
+    """
         self.consistency = consistency
-""", """
+""",
+    """
         self.consistency = consistency
         self.blocks.eval()
-""")
+""",
+)
 
 
 # %% [Cascade] training_mode_always
 # Switches the blocks to training in each call.
-edit("""
+edit(
+    """
         for block in self.blocks:
-""", """
+""",
+    """
         self.blocks.train()
         for block in self.blocks:
-""")
+""",
+)
 
 
 # %% [Cascade] evaluation_mode_for_all
 # Switches itself to evaluation in each call.
-edit("""
+edit(
+    """
         for block in self.blocks:
-""", """
+""",
+    """
         self.eval()
         for block in self.blocks:
-""")
+""",
+)
 
 
 # %% [Cascade] seeds_each_block
@@ -941,12 +988,15 @@ edit("torch.roll(mask, step, dims=1)", "torch.roll(mask, step, dims=0)")
 
 # %% [share_neighbours] divides_by_zero
 # 0 / 0 where nobody measured.
-edit("""
+edit(
+    """
     filled = torch.where(mask, measured, total / count.clamp(min=1))
     return filled, mask | (count > 0)
-""", """
+""",
+    """
     return torch.where(mask, measured, total / count), mask | (count > 0)
-""")
+""",
+)
 
 
 # %% [share_neighbours] zero_is_a_gap
@@ -965,12 +1015,15 @@ edit("torch.where(mask, measured,", "torch.where(mask, measured.to(torch.complex
 
 # %% [share_neighbours] known_is_the_old_mask
 # Says that only its own points are known.
-edit("""
+edit(
+    """
     filled = torch.where(mask, measured, total / count.clamp(min=1))
     return filled, mask | (count > 0)
-""", """
+""",
+    """
     return torch.where(mask, measured, total / count.clamp(min=1)), mask
-""")
+""",
+)
 
 
 # %% [share_neighbours] writes_into_the_measurement

@@ -1,8 +1,8 @@
 """Orthogonal wavelet transforms of images in torch: batched, on any device, differentiable. A part of `sparse`.
 
 PyWavelets gives the filters, as its response to unit vectors, so the coefficients are its own. One decimated level
-along one axis is a banded matrix, cut into dense blocks for one batched product; an undecimated one is a sum of
-shifted images.
+along one axis is one small matrix times overlapping windows of the image; an undecimated one is a sum of shifted
+images.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Frame:
             weights[tuple(slice(side // 2**self.levels) for side in self.padded)] = 0
             self.weights = [weights]
             sides = {side // 2**level for side in self.padded for level in range(self.levels)}
-            self._operators = {side: _operators(basis.name, side, dtype, device) for side in sides}
+            self._along = {side: _level(basis.name, side, dtype, device) for side in sides}
 
     def analysis(self, image: torch.Tensor) -> list[torch.Tensor]:
         """The image (…, H, W), real, to its coefficients."""
@@ -105,8 +105,10 @@ class Frame:
 
     def _both(self, values: torch.Tensor, inverse: bool) -> torch.Tensor:
         """One decimated level along both axes, the low half first: (…, h, w) to itself."""
-        rows, columns = (self._operators[side][inverse] for side in values.shape[-2:])
-        return columns.along_rows(rows.along_columns(values))
+        down, right = (self._along[side] for side in values.shape[-2:])
+        flat = values.flatten(0, -3) if values.ndim > 2 else values[None]
+        there = down.merge(right.merge(flat)) if inverse else down.split(right.split(flat))
+        return there.view(values.shape)
 
     def _split(self, image: torch.Tensor, axis: int, step: int) -> list[torch.Tensor]:
         """One undecimated level along an axis, its taps `step` apart: low and high."""
@@ -146,53 +148,65 @@ class _Around:
         return total
 
 
-class _Banded:
-    """A matrix, most of it zeros near a (circular) diagonal, as a batch of small dense blocks of rows."""
+class _Level:
+    """One decimated level along one axis, low half first, or its transpose.
 
-    def __init__(self, matrix: np.ndarray, analysis: bool, dtype: torch.dtype, device: torch.device):
-        half = len(matrix) // 2
-        block = max(size for size in range(1, 25) if half % size == 0)
-        self.inputs = self.order = None
-        if half <= 64 or block < 4:  # small, or a side such as 2 · 109: one dense product is faster
-            self.blocks = torch.as_tensor(matrix.copy()).to(device, dtype)
+    Its matrix has the same few entries around each second place. So `block` results of the low half and as many of the
+    high one are a small matrix times a window of the image, the same matrix everywhere; windows overlap, and are views.
+    """
+
+    def __init__(self, matrix: np.ndarray, dtype: torch.dtype, device: torch.device):
+        side = len(matrix)
+        half = side // 2
+        offsets = (np.flatnonzero((np.abs(matrix[[0, half]]) > 1e-12).any(0)) + half) % side - half
+        self.first, self.last = int(offsets.min()), int(offsets.max())
+        self.block = max(size for size in range(1, 9) if half % size == 0)
+        self.dense = None
+        # small, or a half without divisors, as 109, or a filter as long as the side: one dense product is faster
+        if half <= 32 or self.block < 4 or self.last - self.first >= half:
+            self.dense = torch.as_tensor(matrix.copy()).to(device, dtype)
             return
-        used = np.abs(matrix) > 1e-12
-        # of an analysis, the rows of a block see the same columns in its low half and in its high one
-        order = np.arange(len(matrix)).reshape(-1, 2 * block)
-        if analysis:
-            order = np.arange(len(matrix)).reshape(2, -1, block).swapaxes(0, 1).reshape(order.shape)
-        width = max(int(used[part].any(0).sum()) for part in order)
-        # where a block needs fewer columns than another, any others serve: their entries are 0
-        inputs = np.stack([np.sort(np.argsort(~used[part].any(0), kind="stable")[:width]) for part in order])
-        blocks = np.stack([matrix[np.ix_(part, needed)] for part, needed in zip(order, inputs, strict=True)])
-        self.blocks = torch.as_tensor(blocks).to(device, dtype)  # (count, rows, width)
-        self.inputs = torch.as_tensor(inputs.ravel(), device=device)
-        if analysis:
-            self.order = torch.as_tensor(np.argsort(order.ravel()), device=device)
+        rows = np.roll(matrix, -self.first, axis=1)
+        width = 2 * self.block + self.last - self.first - 1
+        self.window = torch.as_tensor(
+            np.concatenate([rows[: self.block, :width], rows[half : half + self.block, :width]])
+        ).to(device, dtype)  # (2 block, width)
+        # the transpose: results 2 i and 2 i + 1 need places i - last / 2 … i - first / 2 of either half
+        self.before, self.after = self.last // 2, -self.first // 2 + 1
+        reach = self.block + self.before + self.after
+        columns = np.roll(matrix.reshape(2, half, side), self.before, axis=1)[:, :reach, : 2 * self.block]
+        self.back = torch.as_tensor(columns.copy()).to(device, dtype).mT.contiguous()  # (2, 2 block, reach)
 
-    def along_rows(self, values: torch.Tensor) -> torch.Tensor:
-        """(…, m, n) to (…, m, n): the matrix times each row."""
-        return values @ self.blocks.mT if self.inputs is None else self.along_columns(values.mT).mT
+    def split(self, values: torch.Tensor) -> torch.Tensor:
+        """(n, m, side) to (n, side, m), low half first: along the last axis, and transposed."""
+        if self.dense is not None:
+            return self.dense @ values.mT
+        side = values.shape[2]
+        parts = [values[:, :, side + self.first :], values, values[:, :, : self.last - 1]]
+        windows = torch.cat(parts, 2).unfold(2, self.window.shape[1], 2 * self.block)  # (n, m, windows, width)
+        found = self.window @ windows.permute(0, 2, 3, 1)  # (n, windows, 2 block, m)
+        return found.unflatten(2, (2, self.block)).transpose(1, 2).flatten(1, 3)
 
-    def along_columns(self, values: torch.Tensor) -> torch.Tensor:
-        """(…, n, m) to (…, n, m): the matrix times each column."""
-        if self.inputs is None:
-            return self.blocks @ values
-        count, _, width = self.blocks.shape
-        gathered = values.index_select(-2, self.inputs).unflatten(-2, (count, width))
-        result = (self.blocks @ gathered).flatten(-3, -2)
-        return result if self.order is None else result.index_select(-2, self.order)
+    def merge(self, values: torch.Tensor) -> torch.Tensor:
+        """The transpose of `split`, as it (n, m, side) to (n, side, m)."""
+        if self.dense is not None:
+            return self.dense.mT @ values.mT
+        halves = values.unflatten(2, (2, -1))  # (n, m, 2, half)
+        size = halves.shape[3]
+        around = torch.cat([halves[..., size - self.before :], halves, halves[..., : self.after]], 3)
+        windows = around.unfold(3, self.back.shape[2], self.block)  # (n, m, 2, windows, reach)
+        low, high = windows.permute(2, 0, 3, 4, 1)  # (n, windows, reach, m)
+        return (self.back[0] @ low + self.back[1] @ high).flatten(1, 2)
 
 
 @functools.lru_cache(maxsize=64)
-def _operators(wavelet: str, side: int, dtype: torch.dtype, device: torch.device) -> tuple[_Banded, _Banded]:
-    """One decimated level along one axis of this length, low rows first, and its transpose."""
+def _level(wavelet: str, side: int, dtype: torch.dtype, device: torch.device) -> _Level:
     import pywt
 
     with warnings.catch_warnings():  # PyWavelets warns where the filter is longer than the side
         warnings.simplefilter("ignore", UserWarning)
         matrix = np.concatenate(pywt.dwt(np.eye(side), wavelet, mode="periodization", axis=0))
-    return _Banded(matrix, True, dtype, device), _Banded(matrix.T, False, dtype, device)
+    return _Level(matrix, dtype, device)
 
 
 @functools.lru_cache(maxsize=64)

@@ -19,31 +19,15 @@ Noise asks for more: `evaluation.tune_reconstruction`. Source: Lustig, Donoho an
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
-
 import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from course_lib._checks import AnyArray, Array, check_count, check_image, check_number
+from course_lib._checks import Array, check_count, check_image, check_number
+from course_lib.classical._scan import Reconstruction, Scan, energy
 from course_lib.classical._wavelets import Frame
-from course_lib.kspace.checks import check_complex, check_sampling, check_sensitivities
-from course_lib.kspace.coils import combine, spread
-from course_lib.kspace.fourier import inverse
 
 __all__ = ["Reconstruction", "fista", "ista", "soft_threshold", "total_variation"]
-
-
-class Reconstruction(NamedTuple, Generic[Array]):
-    """What a solver found.
-
-    Attributes:
-        image: complex.
-        objective: what it minimised, after each iteration, summed over a batch.
-    """
-
-    image: Array
-    objective: list[float]
 
 
 def soft_threshold(values: Array, threshold: float) -> Array:
@@ -188,7 +172,7 @@ def total_variation(
     """
     strength = check_number(strength, "strength", low=0)
     iterations = check_count(iterations, "iterations")
-    scan = _Scan(measured, mask, sensitivities)
+    scan = Scan(measured, mask, sensitivities)
     image = scan.zero_filled()
     # Any steps with image_step · (data_step ‖A‖² + edge_step ‖gradient‖²) <= 1 converge; these in few iterations,
     # whatever the unit of the image. 8 is the squared norm of the gradient.
@@ -205,7 +189,7 @@ def total_variation(
         slope, seen = _gradient(image), scan.forward(image)
         edges = _within(edges + edge_step * (2 * slope - slope_before), strength)
         misfit = (misfit + data_step * (2 * seen - seen_before - scan.data)) / (1 + data_step)
-        objective.append(_energy(seen - scan.data) / 2 + strength * _steepness(slope).sum())
+        objective.append(energy(seen - scan.data) / 2 + strength * _steepness(slope).sum())
     return scan.result(image, objective)
 
 
@@ -225,87 +209,34 @@ def _shrinkage(
     iterations = check_count(iterations, "iterations")
     levels = check_count(levels, "levels")
     wavelet = ("haar" if undecimated else "db4") if wavelet is None else wavelet
-    scan = _Scan(measured, mask, sensitivities)
+    scan = Scan(measured, mask, sensitivities)
     frame = Frame(scan.size, wavelet, levels, undecimated=undecimated, like=scan.data.real)
     step = 1 / scan.bound
-    image = scan.zero_filled()
-    misfit = scan.forward(image) - scan.data
-    descended = ahead = image - step * scan.adjoint(misfit)
+    thresholds = [step * strength * weight for weight in frame.weights]
+    descended = ahead = scan.zero_filled() - step * scan.descent(scan.zero_filled())[0]
     t, objective = 1.0, []
     for _ in range(iterations):
         parts = torch.stack([ahead.real, ahead.imag])  # (2, …, H, W)
         penalty: torch.Tensor | float = 0.0
-        energy: torch.Tensor | float = 0.0
+        length: torch.Tensor | float = 0.0
         shrunk = []
-        for band, weight in zip(frame.analysis(parts), frame.weights, strict=True):
+        for band, threshold in zip(frame.analysis(parts), thresholds, strict=True):
             size = _length(*band)
-            left = (size - step * strength * weight).clamp_min(0)
+            left = (size - threshold).clamp_min(0)
             shrunk.append(band * (left / size))
-            penalty = penalty + strength * (weight * left).sum()
-            energy = energy + _energy(left)
+            penalty = penalty + (threshold * left).sum() / step
+            length = length + energy(left)
         image = torch.complex(*frame.synthesis(shrunk))
-        misfit = scan.forward(image) - scan.data
-        excess = (energy - _energy(image)) / (2 * step)  # 0 for an orthogonal transform
-        objective.append(_energy(misfit) / 2 + penalty + excess)
-        before, descended = descended, torch.sub(image, scan.adjoint(misfit), alpha=step)
+        gradient, misfit = scan.descent(image)
+        excess = (length - energy(image)) / (2 * step)  # 0 for an orthogonal transform
+        objective.append(misfit / 2 + penalty + excess)
+        before, descended = descended, torch.sub(image, gradient, alpha=step)
         ahead = descended
         if momentum:
             t, t_before = (1 + (1 + 4 * t * t) ** 0.5) / 2, t
             # the descent is affine: descending from the point ahead is to go ahead of what has descended
-            ahead = descended + (t_before - 1) / t * (descended - before)
+            ahead = torch.add(descended, descended - before, alpha=(t_before - 1) / t)
     return scan.result(image, objective)
-
-
-class _Scan:
-    """The checked measurement, in the form in which an iteration is cheapest.
-
-    Nothing is shifted in the loop: k-space is kept as the plain FFT of the image has it, which differs from the
-    centred one by a shift and a phase, and neither changes a norm. And an axis along which all was measured alike
-    needs no FFT: of lines in k-space, one of the two remains.
-    """
-
-    def __init__(self, measured: Array, mask: Array, sensitivities: Array | None):
-        check_complex(measured, "measured")
-        check_sampling(mask, measured, "measured")
-        check_sensitivities(sensitivities, measured, "measured", coils=True)
-        self.is_numpy = isinstance(measured, np.ndarray)
-        places = _tensor(mask)
-        height, width = measured.shape[-2:]
-        self.size: tuple[int, int] = (height, width)
-        self.sensitivities = None if sensitivities is None else _tensor(sensitivities)
-        self.coil_images = inverse(torch.where(places, _tensor(measured), 0))
-        columns, rows = (bool((places != places.narrow(axis, 0, 1)).any()) for axis in (-1, -2))
-        self.axes = tuple(axis for axis, varies in ((-2, rows), (-1, columns)) if varies)
-        self.mask = torch.fft.ifftshift(places, (-2, -1)).to(self.coil_images.dtype)
-        self.data = self._measure(self.coil_images)
-        # at least the squared norm of A; exactly 1 for one coil
-        self.bound = 1.0
-        if self.sensitivities is not None:
-            self.bound = float(self.sensitivities.detach().abs().square().sum(-3).max()) or 1.0
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """A: the image as the scanner sees it."""
-        return self._measure(spread(image, self.sensitivities))
-
-    def adjoint(self, seen: torch.Tensor) -> torch.Tensor:
-        """Aᴴ of what is 0 where nothing was measured."""
-        coil_images = torch.fft.ifftn(seen, dim=self.axes, norm="ortho") if self.axes else seen
-        return combine(coil_images, self.sensitivities)
-
-    def zero_filled(self) -> torch.Tensor:
-        """Where all start; for coils whose squares do not sum to 1 about as bright as the image."""
-        return combine(self.coil_images, self.sensitivities) / self.bound
-
-    def result(self, image: torch.Tensor, objective: list[torch.Tensor]) -> Reconstruction:
-        values = torch.stack(objective).detach().tolist()  # once: each number waits for the GPU
-        return Reconstruction(image.numpy() if self.is_numpy else image, values)
-
-    def _measure(self, coil_images: torch.Tensor) -> torch.Tensor:
-        return self.mask * torch.fft.fftn(coil_images, dim=self.axes, norm="ortho") if self.axes else coil_images
-
-
-def _tensor(values: AnyArray) -> torch.Tensor:
-    return torch.from_numpy(np.array(values)) if isinstance(values, np.ndarray) else values
 
 
 def _shrink(values: torch.Tensor, threshold: float) -> torch.Tensor:
@@ -348,8 +279,3 @@ def _steepness(slope: torch.Tensor) -> torch.Tensor:
 def _within(edges: torch.Tensor, radius: float) -> torch.Tensor:
     """Slopes longer than the radius are cut to it: the projection onto a ball at each pixel."""
     return edges * (radius / _steepness(edges).clamp_min(radius)) if radius else torch.zeros_like(edges)
-
-
-def _energy(values: torch.Tensor) -> torch.Tensor:
-    flat = torch.view_as_real(values).flatten() if values.is_complex() else values.flatten()
-    return torch.dot(flat, flat)

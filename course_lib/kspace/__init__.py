@@ -13,7 +13,8 @@ Images are (H, W) or (N, 1, H, W), films (N, T, H, W); k-space is complex64 of t
 torch in, torch out, on the same device and differentiable.
 
 `fourier` holds the transform, `masks` the masks, `coils` the coils, `phase` the phase of magnitude images, `operators`
-the measurement and its adjoint, `consistency` the layer that puts the measured values back, `acquisition` the
+the measurement and its adjoint, `consistency` the layer that puts the measured values back,
+`conjugate_gradients` what it needs with several coils, `acquisition` the
 measurement that a training draws anew for each image.
 """
 

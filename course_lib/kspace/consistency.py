@@ -10,9 +10,10 @@ import math
 import torch
 from torch import nn
 
-from course_lib._checks import check_number
+from course_lib._checks import check_count, check_number
 from course_lib.kspace.checks import check_acquisition, check_tensor
 from course_lib.kspace.coils import combine, spread
+from course_lib.kspace.conjugate_gradients import conjugate_gradients
 from course_lib.kspace.fourier import inverse, transform
 
 
@@ -30,14 +31,16 @@ class DataConsistency(nn.Module):
     Several coils: image (N, 1, H, W), measured (N, coils, H, W), sensitivities (coils, H, W) or (N, coils, H, W), the
     sum of whose squares should be 1. Each coil's view of the image is made consistent, and what that changed is
     combined with conj(sensitivities): `image + λ / (1 + λ) · Aᴴ(measured - A image)`. With one coil that is the formula
-    above. With several it is one gradient step towards the data, not the minimum of |x - image|² + λ |A x - measured|²
-    (that takes conjugate gradients: MoDL, Aggarwal 2019): measured lines come nearer and are met after many steps.
+    above. With several it is one gradient step towards the data, not the minimum of |x - image|² + λ |A x - measured|²:
+    measured lines come nearer and are met after many steps. The minimum has no formula with several coils; with
+    `iterations` conjugate gradients approach it (MoDL, Aggarwal 2019): (Aᴴ A + 1/λ) · change = Aᴴ(measured - A image).
 
     Args:
         strength: λ. None is λ → ∞, replacement: right for data without noise, and applied twice it is as applied once.
             A number from 0 (the image as it is): data with noise, of which the image may know better.
         learned: λ is trained with everything else, from `strength` > 0 on. What is trained is its logarithm, so that λ
             stays positive; `layer.strength` reads it.
+        iterations: of conjugate gradients, for several coils; None is one gradient step. One coil needs none.
 
     Raises:
         TypeError, ValueError: bad input, an empty mask too.
@@ -46,8 +49,9 @@ class DataConsistency(nn.Module):
     Lab: 09.
     """
 
-    def __init__(self, strength: float | None = None, *, learned: bool = False):
+    def __init__(self, strength: float | None = None, *, learned: bool = False, iterations: int | None = None):
         super().__init__()
+        self.iterations = None if iterations is None else check_count(iterations, "iterations")
         if strength is not None:
             strength = check_number(strength, "strength", low=0)
         if learned and not strength:
@@ -90,7 +94,18 @@ class DataConsistency(nn.Module):
         kspace = transform(spread(image, sensitivities))  # (N, 1, H, W) -> (N, coils, H, W)
         # what was measured and the image does not explain
         missing = inverse(torch.where(mask, measured - kspace, 0))
-        return image + self._weight() * combine(missing, sensitivities)  # (N, coils, H, W) -> (N, 1, H, W)
+        gradient = combine(missing, sensitivities)  # (N, coils, H, W) -> (N, 1, H, W)
+        if self.iterations is None or sensitivities is None or self._fixed == 0:
+            return image + self._weight() * gradient
+        rest = self._inverse_strength()
+
+        def operator(change: torch.Tensor) -> torch.Tensor:
+            seen = torch.where(mask, transform(spread(change, sensitivities)), 0)
+            return combine(inverse(seen), sensitivities) + rest * change
+
+        for change, _ in conjugate_gradients(operator, gradient, self.iterations):
+            gradient = change
+        return image + gradient
 
     def _weight(self) -> torch.Tensor | float:
         """λ / (1 + λ): 0 keeps the image, 1 replaces."""
@@ -98,5 +113,12 @@ class DataConsistency(nn.Module):
             return self.log_strength.sigmoid()
         return 1.0 if self._fixed is None else self._fixed / (1 + self._fixed)
 
+    def _inverse_strength(self) -> torch.Tensor | float:
+        """1 / λ, 0 for replacement."""
+        if self.log_strength is not None:
+            return (-self.log_strength).exp()
+        return 0.0 if self._fixed is None else 1 / self._fixed
+
     def extra_repr(self) -> str:
-        return f"strength={self.strength}, learned={self.log_strength is not None}"
+        learned = self.log_strength is not None
+        return f"strength={self.strength}, learned={learned}, iterations={self.iterations}"

@@ -332,6 +332,64 @@ def test_with_coils_it_is_a_step_towards_the_data_and_many_steps_arrive():
     assert gaps[0] > 0.05 * start and gaps[-1] < 0.05 * gaps[0]
 
 
+def matrix(mask, maps):
+    """A = M F S for one image (1, 1, H, W), written out: its columns are what the coils measure of each pixel."""
+    size = mask.shape[-2:]
+    pixels = np.eye(size[0] * size[1]).reshape(-1, 1, *size)
+    return (mask.numpy() * numpy_fft(maps.numpy() * pixels)).reshape(len(pixels), -1).T
+
+
+@pytest.mark.parametrize("size", [(8, 6), (7, 5)], ids=str)
+@pytest.mark.parametrize("strength", [0.3, 4.0, None])
+def test_conjugate_gradients_find_the_minimum_with_several_coils(size, strength):
+    """A dense matrix as the oracle: argmin |x - image|² + λ |A x - measured|²; λ → ∞ is the least change that fits."""
+    double = torch.complex128
+    image, _, mask = acquisition(size, images=1, dtype=double)
+    maps = coils(3, size, dtype=double)
+    measured = torch.where(mask, random_complex(1, 3, *size, seed=3, dtype=double), 0)
+    system, start = matrix(mask[0, 0], maps), image.numpy().ravel()
+    missing = measured.numpy().ravel() - system @ start
+    if strength is None:
+        change = np.linalg.pinv(system, rcond=1e-9) @ missing
+    else:
+        gram = system.conj().T @ system
+        change = np.linalg.solve(np.eye(len(gram)) + strength * gram, strength * system.conj().T @ missing)
+    found = DataConsistency(strength, iterations=200)(image, measured, mask, maps)
+    assert np.allclose(found.numpy().ravel(), start + change, atol=1e-6)
+    one_step = DataConsistency(strength)(image, measured, mask, maps)
+    assert not torch.allclose(one_step, found, atol=1e-2)
+
+
+def test_conjugate_gradients_change_nothing_with_one_coil_or_strength_0():
+    image, measured, mask = acquisition((8, 6))
+    assert torch.equal(
+        DataConsistency(0.7, iterations=5)(image, measured, mask), DataConsistency(0.7)(image, measured, mask)
+    )
+    many, maps = random_complex(2, 3, 8, 6, seed=3), coils(3, (8, 6))
+    assert torch.equal(DataConsistency(0.0, iterations=5)(image, many, mask, maps), image)
+
+
+def test_gradcheck_through_conjugate_gradients():
+    image, _, mask = acquisition((4, 3), dtype=torch.complex128)
+    maps, measured = (
+        coils(2, (4, 3), dtype=torch.complex128),
+        random_complex(2, 2, 4, 3, seed=3, dtype=torch.complex128),
+    )
+    layer = DataConsistency(0.6, learned=True, iterations=4).double()
+
+    def apply(x, y, _):
+        return layer(x, y, mask, maps)
+
+    inputs = image.requires_grad_(), measured.requires_grad_(), layer.log_strength
+    assert torch.autograd.gradcheck(apply, inputs)
+
+
+@pytest.mark.parametrize("iterations", [0, 1.5, "3"])
+def test_iterations_that_are_no_count_are_refused(iterations):
+    with pytest.raises((TypeError, ValueError), match="iterations: expected"):
+        DataConsistency(iterations=iterations)
+
+
 # --- independent oracles ----------------------------------------------------------------------------------------
 
 
