@@ -17,9 +17,6 @@ ROOT = Path(__file__).resolve().parents[1]
 STILL_ABOVE = {
     "lab05_image_quality",
     "lab06_residual_autoencoders",
-    "lab08_kspace_and_sparsity",
-    "lab09_data_consistency",
-    "lab14_attention_unet",
 }
 
 
