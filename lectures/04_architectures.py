@@ -157,7 +157,7 @@ for (name, of_seeds), colour in zip(histories.items(), viz.COLOURS, strict=False
     for seed, history in enumerate(of_seeds):
         label = name if seed == 0 else None
         epoch = range(1, len(history.train_loss) + 1)
-        axes.semilogy(epoch, history.train_loss, color=colour, label=label)
+        axes.semilogy(epoch, history.train_loss, color=colour, label=label, marker=".")
 axes.axhline(0.01, color="grey", linestyle=":", label="the noisy image")
 axes.set(xlabel=f"epoch ({len(cohort)} slices each)", ylabel="training error (MSE)")
 axes.legend(fontsize=8)
