@@ -25,7 +25,6 @@ GIB = 2**30
 OLDEST_PYTHON = (3, 11)
 MEMORY_NEEDED = 2 * GIB  # what a lab may use in profile cpu
 DISK_NEEDED = 1 * GIB
-RESNET18 = "resnet18-f37072fd.pth"  # torchvision's name: it ends in the first digits of the file's SHA-256
 
 
 @dataclass(frozen=True)
@@ -225,21 +224,26 @@ def data() -> Finding:
 
 
 def weights() -> Finding:
-    """Are torchvision's ImageNet weights whole, in the course's data folder or in torch's own cache?
+    """Are the ImageNet weights where the models and the perceptual loss read them, and can they be read?
 
     Returns:
         One line of the report.
     """
-    torch = importlib.import_module("torch")
-    folders = [_data_folder() / "weights", Path(torch.hub.get_dir(), "checkpoints")]
-    found = [folder / RESNET18 for folder in folders if (folder / RESNET18).is_file()]
-    if not found:
-        return Finding("weights", OK, "none downloaded; what can use them trains from scratch without them")
-    start = RESNET18.removesuffix(".pth").partition("-")[2]
-    for path in found:
-        if not _sha256(path).startswith(start):
-            return Finding("weights", WARN, f"{path} is damaged", "delete it: it comes again when needed")
-    return Finding("weights", OK, f"ResNet-18 at {found[0]}")
+    from course_lib.data.fetch import where
+    from course_lib.data.weights import NETWORKS, state_of
+
+    states = {name: state_of(name) for name in NETWORKS}
+    named = {state: [name for name in NETWORKS if states[name] == state] for state in ("whole", "absent", "damaged")}
+    if named["damaged"]:
+        files = ", ".join(str(where(name)) for name in named["damaged"])
+        remedy = f"delete it; to get it again: course data fetch {' '.join(named['damaged'])}"
+        return Finding("weights", WARN, f"cannot be read: {files}", remedy)
+    said = [f"{NETWORKS[name]} is whole, in {where(name).parent}" for name in named["whole"]]
+    if named["absent"]:
+        labels = " and ".join(NETWORKS[name] for name in named["absent"])
+        fetch = f"course data fetch {' '.join(named['absent'])}"
+        said.append(f"{labels} not downloaded: labs use random weights and say so ({fetch})")
+    return Finding("weights", OK, "; ".join(said))
 
 
 def network() -> Finding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -74,6 +76,28 @@ def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
         raise ValueError(f"multiple: expected at least 1, got {multiple}")
     height, width = image.shape[-2:]
     return F.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+
+
+def any_size(network: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor, multiple: int) -> torch.Tensor:
+    """What a network that needs sides divisible by `multiple` answers for an image of any size.
+
+    The image is padded (`pad_to_multiple`), the answer cropped to the image's size.
+
+    Args:
+        network: (N, C, H', W') -> (N, K, H', W').
+        image: (N, C, H, W).
+        multiple: of H' and W'.
+
+    Returns:
+        (N, K, H, W).
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 14.
+    """
+    height, width = image.shape[-2:]
+    return network(pad_to_multiple(image, multiple))[..., :height, :width]
 
 
 def random_crop(image: torch.Tensor, size: int, *, generator: torch.Generator | None = None) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 PLACEHOLDER = "OWNER/NAME"
@@ -25,6 +26,21 @@ def project_root(start: Path | None = None) -> Path | None:
             if "course" in _read(folder / "pyproject.toml").get("tool", {}):
                 return folder
     return None
+
+
+def labs_called(beginning: str, names: Iterable[str]) -> list[str]:
+    """The labs that a person means by the beginning of a name.
+
+    Args:
+        beginning: such as "lab00", which is lab00_orientation and not lab00b_first_network, or "lab0", which is ten.
+        names: of all labs.
+
+    Returns:
+        Those whose name up to an underscore it is; where there is none, those that begin with it. Sorted.
+    """
+    known = sorted(names)
+    whole = [name for name in known if name == beginning or name.startswith(f"{beginning}_")]
+    return whole or [name for name in known if name.startswith(beginning)]
 
 
 def course_address(root: Path) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.closed_pipe import reader_is_gone
-from course_lib.project import project_root
+from course_lib.project import labs_called, project_root
 from course_staff.authoring.programs import without_grammars
 
 # Modules by which the absence of an extra is known.
@@ -141,7 +141,7 @@ def full_name(root: Path, lab: str) -> str:
     """The full name of a lab from its beginning: "lab02" -> "lab02_convolutional_autoencoder"."""
     names = {path.stem for path in (root / "solutions").glob("*.py") if not path.stem.endswith(".wrong")}
     names |= {path.parent.name for path in (root / "solutions").glob("*/*.ipynb") if path.stem == path.parent.name}
-    found = [lab] if lab in names else sorted(name for name in names if name.startswith(lab))
+    found = [lab] if lab in names else labs_called(lab, names)
     if len(found) != 1:
         raise ValueError(f"expected one lab called {lab!r}, got {found or sorted(names)}")
     return found[0]

@@ -3,12 +3,14 @@
 #
 # {{badges}}
 #
-# Fifty minutes, to be run while you listen. It goes with labs 04 and 05. Four questions:
+# Fifty minutes, to be run while you listen. It goes with labs 04 and 05,
+# [Noise in MR images, and the classical filters](../labs/lab04_noise_and_classics/lab04_noise_and_classics.ipynb) and
+# [What is a good image?](../labs/lab05_image_quality/lab05_image_quality.ipynb). Four questions:
 #
 # 1. What does a filter pay for the noise that it removes?
-# 2. What do bilateral filter, total variation, wavelets, non-local means and BM3D each assume about an image?
-# 3. What is left in the residual, the part that was taken away?
-# 4. What does a metric see of all this, and what not?
+# 2. What do the bilateral filter, total variation, wavelets, non-local means and BM3D each assume about an image?
+# 3. What is in the residual, the part that a filter takes away?
+# 4. What does a metric see of all this, and what does it miss?
 
 # %% tags=["setup"]
 # `course build` writes the set-up cell here
@@ -30,10 +32,11 @@ slices = brains.brain_slices("colin27", slices=3)
 clean = slices.images[1, 0].numpy()
 noisy = noise.gaussian(clean, sigma, generator=np.random.default_rng(0))
 head = (slice(40, 190), slice(15, 165))  # what we look at: 150×150 pixels
+window = viz.window(clean)  # the greys that fit this head
 
 
 def picture(name, denoiser):
-    """Denoise, and show the answer with its difference map; the title says what it cost and what it took away."""
+    """Denoise, and show the answer with its difference map; the title says what it costs and what it takes away."""
     times = []
     for _ in range(2):  # the first call may load a library
         start = time.perf_counter()
@@ -41,8 +44,8 @@ def picture(name, denoiser):
         times.append(time.perf_counter() - start)
     white = metrics.residual_whiteness(noisy, denoised)
     return viz.panel(
-        clean[head], noisy[head], denoised[head], difference_range=0.25,
-        title=f"{name}: {min(times):.2f} s for 217×181 pixels; whiteness of what was taken away {white:.2f} (noise: 1)",
+        clean[head], noisy[head], denoised[head], difference_range=0.25, window=window,
+        title=f"{name}: {min(times):.2f} s for 217×181 pixels; whiteness of the residual {white:.2f} (noise: 1)",
     )  # fmt: skip
 
 
@@ -52,8 +55,8 @@ def picture(name, denoiser):
 #
 # ## 1. Linear smoothing: bias against variance
 #
-# A Gaussian filter averages neighbours: `x̂ = g ∗ y`. It is linear, so what it does to `y = x + n` falls apart into two: it blurs
-# the image (**bias**: `g ∗ x − x`), and it shrinks the noise (**variance**: `g ∗ n`). We can look at them one by one.
+# A Gaussian filter averages neighbours: `x̂ = g ∗ y`. It is linear, so its effect on `y = x + n` separates into two parts: it blurs
+# the image (**bias**: `g ∗ x − x`), and it shrinks the noise (**variance**: `g ∗ n`). We can look at each alone.
 
 # %%
 widths = np.linspace(0.3, 2.5, 23)
@@ -80,13 +83,13 @@ figure
 picture("Gaussian filter", filters.gaussian)
 
 # %% [markdown]
-# Look at the difference map: the edges are in it. No width helps, for the filter treats an edge and a flat region alike. **Everything that follows is an
-# answer to one question: how can a filter know which pixels belong together?**
+# Look at the difference map: the edges are in it. No width helps, because the filter treats an edge and a flat region alike. **Everything that follows
+# answers one question: how can a filter know which pixels belong together?**
 #
 # ## 2. The median, the bilateral filter, total variation
 #
-# **Median**: `x̂ᵢ = median of yⱼ, j near i`. It assumes that bad pixels are few. For Gaussian noise, where all pixels are a little bad, it gains
-# nothing over the mean. For salt and pepper it is the right one:
+# **Median**: `x̂ᵢ = median of yⱼ, j near i`. It assumes that bad pixels are few. For Gaussian noise, where every pixel is a little wrong, it gains
+# nothing over the mean. For salt and pepper it is the right choice:
 
 # %%
 spotted = noise.salt_and_pepper(clean, 0.1, generator=np.random.default_rng(1))
@@ -98,7 +101,7 @@ outcome = {
 for name, value in outcome.items():
     print(f"{name:36}{value:6.2f} dB")
 viz.panel(
-    clean[head], spotted[head], {"Gaussian filter": filters.gaussian(spotted, sigma)[head], "median": filters.median(spotted, sigma)[head]},
+    clean[head], spotted[head], {"Gaussian filter": filters.gaussian(spotted, sigma)[head], "median": filters.median(spotted, sigma)[head]}, window=window,
     title=f"Salt and pepper: the median gains {outcome['salt and pepper, median'] - outcome['salt and pepper, Gaussian filter']:+.1f} dB over the Gaussian filter"
     f" (for Gaussian noise {outcome['Gaussian noise, median'] - outcome['Gaussian noise, Gaussian filter']:+.1f} dB)",
 )  # fmt: skip
@@ -106,24 +109,24 @@ viz.panel(
 # %% [markdown]
 # **Bilateral** (Tomasi and Manduchi 1998): average the neighbours that look alike,
 # $\hat x_i = \sum_j w_{ij}\, y_j / \sum_j w_{ij}$ with $w_{ij} = \exp\left(-\frac{|i-j|^2}{2 s^2} - \frac{(y_i-y_j)^2}{2 c^2}\right)$.
-# Its weak point: it compares single *noisy* pixels.
+# Its weakness: it compares single *noisy* pixels.
 
 # %%
 picture("bilateral filter", filters.bilateral)
 
 # %% [markdown]
 # **Total variation** (Rudin, Osher and Fatemi 1992): of all images near `y`, the one with the least total slope,
-# $\hat x = \arg\min_u \tfrac12 \lVert u - y\rVert^2 + \lambda \sum |\nabla u|$. It assumes that images are flat regions with sharp borders: a brain becomes
-# a map.
+# $\hat x = \arg\min_u \tfrac12 \lVert u - y\rVert^2 + \lambda \sum |\nabla u|$. It assumes that images are flat regions with sharp borders, so a brain comes
+# to look like a map.
 
 # %%
 picture("total variation", filters.total_variation)
 
 # %% [markdown]
-# ## 3. Shrinkage: find a basis in which the image is short
+# ## 3. Shrinkage: find a basis in which a few coefficients hold the image
 #
-# An orthogonal transform moves white noise to white noise, of the same sigma in each coefficient. But it packs the image into a few
-# large ones. How few?
+# An orthogonal transform turns white noise into white noise, with the same sigma in every coefficient. But it packs the image into a few
+# large coefficients. How few?
 
 # %%
 import pywt
@@ -146,12 +149,12 @@ axes.legend(fontsize=8)
 figure
 
 # %% [markdown]
-# So: transform, make the small ones smaller, transform back. **Hard** threshold: `c` where `|c| > t`, else 0. **Soft**: `sign(c) · max(|c| − t, 0)`. Which `t`?
+# So: transform, shrink the small coefficients, transform back. **Hard** threshold: `c` where `|c| > t`, else 0. **Soft**: `sign(c) · max(|c| − t, 0)`. Which `t`?
 #
-# - *Universal* (Donoho and Johnstone 1994): `t = σ √(2 ln N)`: large enough that hardly any noise survives.
-# - *BayesShrink* (Chang, Yu and Vetterli 2000): `t = σ² / s` in each band, with `s` the standard deviation of its signal.
+# - *Universal* (Donoho and Johnstone 1994): `t = σ √(2 ln N)` for `N` pixels, large enough that almost no noise survives.
+# - *BayesShrink* (Chang, Yu and Vetterli 2000): `t = σ² / s` in each band, where `s` is the standard deviation of its signal.
 #
-# And the grid: move the image by one pixel, and the wavelets cut it elsewhere. **Cycle spinning** (Coifman and Donoho 1995) averages over all shifts.
+# The answer depends on the grid, too: move the image by one pixel, and the wavelets cut it at other places. **Cycle spinning** (Coifman and Donoho 1995) averages over all shifts.
 
 # %%
 multiples = np.array([0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 5])
@@ -185,7 +188,7 @@ picture("shift-invariant wavelet", filters.shift_invariant_wavelet)
 # %% [markdown]
 # ## 4. Non-local means: who looks like me?
 #
-# The bilateral filter compares pixels. **Non-local means** (Buades, Coll and Morel 2005) compares the *patches* around them, and looks further away:
+# The bilateral filter compares pixels. **Non-local means** (the idea: Buades, Coll and Morel 2005; these weights, with $2\sigma^2$: the same authors, 2011) compares the *patches* around them, and looks further away:
 # $\hat x_i = \sum_j w_{ij}\, y_j / \sum_j w_{ij}$ with $w_{ij} = \exp(-\max(d_{ij}^2 - 2\sigma^2, 0) / h^2)$, where $d_{ij}^2$ is the mean squared
 # difference of the two patches. A patch of 25 noisy pixels is a far better witness than one pixel. Here are the weights of one pixel:
 
@@ -210,11 +213,11 @@ for side in (1, 5):
     shown[name] = np.exp(-np.maximum(patch_distance(noisy, side) - 2 * sigma**2, 0) / h**2)
     agreement[name] = np.corrcoef(shown[name].ravel(), -np.abs(clean[around] - clean[row, column]).ravel())[0, 1]
 pixel, patch = agreement.values()
-figure = viz.figure(11, 3.4, title=f"Weights of one pixel (red cross): correlation with the true likeness {pixel:.2f} from single pixels, {patch:.2f} from patches")
+figure = viz.figure(9, 3, title=f"Weights of one pixel (cross): correlation with the true likeness {pixel:.2f} from single pixels, {patch:.2f} from patches")
 places = figure.subplots(1, 4)
 for axes, (name, image) in zip(places, shown.items(), strict=True):
-    drawn = axes.imshow(image, cmap="viridis" if name in agreement else "gray", vmin=0, vmax=1)
-    axes.plot(reach, reach, "r+", markersize=10)
+    drawn = axes.imshow(image, cmap="viridis" if name in agreement else "gray", vmin=0, vmax=1 if name in agreement else window[1])
+    axes.plot(reach, reach, "+", color="#D55E00", markersize=10)
     axes.set_title(name, fontsize=9)
     axes.set(xticks=[], yticks=[])
 figure.colorbar(drawn, ax=places[2:]).set_label("weight", fontsize=8)
@@ -226,7 +229,7 @@ picture("non-local means", filters.non_local_means)
 # %% [markdown]
 # ## 5. BM3D in pictures
 #
-# BM3D (Dabov et al. 2007) puts the two ideas together: find similar patches, stack them, and shrink the **stack** in a 3D transform.
+# BM3D (Dabov et al. 2007) joins the two ideas: find similar patches, stack them, and shrink the **stack** in a 3D transform.
 #
 # *Match.* One patch of 8×8 pixels, and the 15 most similar ones among its neighbours (39×39 places):
 
@@ -251,22 +254,22 @@ group, truth = patches["noisy"][rows, columns], patches["clean"][rows, columns] 
 
 from matplotlib.patches import Rectangle
 
-figure = viz.figure(10, 4.4, title=f"The {count} patches differ by {truth.std(0).mean():.3f} (standard deviation across the clean group), the noise by {sigma}")
+figure = viz.figure(9, 4.2, title=f"The {count} patches differ by {truth.std(0).mean():.3f} (standard deviation across the clean group), the noise by {sigma}")
 left_side, right_side = figure.subfigures(1, 2)
 axes = left_side.subplots()
-axes.imshow(noisy, cmap="gray", vmin=0, vmax=1)
+axes.imshow(noisy, cmap="gray", vmin=0, vmax=window[1])
 for index, (r, c) in enumerate(zip(rows, columns, strict=True)):
     axes.add_patch(Rectangle((c - 0.5, r - 0.5), size, size, fill=False, edgecolor="#D55E00" if index == 0 else "#56B4E9", linewidth=1.5 if index == 0 else 0.8))
 axes.set(xlim=(left - 35, left + 43), ylim=(top + 43, top - 35), xticks=[], yticks=[], title="reference patch (orange) and its matches")
 for index, axes in enumerate(right_side.subplots(4, 4).ravel()):
-    axes.imshow(group[index], cmap="gray", vmin=0, vmax=1)
+    axes.imshow(group[index], cmap="gray", vmin=0, vmax=window[1])
     axes.set(xticks=[], yticks=[])
     axes.set_title(f"d² = {distances[index]:.3f}", fontsize=6)
 figure
 
 # %% [markdown]
-# *Transform and threshold.* A 3D cosine transform of the group (the paper takes a Haar transform across the patches; the idea is the same). What is common to all
-# patches falls into one plane of coefficients. What is noise stays everywhere.
+# *Transform and threshold.* A 3D cosine transform of the group (the paper uses a Haar transform across the patches; the idea is the same). What all
+# patches share goes into one plane of coefficients. The noise spreads over all of them.
 
 # %%
 threshold = 2.7 * sigma
@@ -294,7 +297,7 @@ results = {name: np.sqrt(np.mean(values)) for name, values in errors.items()}
 
 coefficients, true_coefficients = (fft.dctn(stack, norm="ortho") for stack in (group, truth))
 kept = np.abs(coefficients) > threshold
-figure = viz.figure(10, 3.6)
+figure = viz.figure(9, 3.6)
 axes, bars = figure.subplots(1, 2)
 for name, values in (("noisy group", coefficients), ("clean group", true_coefficients)):
     axes.semilogy(np.sort(np.abs(values).ravel())[::-1][:200], label=name)
@@ -307,8 +310,8 @@ bars.tick_params(axis="x", labelsize=8)
 figure
 
 # %% [markdown]
-# *Aggregate*: each pixel lies in many groups; average the estimates. *Wiener stage*: do it again, but now the first estimate `x̂₁` says how much signal there is
-# in each coefficient, and the factor is $\hat c_1^2 / (\hat c_1^2 + \sigma^2)$ in place of 0 or 1. The bar "ideal Wiener" shows what that gives if the first estimate were
+# *Aggregate*: each pixel lies in many groups, so average its estimates. *Wiener stage*: do it all again, but now the first estimate `x̂₁` says how much signal
+# each coefficient holds, and the factor is $\hat c_1^2 / (\hat c_1^2 + \sigma^2)$ instead of 0 or 1. The bar "ideal Wiener" shows what that would give if the first estimate were
 # the truth.
 
 # %%
@@ -333,43 +336,43 @@ comparison
 
 # %% [markdown]
 # A perfect denoiser takes away the noise and nothing else: the residual `noisy − denoised` is then **white**, without edges. `metrics.residual_whiteness` asks
-# how far pixels next to each other in it are correlated: about 1 if they are no more so than chance (from 0.7 to 1.7), 0.1 if ten times as much.
-# Two things make it less: anatomy among what was taken, and frequencies at which nothing was taken. The spectrum on the right tells them
-# apart: at 1 all noise is gone, below 1 some was left in, above 1 a part of the image went with it.
+# how strongly neighbouring pixels of it are correlated: about 1 if no more than by chance (from 0.7 to 1.7), 0.1 if ten times as much.
+# Two things make it smaller: anatomy in what was taken, and frequencies at which nothing was taken. The spectrum below the pictures tells them
+# apart: at 1 all noise is gone, below 1 some was left in, above 1 part of the image went with it.
 
 # %%
 shown = {name: batch[0, 0].numpy() for name, batch in comparison.pictures.items()}  # the slice in the middle
 residuals = {name: shown["noisy"] - shown[name] for name in METHODS}
 white = {name: float(metrics.residual_whiteness(shown["noisy"], shown[name])) for name in METHODS}
 four = ["Gaussian", "total variation", "non-local means", "BM3D"]
-figure = viz.figure(13, 3.9, title="What was taken away, and at which frequencies: whiteness " + ", ".join(f"{name} {white[name]:.2f}" for name in four))
-grid = figure.subplots(1, 5, width_ratios=[1, 1, 1, 1, 1.6])
+figure = viz.figure(9, 5.6, title="Whiteness of what was taken away: " + ", ".join(f"{name} {white[name]:.2f}" for name in four))
+grid = figure.subplot_mosaic([four, ["spectrum"] * 4], height_ratios=[1, 1.2])
 frequency = np.hypot(*np.meshgrid(*(np.fft.fftfreq(side) for side in clean.shape), indexing="ij"))
 rings = np.minimum((frequency * 40).astype(int), 19)  # 20 rings, up to the highest frequency of the axes
-for axes, name, style in zip(grid, four, ("-", "--", "-.", ":"), strict=False):
-    drawn = axes.imshow(residuals[name][head], cmap="RdBu_r", vmin=-0.3, vmax=0.3)
-    axes.set(xticks=[], yticks=[])
-    axes.set_title(name, fontsize=9)
+for name, style in zip(four, ("-", "--", "-.", ":"), strict=True):
+    drawn = grid[name].imshow(residuals[name][head], cmap="RdBu_r", vmin=-0.3, vmax=0.3)
+    grid[name].set(xticks=[], yticks=[])
+    grid[name].set_title(name, fontsize=9)
     power = np.abs(np.fft.fft2(residuals[name], norm="ortho")) ** 2 / sigma**2
     power = np.bincount(rings.ravel(), power.ravel()) / np.bincount(rings.ravel())
-    grid[-1].semilogy((np.arange(20) + 0.5) / 40, power, style, label=name)
-figure.colorbar(drawn, ax=grid[:4], shrink=0.8, location="bottom").set_label("noisy - denoised (data range 1)", fontsize=8)
-grid[-1].axhline(1, color="0.7")
-grid[-1].set(xlabel="spatial frequency (cycles a pixel)", ylabel="power of the residual / σ²")
-grid[-1].legend(fontsize=8)
+    grid["spectrum"].semilogy((np.arange(20) + 0.5) / 40, power, style, label=name)
+figure.colorbar(drawn, ax=[grid[name] for name in four], shrink=0.8).set_label("noisy - denoised", fontsize=8)
+grid["spectrum"].axhline(1, color="0.7")
+grid["spectrum"].set(xlabel="spatial frequency (cycles a pixel)", ylabel="power of the residual / σ²")
+grid["spectrum"].legend(fontsize=8)
 figure
 
 # %% [markdown]
-# So one number for whiteness is no ranking: it mixes two things. A filter that leaves the low frequencies alone scores low although it took no anatomy. Look at the
+# So whiteness as one number is no ranking: it mixes two things. A filter that leaves the low frequencies alone scores low although it took no anatomy. Look at the
 # spectrum and at the picture.
 
 # %% [markdown]
 # ## 7. What does a metric see?
 #
-# The same answers, in the order of four metrics, for the whole image and inside the brain.
+# The same answers, ranked by four metrics, for the whole image and inside the brain.
 
 # %%
-figure = viz.figure(11, 4)
+figure = viz.figure(9, 4)
 both = figure.subplots(1, 2, sharey=True)
 winners = {}
 for axes, region in zip(both, ("whole image", "brain"), strict=True):
@@ -386,18 +389,20 @@ both[1].legend(fontsize=8, bbox_to_anchor=(1.02, 1), loc="upper left")
 figure
 
 # %% [markdown]
-# The order depends on the metric and on the region, most of all in the middle of the field. So say which one you mean. In lab 05 you build these metrics, and you make
-# eight pictures of exactly the same PSNR that nobody would call equally good.
+# The order depends on the metric and on the region, most of all in the middle of the field. So say which ones you used. In lab 05 you build these metrics, and make
+# eight pictures with exactly the same PSNR that nobody would call equally good.
 #
 # ## What to remember
 #
 # - A filter trades blur (bias) for noise (variance). All later ideas are ways to find out which pixels belong together.
-# - Shrinkage works because images are short in a good basis and noise is not; average over shifts, or the grid shows.
-# - Patches are better witnesses than pixels: non-local means. Stacks of patches are shorter still: BM3D.
+# - Shrinkage works because a good basis holds an image in a few coefficients, and noise in none; average over shifts, or the grid shows.
+# - Patches are better witnesses than pixels: non-local means. A stack of patches needs even fewer coefficients: BM3D.
 # - Look at the residual. Anatomy in it is anatomy lost.
 # - Rank by more than one metric, in more than one region.
 #
-# **Sources.** Tomasi and Manduchi 1998, *Bilateral filtering for gray and color images*; Rudin, Osher and Fatemi 1992, *Nonlinear total variation based
-# noise removal algorithms*; Donoho and Johnstone 1994, *Ideal spatial adaptation by wavelet shrinkage*; Coifman and Donoho 1995, *Translation-invariant
-# de-noising*; Chang, Yu and Vetterli 2000, *Adaptive wavelet thresholding*; Buades, Coll and Morel 2005, *A review of image denoising algorithms*; Dabov et al. 2007,
-# *Image denoising by sparse 3-D transform-domain collaborative filtering*; attention U-Net deck; lecture, part 5.
+# **Sources.** Tomasi and Manduchi 1998, [Bilateral filtering for gray and color images](https://doi.org/10.1109/ICCV.1998.710815); Rudin, Osher and Fatemi 1992, [Nonlinear total variation based
+# noise removal algorithms](https://doi.org/10.1016/0167-2789(92)90242-F); Donoho and Johnstone 1994, [Ideal spatial adaptation by wavelet shrinkage](https://doi.org/10.1093/biomet/81.3.425); Coifman and Donoho 1995, [Translation-invariant
+# de-noising](https://doi.org/10.1007/978-1-4612-2544-7_9); Chang, Yu and Vetterli 2000, [Adaptive wavelet thresholding for image denoising and compression](https://doi.org/10.1109/83.862633); Buades, Coll and Morel 2005, [A non-local
+# algorithm for image denoising](https://doi.org/10.1109/CVPR.2005.38), and 2011, [Non-local means denoising](https://doi.org/10.5201/ipol.2011.bcm_nlm); Dabov, Foi, Katkovnik and Egiazarian 2007, [Image denoising by sparse 3-D
+# transform-domain collaborative filtering](https://doi.org/10.1109/TIP.2007.901238). The filters of the table are those of Thomas, Namgyal, Devi Krishna and Babu, *Deep convolutional transfer learning based model with U-Net architecture
+# and attention mechanism for denoising medical MR images* (undated slides); metrics and losses for denoising are in part 5 of Vakalopoulou and Colliot 2020, *Deep learning for medical imaging* (lecture slides).

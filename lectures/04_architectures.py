@@ -4,7 +4,8 @@
 # {{badges}}
 #
 # Forty minutes, to be run while you listen. It goes with
-# [lab 06: residual autoencoders](../labs/lab06_residual_autoencoders/lab06_residual_autoencoders.ipynb). Five questions:
+# [lab 06: residual autoencoders](../labs/lab06_residual_autoencoders/lab06_residual_autoencoders.ipynb); for words see the
+# [glossary](glossary.md). Five questions:
 #
 # 1. Why does a deep chain of layers learn badly, and what does `x + F(x)` change?
 # 2. What is lost by pooling, and what by a stride?

@@ -3,16 +3,18 @@
 #
 # {{badges}}
 #
-# A notebook for the last day of the course: whose network denoises a head that it has never seen, under noise that nobody knew? It goes with lab 14.
+# A notebook for the last day of the course: whose network best denoises a head that it has never seen, under noise that nobody knew? It goes with lab 14,
+# [The attention U-Net](../labs/lab14_attention_unet/lab14_attention_unet.ipynb); how to read its table is [lecture 08](08_reading_results.ipynb).
 #
-# - Put the saved models (`models.save` of lab 14, one `.safetensors` a student) into the folder `models` beside this notebook.
-# - Run it. The seed of the noise is drawn now, is the same for all, and is told afterwards.
-# - Each model is scored on Colin27 under both noises of the attention U-Net deck: Gaussian, sigma 0.1, and Rician, sigma 0.11; whole image and brain. It is not told which noise it sees.
-# - The rank is by PSNR inside the brain, the mean over both noises. BM3D at its best stands beside, and is not ranked.
+# - Put the saved models (`models.save` of lab 14, one `.safetensors` for each student) into the folder `models` beside this notebook.
+# - Run it. The seed of the noise is drawn now. It is the same for every model, and is printed afterwards.
+# - Each model is scored on Colin27 under the two noises of the attention U-Net deck (lecture 08): Gaussian, sigma 0.1, and Rician, sigma 0.11; whole image and brain. It is not told which noise it sees.
+# - Models are ranked by PSNR inside the brain, the mean over both noises. BM3D at its best is shown for comparison and is not ranked. Under Rician noise it appears with three corrections of the bias (lecture 02): `bias-corrected`
+#   (minus 2·sigma²), `first-moment inverse` (the mean inverted, right in the brain) and `stabilised`.
 #
-# The same on the command line, for a folder of a hundred: `course evaluate models --out evaluation`.
+# For a folder of a hundred models, the same on the command line: `course evaluate models --out evaluation`.
 #
-# **Safe.** A file holds numbers and a card. `models.load` builds the network from the course's own classes, and runs nothing that a file brings. A pickle (`.pt`, `.pth`) is refused, and listed with the reason.
+# **Safe.** A file holds numbers and a card. `models.load` builds the network from the course's own classes, and runs nothing from the file. A pickle (`.pt`, `.pth`) is refused, and listed with the reason.
 
 # %% tags=["setup"]
 # `course build` writes the set-up cell here
@@ -28,7 +30,7 @@ from course_lib.models.attention_unet import AttentionUNet
 
 folder = Path("models")
 if not (folder.is_dir() and any(folder.rglob("*.safetensors"))):
-    print("No models here yet: two tiny ones are trained, so that you see how it works.")
+    print("No models here yet. Two tiny ones are trained now, to show how it works.")
     folder = Path(tempfile.mkdtemp())
     cohort = brains.brain_slices("cohort", subjects=2, slices=profile.pick(ci=8, cpu=30, gpu=30))  # synthetic heads
     steps = profile.pick(ci=2, cpu=60, gpu=200)
@@ -39,11 +41,11 @@ if not (folder.is_dir() and any(folder.rglob("*.safetensors"))):
         training.fit(network, Mixture({"heads": cohort.images}, count=8 * steps, size=48), corrupt=training.noising(kind, sigma), progress=False, **recipe)
         models.save(
             network, folder / f"tiny_{kind}.safetensors", arguments={"encoder": "small", "width": 16}, data=f"{len(cohort)} slices of 2 synthetic heads, {steps} steps",
-            noise=f"{kind}, sigma {sigma}", seed=0, half=True,
+            noise=f"{kind}, sigma {sigma}", stop=f"fixed: {steps} steps", seed=0, half=True,
         )  # fmt: skip
 
 # %% [markdown]
-# What do the cards say? It is their makers' word; nobody has checked it.
+# What do the cards say? They are the authors' word; nobody has checked it.
 
 # %%
 for path in sorted(folder.rglob("*.safetensors")):
@@ -53,7 +55,7 @@ for path in sorted(folder.rglob("*.safetensors")):
         print(f"{path.name}: refused. {error}\n")
 
 # %% [markdown]
-# Now the evaluation. (BM3D in four forms takes about a second a slice on 2 CPU cores; each network a fraction of it.)
+# Now the evaluation. (BM3D in four forms takes about a second for each slice on 2 CPU cores; a network takes a fraction of that.)
 
 # %%
 board = leaderboard.evaluate(folder, slices=profile.pick(ci=1, cpu=12, gpu=24))
@@ -77,6 +79,6 @@ print("written to", out.name + ":", ", ".join(sorted(path.name for path in out.i
 # %% [markdown]
 # ## Read it as lecture 08 says
 #
-# - One head, 24 slices: a difference of a tenth of a decibel between two models says little. Evaluate with several seeds (`repeats=5`), and, where IXI is at hand, on people (`images="ixi"`).
-# - Whoever hands in many models takes the best of many draws. Allow each student one.
-# - Whoever trained on Colin27 wins, and nothing here can see it: his head comes with the course. For a real contest keep a head that nobody has.
+# - One head, 24 slices: a difference of a tenth of a decibel between two models says little. Evaluate with several seeds (`repeats=5`), and, where IXI is available, on many people (`images="ixi"`).
+# - A student who hands in many models gets the best of many draws. Allow one each.
+# - A model that was trained on Colin27 wins, and nothing here can see it: Colin27 comes with the course. For a real contest keep a head that nobody has.

@@ -5,16 +5,25 @@
 #
 # **The question of this lab: what is an MR image to a computer, and how will this course check what you write?**
 #
-# You need about 45 minutes. You should know a little Python and numpy. You do not need to know any deep learning yet.
-#
-# In this lab you will
-#
-# - check that your machine is ready,
-# - look at a real head, as numbers and as a picture, and make it noisy,
-# - write three small functions that every later lab uses,
-# - measure what averaging does to noise.
+# {{head}}
 #
 # {{exercises}}
+#
+# ### BEGIN CARD
+# level = "start"
+# memory = "1 GB"
+# compute_minutes = 0.2
+# labs = []
+# lectures = []
+# mathematics = "mean and standard deviation. You need a little Python and numpy, and no deep learning yet"
+# objectives = [
+#     "check that your machine is ready",
+#     "look at a real head, as numbers and as a picture, and make it noisy",
+#     "write three small functions that turn a picture into what a network accepts",
+#     "predict what averaging does to noise, and measure it",
+# ]
+# minutes = {reading = 12, rescale = 8, to_batch = 5, pad_to_multiple = 10, experiment = 4, averaging = 8}
+# ### END CARD
 
 # %% [markdown]
 # ## Start here
@@ -26,8 +35,8 @@
 # `course build` writes the set-up cell here
 
 # %% [markdown]
-# Is something missing? The doctor looks. `OK` needs nothing, also where it finds no GPU or no network. `WARN` is a limit
-# that you can live with. `FAIL` comes with what to do.
+# Is something missing? The doctor looks. `OK` means that there is nothing to do, even where it finds no GPU or no
+# network. `WARN` is a limit that you can live with. `FAIL` comes with what to do.
 
 # %% tags=["experiment"]
 from course_lib import doctor
@@ -38,7 +47,7 @@ doctor.report()
 # ## 1. An image is an array of numbers
 #
 # Colin Holmes was scanned 27 times, and the 27 scans were averaged. So this head is nearly free of noise. That makes it
-# our **test head**: no network in this course will ever be trained on it (Holmes 1998).
+# our **test head** (Holmes 1998): no network of this course learns from it.
 
 # %%
 import numpy as np
@@ -55,11 +64,17 @@ slices = brains.brain_slices("colin27", slices=9)
 clean = slices.images[4, 0].numpy()  # (9, 1, H, W) -> (H, W)
 print("one slice:", clean.shape, clean.dtype, f"from {clean.min():.2f} to {clean.max():.2f}")
 
-viz.gallery([slices.images[i, 0] for i in (1, 4, 7)], columns=3, title="Three slices of Colin27, a real head")
+viz.gallery(
+    [slices.images[i, 0] for i in (1, 4, 7)],
+    columns=3,
+    window=viz.window(clean),
+    title="Three slices of Colin27, a real head",
+)
 
 # %% [markdown]
-# Each number is the brightness of one **voxel** (a pixel with a thickness). In the whole course an image is `float32`,
-# from 0 (black) to 1 (white). Ten rows and ten columns of it look like this:
+# Each number is the brightness of one **voxel** (a pixel with a thickness). In this course a **clean** image is `float32`,
+# from 0 (black) to 1 (white). Noise may carry some pixels below 0 or above 1, and we leave them there: cutting them off
+# would change the noise. (This slice ends below 1: the brightest voxel of the head lies in another one.) Ten rows and ten columns of the head look like this:
 
 # %% tags=["experiment"]
 print(np.round(clean[100:110, 80:90], 2))
@@ -67,11 +82,10 @@ print(np.round(clean[100:110, 80:90], 2))
 # %% [markdown]
 # ## 2. Play: make it noisy
 #
-# Noise of strength `sigma` adds to each pixel a random number. Its standard deviation is `sigma`. Move the slider.
-# At which `sigma` do *you* lose the grey matter? (On paper, or without widgets, you see four levels side by side.)
+# Noise of strength `sigma` adds a random number to each pixel, with the standard deviation `sigma`. Move the slider. At which `sigma` do *you* lose the grey matter? (On paper, or without widgets, you see four levels side by side.)
 
 # %% tags=["experiment"]
-viz.noise_slider(clean, noise.gaussian, label="sigma", maximum=0.5, value=0.1)
+viz.noise_slider(clean, noise.gaussian, maximum=0.5, value=0.1, window=viz.window(clean))
 
 # %% [markdown]
 # ## 3. How this course checks your work
@@ -83,8 +97,8 @@ viz.noise_slider(clean, noise.gaussian, label="sigma", maximum=0.5, value=0.1)
 #
 # Three rules:
 #
-# 1. Write the function yourself. `course_lib` has the same function, since your answer *becomes* the library. While your
-#    answer is checked, the library's version is closed.
+# 1. Write the function yourself. `course_lib`, the library of the course, has one that does the same. While your answer is
+#    checked, it is closed.
 # 2. Keep the name and the arguments of the function, and leave the notebook's names and settings (`images`, `np.seterr`,
 #    `torch.set_default_dtype`) as they are: later cells use them. Try things out in a cell of your own.
 # 3. Before you submit: *Kernel → Restart Kernel and Run All Cells* (Colab: *Runtime → Restart session and run all*). Then you
@@ -105,6 +119,13 @@ viz.noise_slider(clean, noise.gaussian, label="sigma", maximum=0.5, value=0.1)
 #
 # **Hint.** Do not change the image that you were given: make a new one. Scanners store whole numbers, so begin with
 # `image = image.astype(np.float32)`: that is a new array already.
+#
+# ### BEGIN EXPLANATION
+# Subtracting the minimum moves the darkest value to 0, and dividing by max − min stretches the brightest to 1. A common mistake is to
+# divide by the maximum alone: that is right only where the minimum is 0. Whole numbers of 16 bits overflow when they are
+# subtracted, so the conversion comes first. A constant image would divide 0 by 0.
+# ### END EXPLANATION
+
 
 # %% nbgrader={"grade_id": "rescale", "solution": true}
 def rescale(image):
@@ -161,12 +182,18 @@ print("rescale: right")
 # **Goal.** `to_batch(image)` turns one image `(H, W)` into `(1, 1, H, W)`, and a stack of slices `(N, H, W)` into
 # `(N, 1, H, W)`. The result is a `torch.float32` tensor.
 #
-# **Steps.** Convert with `torch.as_tensor`. Add the missing axes. Convert to `float32`.
+# **Steps.** Make it a tensor. Add the axes that are missing, at the right place. Convert to `float32`.
 #
 # **Example.** `to_batch(np.zeros((5, 4))).shape` is `(1, 1, 5, 4)`; `to_batch(np.zeros((3, 5, 4))).shape` is `(3, 1, 5, 4)`.
 #
-# **Hint.** `tensor[None]` adds an axis in front, `tensor[:, None]` one after the first. No value may move or change. An image
-# of one row or one column is an image, too.
+# **Hint.** `torch.as_tensor` takes numpy arrays. `tensor[None]` adds an axis in front, `tensor[:, None]` one after the first. No
+# value may move or change. An image of one row or one column is an image, too.
+#
+# ### BEGIN EXPLANATION
+# A stack of slices is a batch of many images with one channel each, so the new axis comes second. With `tensor[None]` the slices
+# become the channels of one image, and a network would mix them. numpy computes in float64 unless told otherwise; networks use float32.
+# ### END EXPLANATION
+
 
 # %% nbgrader={"grade_id": "to_batch", "solution": true}
 def to_batch(image):
@@ -179,7 +206,7 @@ def to_batch(image):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "to_batch_test", "points": 2}
+# %% nbgrader={"grade_id": "to_batch_test", "points": 1}
 from course_lib.exercise import without
 
 with without("course_lib.images.to_batch"):
@@ -215,19 +242,26 @@ print("to_batch: right")
 # %% [markdown]
 # ## Exercise 3: pad to a multiple ({{points pad_to_multiple}})
 #
-# Many networks halve an image twice and double it twice again. An image with 217 rows comes back with 216 or 220: it no
+# Many networks halve an image twice and then double it twice. An image with 217 rows comes back with 216 or 220: it no
 # longer fits. The cure is to pad first, and to crop the result.
 #
 # **Goal.** `pad_to_multiple(batch, multiple)` makes height and width divisible by `multiple`. It adds rows **below** and
 # columns **to the right**, as few as possible, and repeats the last row and column. The type of the numbers stays, and
 # gradients pass through: later labs pad inside their networks.
 #
-# **Steps.** How many rows are missing? `-height % multiple` says it (try `-217 % 4` and `-216 % 4`). The same for columns.
-# `torch.nn.functional.pad(batch, (left, right, top, bottom), mode="replicate")` does the rest.
+# **Steps.** How many rows are missing, and how many columns? Python's `%` gives it in one go (try `-217 % 4` and `-216 % 4`).
+# `torch.nn.functional.pad` adds them: its help says in which order it wants the four sides, and which `mode` repeats.
 #
 # **Example.** `(1, 1, 5, 6)` with `multiple=4` becomes `(1, 1, 8, 8)`; `(1, 1, 8, 4)` stays as it is.
 #
 # **Hint.** `pad` counts axes from the **last** one: width first, then height.
+#
+# ### BEGIN EXPLANATION
+# `-height % multiple` is 0 where nothing is missing; `multiple - height % multiple` would add a whole multiple there. Zeros would put a black edge into
+# the image, which a network takes for anatomy; repeated pixels do not. And it has to stay in torch, since a conversion to numpy cuts the
+# gradient, so that nothing before it could learn.
+# ### END EXPLANATION
+
 
 # %% nbgrader={"grade_id": "pad_to_multiple", "solution": true}
 def pad_to_multiple(batch, multiple):
@@ -277,70 +311,99 @@ with without("course_lib.images.pad_to_multiple"):
 print("pad_to_multiple: right")
 
 # %% [markdown]
-# ## 4. An honest experiment: what does averaging buy?
+# ## 4. An experiment: what does averaging buy?
 #
-# Colin was scanned 27 times. Was that worth it? Independent noise with mean zero averages out: the mean of `n` noisy images should have
-# noise `sigma / sqrt(n)`. (The noise of a *magnitude* image has no mean of zero where the
-# image is dark; there averaging leaves a bias, see lab 04.) That is a claim, so we measure it. The dots are measured, the line is the law.
-# (A few seconds.)
+# Colin was scanned 27 times. Was that worth it? Suppose that one scan has the noise `sigma`, and that the noise of each
+# scan is drawn anew. You average `n` scans. Which share of the noise is left, for 4, 9 and 27 scans?
+#
+# **Write your prediction down before you go on**: numbers between 0 (no noise) and 1 (as much as one scan has), and your reason.
+
+# %%
+prediction = {4: None, 9: None, 27: None}
+reason = ""
 
 # %% tags=["experiment"]
 sigma, repeats = 0.1, profile.pick(ci=2, cpu=10, gpu=10)
-averages = [1, 2, 4, 8, 16, 27]
+averages = [1, 2, 4, 9, 16, 27]
 generator = np.random.default_rng(0)
-remaining = np.zeros((repeats, len(averages)))
+left = np.zeros((repeats, len(averages)))  # the share of the noise that is left
 for repeat in range(repeats):
     scans = np.stack([noise.gaussian(clean, sigma, generator=generator) for _ in range(27)])
     for column, count in enumerate(averages):
-        remaining[repeat, column] = np.std(scans[:count].mean(0) - clean)
+        left[repeat, column] = np.std(scans[:count].mean(0) - clean) / sigma
 
-figure = viz.figure(5.5, 3.5)
+for count, guess in prediction.items():
+    measured = left[:, averages.index(count)].mean()
+    print(f"{count:3} scans: predicted {guess}, measured {measured:.3f}")
+
+figure = viz.figure(6, 3.5)
 axes = figure.subplots()
-axes.loglog(averages, sigma / np.sqrt(averages), "-", color="grey", label="sigma / sqrt(n)")
-axes.errorbar(averages, remaining.mean(0), remaining.std(0), fmt="o", label=f"measured, {repeats} repeats")
+axes.loglog(averages, 1 / np.sqrt(averages), "-", color="grey", label="1 / sqrt(n)")
+axes.errorbar(averages, left.mean(0), left.std(0), fmt="o", color="#0072B2", label="measured")
+guesses = {count: guess for count, guess in prediction.items() if guess is not None}
+if guesses:
+    axes.plot(*zip(*guesses.items(), strict=True), "s", color="#D55E00", label="your prediction")
 axes.set(
     xlabel="number of averaged scans n",
-    ylabel="noise that remains (units of the data range)",
-    title=f"27 scans leave {remaining[:, -1].mean() / sigma:.2f} of the noise of one",
+    ylabel="share of the noise that is left",
+    title=f"27 scans leave {left[:, -1].mean():.2f} of the noise of one",
 )
 axes.set_xticks(averages, averages)
 axes.legend()
 figure
 
 # %% [markdown]
-# And this is how every denoised image in the course is shown: with its **difference map**. A good method leaves only
-# noise in it. If you see the head in the difference map, the method has changed the head.
+# The grey line is the law: independent noise with mean zero has the standard deviation `sigma / sqrt(n)` after averaging.
+# (The noise of a *magnitude* image has no mean of zero where the image is dark. There averaging leaves a bias, see lab 04.)
+#
+# From here on you see a denoised image with its **difference map**: denoised minus clean. A good method leaves only noise
+# in it. If you see the head in the difference map, the method has changed the head.
 
 # %% tags=["experiment"]
 noisy = noise.gaussian(clean, 0.1, generator=np.random.default_rng(1))
-nine = np.mean([noise.gaussian(clean, 0.1, generator=np.random.default_rng(seed)) for seed in range(9)], axis=0)
-viz.panel(clean, noisy, nine.astype(np.float32), title=f"Nine averages leave {np.std(nine - clean) / np.std(noisy - clean):.2f} of the noise")
+nine = scans[:9].mean(0).astype(np.float32)
+share = np.std(nine - clean) / np.std(noisy - clean)
+title = f"The mean of nine scans has {share:.2f} of the noise of one"
+viz.panel(clean, noisy, nine, title=title, window=viz.window(clean))
 
 # %% [markdown]
 # ## 5. In your own words ({{points averaging}})
 #
-# Averaging works, and it invents nothing. Why do hospitals not simply scan everybody 27 times? Name two reasons, and say
-# which of the two a denoising network could ease, and what new risk it brings that averaging does not have.
-# Three to six sentences.
+# First compare your prediction with the measurement: how many scans does it take to halve the noise, and how many to halve
+# it again? Then: averaging works, and it invents nothing. Why do hospitals not simply scan everybody 27 times? Name two
+# reasons, say which of the two a denoising network could ease, and which new risk it brings. Four to seven sentences.
 
-# %% [markdown] nbgrader={"grade_id": "averaging", "solution": true, "points": 2}
-# Time and motion: one scan takes minutes, 27 take hours; a person moves, breathes and swallows, and the average of
-# moved images is blurred. And cost: one scanner serves many patients. A network could ease the time: it makes one scan look like an
-# average of several. Its risk: it fills in what is likely, from the heads it has learnt from. A small lesion
-# that it never saw may be smoothed away, or a likely structure invented. An average cannot do that.
+# %% [markdown] nbgrader={"grade_id": "averaging", "solution": true, "points": 3}
+# I predicted a quarter for 4 scans, because I thought of the variance; the standard deviation is only halved. It takes 4 scans to halve
+# the noise and 16 to halve it again: each further step costs four times as much.
+#
+# Against 27 scans: time and motion. One scan takes minutes, 27 take hours; a person moves, breathes and swallows, and the
+# average of moved images is blurred. And cost: one scanner serves many patients. A network could ease the time: it makes one scan look
+# like an average of several. Its risk: it fills in what is likely, from the heads it has learnt from. A small lesion that it
+# never saw may be smoothed away, or a likely structure invented. An average cannot do that.
 #
 # ### BEGIN MARK SCHEME
+# - 1: compares the recorded prediction and its reason with the measurement: 4 scans halve the noise, 16 halve it again
 # - 1: names two reasons against 27 scans, such as time, motion or cost, and says that a network eases the time
 # - 1: names the new risk: it fills in what is likely, so a rare lesion may vanish or a structure be invented
 # ### END MARK SCHEME
+#
+# ### BEGIN EXPLANATION
+# Variances add up: the sum of n independent draws has n times the variance, so the mean has a variance n times smaller, and a
+# standard deviation sqrt(n) times smaller. Many people predict a quarter for 4 scans, since they think of the variance. An average uses only what
+# was measured; a network adds what it learned elsewhere, and that may be wrong for this patient.
+# ### END EXPLANATION
 
 # %% [markdown]
 # ## What to remember
 #
-# - An image is an array of `float32` in [0, 1]; a network takes `(N, C, H, W)`.
+# - A clean image is an array of `float32` in [0, 1]; a network takes `(N, C, H, W)`.
 # - Noise has a standard deviation, `sigma`, in units of the data range. Averaging `n` scans divides it by `sqrt(n)`.
 # - Look at the difference map before you believe a denoised image.
-# - The test head is never trained on. In this course that is Colin27.
+# - The test head is Colin27: no network of this course learns from it.
 #
-# **Sources.** Holmes et al. 1998, *Enhancement of MR images using registration for signal averaging*; lecture on
-# denoising and reconstruction, part 5. Next: lab 01, your first denoising network.
+# **Sources.** Holmes et al. 1998, [*Enhancement of MR images using registration for signal
+# averaging*](https://doi.org/10.1097/00004728-199803000-00032); Colliot and Vakalopoulou 2020, [*Deep learning for medical
+# imaging*](http://www.aramislab.fr/teaching/DLMI-2019-2020/), lecture on denoising and reconstruction.
+#
+# Next: lab 00b, your first network. If you have trained networks before, go on to lab 01.

@@ -5,16 +5,25 @@
 #
 # **The question of this lab: can a network clean up a digit that it has never seen?**
 #
-# You need about 90 minutes. On 2 CPU cores the cells compute for less than 3 minutes in all; no GPU is needed.
-#
-# In this lab you will
-#
-# - corrupt images in two ways, by masking and by Gaussian noise,
-# - build an autoencoder of fully connected layers,
-# - write the training loop yourself, line by line,
-# - find out what the network does with a noise, and with a picture, that it was not trained for.
+# {{head}}
 #
 # {{exercises}}
+#
+# ### BEGIN CARD
+# level = "start"
+# memory = "1 GB"
+# compute_minutes = 1
+# labs = ["00", "00b"]
+# lectures = ["01"]
+# mathematics = "mean, standard deviation and the normal distribution; the product of a matrix and a vector"
+# objectives = [
+#     "corrupt images in two ways, by masking and by Gaussian noise",
+#     "build an autoencoder of fully connected layers",
+#     "write the step that a training repeats, and the call that uses the trained network",
+#     "predict, and then measure, what the network does with a noise and with a picture that it was not trained for",
+# ]
+# minutes = {theory = 10, play = 5, masking = 10, gaussian = 8, DenseDAE = 15, train_step = 12, denoise = 8, experiment = 10, prior = 12}
+# ### END CARD
 
 # %% tags=["setup"]
 # `course build` writes the set-up cell here
@@ -23,19 +32,24 @@
 # ## Theory in half a page
 #
 # An **autoencoder** is a network that is trained to give back its input. An encoder `f` squeezes an image `x` into a
-# short code, a decoder `g` makes an image of it again. The code has fewer numbers than the image. So the network
+# short **code**, a decoder `g` makes an image of it again. The code has fewer numbers than the image. So the network
 # cannot simply copy: it must find out what all the images have in common.
 #
-# A **denoising** autoencoder (Vincent 2008) makes the task harder. First the image is corrupted on purpose, `x̃ ~ q(x̃ | x)`.
-# Then the network sees only the corrupted `x̃` and must give back the **clean** `x`:
+# A **denoising** autoencoder (Vincent 2008) makes the task harder. First the image is corrupted on purpose: `x̃` is drawn
+# from `q(x̃ | x)`, the distribution of corrupted images. Then the network sees only the corrupted `x̃` and must give back
+# the **clean** `x`:
 #
 # $$\min_{f, g}\; \mathbb{E}_{x}\, \mathbb{E}_{\tilde x \sim q(\tilde x | x)} \; \lVert g(f(\tilde x)) - x \rVert^2$$
 #
-# (In the lab we divide by the number of pixels, too: `mse_loss` is a mean.) The best answer to this problem is the mean of all
-# clean images that could hide behind `x̃`, each weighted by how likely it is. Where the network cannot
-# know, it gives an average, and an average is blurred. Keep that in mind when you look at the results.
+# (𝔼 is the mean over all images and all corruptions. In the lab we divide by the number of pixels, too: `mse_loss` is a mean.) The
+# best answer to this problem is the mean of all clean images that could hide behind `x̃`, each weighted by how likely it is.
+# Where the network cannot know, it gives an average, and an average is blurred. Keep that in mind when you look at the results;
+# [lecture 01](../../lectures/01_autoencoders.ipynb) proves it in one dimension.
 #
-# **Sources.** Vincent et al. 2008, *Extracting and composing robust features with denoising autoencoders*; phase-1 deck.
+# **Sources.** Vincent et al. 2008, [*Extracting and composing robust features with denoising
+# autoencoders*](https://doi.org/10.1145/1390156.1390294); Thomas, Namgyal, Devi Krishna and Babu 2022, *Denoising autoencoder
+# for the removal of noise in medical images* (slides of a student project, phase 1), whose first result is this lab: digits, denoised by
+# dense layers.
 
 # %%
 import numpy as np
@@ -44,6 +58,9 @@ from torch import nn
 
 from course_lib import metrics, noise, training, viz
 from course_lib.data.digits import digits
+from course_lib.exercise import yours
+from course_lib.models import dae
+from course_lib.student import instant_questions
 
 # %% tags=["experiment"]
 train_images, train_labels = digits("train")  # (6000, 1, 28, 28)
@@ -65,12 +82,19 @@ viz.noise_slider(test_images[7, 0], noise.masking, label="fraction", maximum=0.9
 # **Goal.** `masking(image, fraction, generator)` returns a copy of the tensor, of the same type, in which each pixel of each
 # image is zero with probability `fraction`, whatever happens to the others. The other pixels keep their exact value.
 #
-# **Steps.** Draw a number between 0 and 1 for each pixel: `torch.rand(image.shape, generator=generator)`.
-# Where it is below `fraction`, put a zero: `image.masked_fill(where, 0)` or `torch.where(where, 0, image)` make a new tensor.
+# **Steps.** Draw a number between 0 and 1 for each pixel. Which share of these numbers lies below `fraction`? Put a zero
+# there, in a new tensor.
 #
 # **Example.** With `fraction=0` nothing changes. With `fraction=1` all is zero. With `0.3` about 30 % are zero.
 #
-# **Hint.** Always hand `generator` on: then the same seed gives the same noise, and a result can be repeated.
+# **Hint.** `torch.rand(image.shape, generator=generator)` draws, `torch.where` chooses between two. Always hand `generator` on:
+# then the same seed gives the same noise, and a result can be repeated.
+#
+# ### BEGIN EXPLANATION
+# A uniform number lies below `fraction` with exactly this probability, so each pixel is dropped for itself: the number of dropped
+# pixels differs from image to image. Whoever drops an exact number, a whole column, or the same pixels in every image gives the network
+# a pattern that it will learn. And the clean image must survive, since it is the target.
+# ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "masking", "solution": true}
 def masking(image, fraction, generator):
@@ -146,9 +170,15 @@ print("masking: right")
 #
 # **Steps.** `torch.randn` draws with standard deviation 1. What must you do to it to get `sigma`?
 #
-# **Example.** A grey image of 0.5 with `sigma=0.1` has after it a mean near 0.5 and a standard deviation near 0.1.
+# **Example.** A grey image of 0.5 has, with `sigma=0.1`, a mean near 0.5 and a standard deviation near 0.1 afterwards.
 #
-# **Hint.** Do not clip to [0, 1]. Values below 0 are a part of the noise; cutting them off shifts the mean of dark regions.
+# **Hint.** Do not clip to [0, 1]. Values below 0 are part of the noise; cutting them off shifts the mean of dark regions.
+#
+# ### BEGIN EXPLANATION
+# A number with the standard deviation 1, times sigma, has the standard deviation sigma (its variance is sigma²: that is where many go wrong). `rand`
+# is uniform and never leaves a range, `randn` is normal. Noise that is forced to a mean of exactly 0, or shared by two images, is no longer
+# independent.
+# ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "gaussian", "solution": true}
 def gaussian(image, sigma, generator):
@@ -232,10 +262,16 @@ print("gaussian: right")
 # **Hint.** There are **two** lines to replace. A network of one layer would be `self.layer = nn.Linear(784, 10)` in `__init__`, and
 # `return self.layer(noisy.flatten(1))` in `forward`. `x.flatten(1)` keeps the batch axis, `nn.Sequential` chains layers. Make the layers
 # in the order in which the image passes them.
+#
+# ### BEGIN EXPLANATION
+# Without the ReLUs the four layers would be one (lab 00b). The 64 numbers in the middle are the bottleneck: with 784 there the network could
+# copy. The sigmoid keeps the answer between 0 and 1. `flatten(1)` leaves the batch axis alone, and the shape of the input, not a number
+# that you wrote down, tells the shape of the output. It has 435,536 parameters, 200,960 of them in the first layer.
+# ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "DenseDAE", "solution": true}
 class DenseDAE(nn.Module):
-    """784 -> 256 -> 64 -> 256 -> 784, ReLU between, sigmoid at the end; (N, 1, 28, 28) in and out."""
+    """784 -> 256 -> 64 -> 256 -> 784, ReLU between, sigmoid last; (N, 1, 28, 28) in and out."""
 
     def __init__(self):
         super().__init__()
@@ -251,7 +287,7 @@ class DenseDAE(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "DenseDAE_test", "points": 3}
+# %% nbgrader={"grade_id": "DenseDAE_test", "points": 2}
 from course_lib.exercise import without
 ### BEGIN HIDDEN TESTS
 def slopes(network, image):
@@ -302,24 +338,28 @@ print("DenseDAE: right,", sum(p.numel() for p in network.parameters()), "paramet
 #
 # All of deep learning is this step, repeated.
 #
-# **Goal.** `train_step(model, optimizer, clean, noisy)` does one step and returns the loss as a Python number.
+# **Goal.** `train_step(model, optimizer, clean, noisy)` takes one step of training, and returns the loss before the step as
+# a Python number. Afterwards the model is in training mode.
 #
-# **Steps.**
-# 1. Put the model in training mode, and leave it there: `model.train()`.
-# 2. Forget the old gradients: `optimizer.zero_grad()`.
-# 3. Send the **noisy** images through the model.
-# 4. Compare the output with the **clean** images: mean squared error, `nn.functional.mse_loss`.
-# 5. Compute the gradients: `loss.backward()`. Change the weights: `optimizer.step()`.
-# 6. Return `loss.item()`.
+# **Steps.** You read a training loop in lab 00b. A step has five parts: forget the old gradients, compute the answer, compare it
+# (mean squared error), compute the gradients, change the parameters. What is left for you to decide: when must the model be in training
+# mode? Which of the two images goes through the network, and which one is its answer compared with?
 #
 # **Example.** A model with one weight `w = 2`, input 1, clean value 5: the output is 2, the loss 9, its gradient
 # 2·(2 − 5)·1 = −6. With learning rate 0.1 the weight becomes 2.6.
 #
-# **Hint.** PyTorch *adds* each new gradient to the old one. Step 2 is there because of that.
+# **Hint.** PyTorch *adds* each new gradient to the old one. And a loss that is returned as a tensor drags all that was
+# computed for it along: `.item()` makes it a number.
+#
+# ### BEGIN EXPLANATION
+# The noisy image goes in, the clean one is the target. The other way round there is nothing to denoise; with the noisy image as target the network
+# learns to copy. Gradients are added up until `zero_grad()` forgets them, so it comes before `backward()`, and before the very first
+# step, too. `train()` comes first since the forward pass is what dropout and batch normalisation change.
+# ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "train_step", "solution": true}
 def train_step(model, optimizer, clean, noisy):
-    """One gradient step that brings model(noisy) closer to clean; returns the loss before the step."""
+    """One step that brings model(noisy) closer to clean; returns the loss before the step."""
     ### BEGIN SOLUTION
     model.train()
     optimizer.zero_grad()
@@ -330,7 +370,7 @@ def train_step(model, optimizer, clean, noisy):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "train_step_test", "points": 3}
+# %% nbgrader={"grade_id": "train_step_test", "points": 2}
 from course_lib.exercise import without
 ### BEGIN HIDDEN TESTS
 from course_lib.exercise import random_tensor, random_weights
@@ -355,7 +395,7 @@ class OneWeight(nn.Module):  # output = weight · input; remembers in which mode
         self.modes.append(self.training)
         return self.weight * x
 
-with without("course_lib.training.fit"):
+with without("course_lib.training.fit", "course_lib.training.train_step"):
     ### BEGIN HIDDEN TESTS
     state = torch.get_rng_state()
     ### END HIDDEN TESTS
@@ -386,17 +426,20 @@ print("train_step: right")
 # %% [markdown]
 # ## Exercise 5: use the model ({{points denoise}})
 #
-# **Goal.** `denoise(model, noisy)` returns the model's output, as it should be computed when nothing is learnt: in
-# **evaluation mode**, **without gradients**, and as it is: nothing is clipped. After it the model is again in the mode it
-# was in before.
+# **Goal.** `denoise(model, noisy)` returns what the model answers when nothing is to be learned: dropout is off, no gradient is
+# recorded, and nothing is clipped. After the call, the model and PyTorch are as they were before.
 #
-# **Steps.** Remember `model.training`. Call `model.eval()`. Compute inside `with torch.no_grad():`. Restore with
-# `model.train(remembered)`.
+# **Steps.** Lab 00b named the two things that differ from training. Switch both, compute, and undo what does not undo itself.
 #
 # **Example.** A model with dropout gives the same answer twice when `denoise` calls it, and `output.requires_grad` is `False`.
+# If the model was in evaluation mode before the call, it still is.
 #
-# **Hint.** `eval()` and `no_grad()` are two things: the first changes what layers such as dropout and batch
-# normalisation do, the second saves memory and time.
+# **Hint.** `model.training` tells the mode, and `model.train(mode)` sets it. What a `with` block switches, it switches back.
+#
+# ### BEGIN EXPLANATION
+# `eval()` and `no_grad()` are two things. The first changes what layers such as dropout and batch normalisation do; the second saves memory and time.
+# Neither implies the other. The mode is restored because a function that is asked for an image should not change how the next epoch trains.
+# ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "denoise", "solution": true}
 def denoise(model, noisy):
@@ -411,7 +454,7 @@ def denoise(model, noisy):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "denoise_test", "points": 2}
+# %% nbgrader={"grade_id": "denoise_test", "points": 1}
 from course_lib.exercise import without
 ### BEGIN HIDDEN TESTS
 from course_lib.exercise import random_tensor, random_weights
@@ -460,24 +503,37 @@ with without("course_lib.training.denoise"), torch.enable_grad():
     ### HIDDEN VALUE: [used(rng, count, count > 1) for count in (1, 2)]
 print("denoise: right")
 
+# %% tags=["experiment"]
+instant_questions("lab01", [1, 2, 3])
+
 # %% [markdown]
 # ## Train it
 #
-# Here is the whole loop, made of what you wrote. Each image gets **new** noise in every epoch: so the network never sees
-# the same noisy image twice, and cannot learn the noise by heart.
-#
-# (These cells need exercises 1 to 5; until then they stop with `NotImplementedError`. About 10 s for each network on 2 cores.)
+# Here is the whole loop. It uses what you wrote, where its test has passed, and the library's version elsewhere. Each image
+# gets **new** noise in every epoch: so the network never sees the same noisy image twice, and cannot learn the noise by
+# heart. `profile.pick` chooses the amount of work for your machine: few epochs where the course is only tested (`ci`), more on a
+# CPU, most on a GPU. (About 7 s for each of the six networks.)
 
 # %% tags=["experiment"]
 from tqdm.auto import tqdm
 
+Network = yours("DenseDAE", dae.DenseDAE, name="DenseDAE")
+step = yours("train_step", training.train_step, name="train_step")
+restore = yours("denoise", training.denoise, name="denoise")
+mask = yours("masking", noise.masking, name="masking")
+add_noise = yours("gaussian", noise.gaussian, name="gaussian")
+corruptions = {
+    "masking 0.5": lambda images, generator: mask(images, 0.5, generator=generator),
+    "Gaussian 0.5": lambda images, generator: add_noise(images, 0.5, generator=generator),
+}
+
 
 def train(corrupt, seed, epochs, batch_size=64):
-    """Train a new DenseDAE to undo `corrupt(images, generator)`; returns the model and the loss of each epoch."""
+    """A new network, trained to undo `corrupt(images, generator)`, and the loss of each epoch."""
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = DenseDAE()
+        model = Network()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     history = []
     for _ in tqdm(range(epochs), desc="epochs", leave=False):
@@ -485,26 +541,26 @@ def train(corrupt, seed, epochs, batch_size=64):
         losses = []
         for batch in order.split(batch_size):
             clean = train_images[batch]
-            losses.append(train_step(model, optimizer, clean, corrupt(clean, generator)))
+            losses.append(step(model, optimizer, clean, corrupt(clean, generator)))
         history.append(float(np.mean(losses)))
     return model, history
-
-
-corruptions = {
-    "masking 0.5": lambda images, generator: masking(images, 0.5, generator),
-    "Gaussian 0.5": lambda images, generator: gaussian(images, 0.5, generator),
-}
 
 # %% tags=["experiment"]
 epochs = profile.pick(ci=1, cpu=20, gpu=40)
 seeds = range(profile.pick(ci=1, cpu=3, gpu=5))
-trained = {name: [train(corrupt, seed, epochs) for seed in seeds] for name, corrupt in corruptions.items()}
+trained = {
+    name: [train(corrupt, seed, epochs) for seed in seeds] for name, corrupt in corruptions.items()
+}
 
-figure = viz.figure(5.5, 3.5)
+figure = viz.figure(6, 3.5)
 axes = figure.subplots()
-for name, runs in trained.items():
-    axes.plot(range(1, epochs + 1), runs[0][1], marker=".", label=name)
-axes.set(xlabel="epoch", ylabel="training loss (MSE)", yscale="log", title=f"Training loss, seed 0: {np.log10(runs[0][1][0] / runs[0][1][-1]):.1f} decades in {epochs} epochs")
+falls = []
+for (name, runs), colour, marker in zip(trained.items(), ("#0072B2", "#D55E00"), "os", strict=True):
+    losses = runs[0][1]
+    axes.semilogy(range(1, epochs + 1), losses, color=colour, marker=marker, label=name)
+    falls.append(f"{name} to {losses[-1] / losses[0]:.2f}")
+axes.set(xlabel="epoch", ylabel="training loss (MSE)")
+axes.set_title(f"The loss falls, {falls[0]}\nand {falls[1]} of its first value", fontsize=10)
 axes.xaxis.get_major_locator().set_params(integer=True)
 axes.legend()
 figure
@@ -513,16 +569,20 @@ figure
 example = test_images[7:8]
 for name, corrupt in corruptions.items():
     noisy = corrupt(example, torch.Generator().manual_seed(0))
-    restored = denoise(trained[name][0][0], noisy)
-    display(viz.panel(example, noisy, restored, title=f"{name}: a test digit that the network never saw"))
+    restored = restore(trained[name][0][0], noisy)
+    title = f"{name}: a test digit that the network never saw"
+    display(viz.panel(example, noisy, restored, title=title))
 
 # %% [markdown]
-# ## An honest experiment: trained for one noise, tested on another
+# ## Trained for one noise, tested on another
 #
-# A network is as good as its training. Here every network meets every noise. Beside them stand two methods that learn
-# nothing: leaving the image as it is, and a Gaussian blur or a median filter, whichever is better, with its strength
-# chosen on **training** images, so that it has its best chance. PSNR in dB on 1000 test digits, outputs clipped to
-# [0, 1] before scoring (the noisy image is not); mean ± standard deviation over seeds.
+# Now every network meets both noises. First two methods that learn nothing: leaving the image as it is, and a filter. The filter is a Gaussian
+# blur (a weighted mean of the neighbours) or a median filter (the middle value of the neighbours), whichever is better. Its
+# strength is chosen on **training** images, so it has its best chance. Masking half of the pixels also halves the
+# brightness of a blurred image, so "2 × blur" is on the list, too: the blur, times two.
+#
+# PSNR (peak signal-to-noise ratio) is the squared error on a logarithmic scale, in decibels (dB): higher is better, and 3 dB more mean half the
+# squared error. 1000 test digits; answers are clipped to [0, 1] before they are scored, the noisy image is not.
 
 # %% tags=["experiment"]
 from scipy import ndimage
@@ -533,36 +593,62 @@ def score(prediction, target, clip=True):
     return metrics.psnr(prediction, target, data_range=1).mean().item()
 
 
-def best_filter(corrupt):
-    """The blur or median filter with the highest PSNR on 200 training images."""
-    clean = train_images[::30]
-    noisy = corrupt(clean, torch.Generator().manual_seed(100))
-    candidates = {
-        f"Gaussian blur {s:g}": lambda x, s=s: ndimage.gaussian_filter(x, (0, 0, s, s)) for s in (0.4, 0.6, 0.8, 1, 1.3, 1.6)
+def filters():
+    """Every filter that is tried, by name."""
+    blur = lambda s, times=1: lambda x: times * ndimage.gaussian_filter(x, (0, 0, s, s))
+    found = {f"blur {s:g}": blur(s) for s in (0.4, 0.6, 0.8, 1, 1.3, 1.6)}
+    found |= {f"2 × blur {s:g}": blur(s, times=2) for s in (0.6, 0.8, 1, 1.3)}
+    return found | {
+        f"median {s}×{s}": lambda x, s=s: ndimage.median_filter(x, (1, 1, s, s)) for s in (3, 5)
     }
-    candidates |= {f"median {s}×{s}": lambda x, s=s: ndimage.median_filter(x, (1, 1, s, s)) for s in (3, 5)}
-    # masking by half also halves the mean brightness: a fair filter gives it back
-    candidates |= {f"2 × blur {s:g}": lambda x, s=s: 2 * ndimage.gaussian_filter(x, (0, 0, s, s)) for s in (0.6, 0.8, 1, 1.3)}
-    scores = {name: score(torch.from_numpy(filter(noisy.numpy())), clean) for name, filter in candidates.items()}
+
+
+def best_filter(corrupt):
+    """Name and filter with the highest PSNR on 200 training images."""
+    clean = train_images[::30]
+    noisy = corrupt(clean, torch.Generator().manual_seed(100)).numpy()
+    scores = {
+        name: score(torch.from_numpy(apply(noisy)), clean) for name, apply in filters().items()
+    }
     name = max(scores, key=scores.get)
-    return name, candidates[name]
+    return name, filters()[name]
 
-
-print(f"{'':28}" + "".join(f"{name:>24}" for name in corruptions))
-table = {"nothing": [], "best filter": []} | {f"trained on {name}": [] for name in trained}
-for corrupt in corruptions.values():
-    noisy = corrupt(test_images, torch.Generator().manual_seed(200))
-    table["nothing"].append(f"{score(noisy, test_images, clip=False):.2f}")
-    filter_name, filter = best_filter(corrupt)
-    table["best filter"].append(f"{score(torch.from_numpy(filter(noisy.numpy())), test_images):.2f} ({filter_name})")
-    for name, runs in trained.items():
-        values = [score(denoise(model, noisy), test_images) for model, _ in runs]
-        table[f"trained on {name}"].append(f"{np.mean(values):.2f} ± {np.std(values, ddof=min(1, len(values) - 1)):.2f}")
-for row, values in table.items():
-    print(f"{row:28}" + "".join(f"{value:>24}" for value in values))
+# %% tags=["experiment"]
+noisy_digits = {
+    name: corrupt(test_images, torch.Generator().manual_seed(200))
+    for name, corrupt in corruptions.items()
+}
+for name, noisy in noisy_digits.items():
+    filter_name, apply = best_filter(corruptions[name])
+    filtered = score(torch.from_numpy(apply(noisy.numpy())), test_images)
+    untouched = score(noisy, test_images, clip=False)
+    print(f"{name}: as they are {untouched:.2f} dB, best filter ({filter_name}) {filtered:.2f} dB")
 
 # %% [markdown]
-# **What does it make of something that is no digit?** The network has only ever seen digits. Give it a piece of a brain,
+# **Your prediction, before you go on.** Four combinations of training and test. Write the PSNR that you expect for each, in dB, and
+# your reason. Which network copes better with the noise that it has never seen? Will it still beat the filter?
+
+# %%
+prediction = {
+    "trained on masking 0.5, tested on masking 0.5": None,
+    "trained on masking 0.5, tested on Gaussian 0.5": None,
+    "trained on Gaussian 0.5, tested on masking 0.5": None,
+    "trained on Gaussian 0.5, tested on Gaussian 0.5": None,
+}
+reason = ""
+
+# %% tags=["experiment"]
+print(f"PSNR in dB, mean ± standard deviation over {len(seeds)} seeds")
+print(f"{'':50}{'predicted':>10}{'measured':>16}")
+for name, runs in trained.items():
+    for test_name, noisy in noisy_digits.items():
+        values = [score(restore(model, noisy), test_images) for model, _ in runs]
+        spread = np.std(values, ddof=min(1, len(values) - 1))
+        row = f"trained on {name}, tested on {test_name}"
+        print(f"{row:50}{str(prediction.get(row)):>10}{np.mean(values):>9.2f} ± {spread:.2f}")
+
+# %% [markdown]
+# **What does it make of something that is no digit?** The network has only ever seen digits. Give it a piece of a head,
 # and a digit turned by 90°.
 
 # %% tags=["experiment"]
@@ -570,35 +656,58 @@ from course_lib.data import brains
 
 head = brains.brain_slices("colin27", slices=3).images[1:2]
 piece = nn.functional.interpolate(head, size=(28, 28), mode="area")
-for name, picture in {"a head": piece, "a turned digit": torch.rot90(test_images[3:4], 1, (2, 3))}.items():
-    noisy = gaussian(picture, 0.2, torch.Generator().manual_seed(1))
-    restored = denoise(trained["Gaussian 0.5"][0][0], noisy)
-    display(viz.panel(picture, noisy, restored, title=f"Given {name}: what does the network make of it?"))
+turned = torch.rot90(test_images[3:4], 1, (2, 3))
+for title, picture in {
+    "Given a head, the network paints strokes of digits": piece,
+    "Given a turned digit, it bends the strokes towards digits that it knows": turned,
+}.items():
+    noisy = noise.gaussian(picture, 0.2, generator=torch.Generator().manual_seed(1))
+    restored = restore(trained["Gaussian 0.5"][0][0], noisy)
+    display(viz.panel(picture, noisy, restored, title=title))
+
+# %% tags=["experiment"]
+instant_questions("lab01", [4, 5])
 
 # %% [markdown]
 # ## In your own words ({{points prior}})
 #
-# Look at the last two pictures and at the table. A radiologist asks: "Your network makes beautiful images. May I trust
-# it with a patient whose disease was not in your training data?" Answer in three to six sentences. Use what you saw.
+# 1. Compare your prediction with the table. Where were you wrong, and what explains it?
+# 2. A radiologist asks: "Your network makes beautiful images. May I trust it with a patient whose disease was not in your
+#    training data?" Answer with what you saw, in the table and in the last two pictures.
+#
+# Five to eight sentences. A wrong prediction costs nothing if you explain it.
 
-# %% [markdown] nbgrader={"grade_id": "prior", "solution": true, "points": 2}
-# No, not without further tests. The network answers with what its training data made likely: it turned a head into
-# strokes of digits, and it looked clean while it was wrong. In the table each network is good at the noise that it was trained
-# with, and worse at the other. A disease that was not in the
-# training data is like the turned digit: it may be replaced by something healthy and likely. A clean look says nothing
-# about truth, so one needs a test set with such patients, and the difference map.
+# %% [markdown] nbgrader={"grade_id": "prior", "solution": true, "points": 5}
+# I predicted that each network loses about 2 dB on the noise that it was not trained for, because the digits are the same and both
+# noises are strong. The masking network loses more than that, and neither beats the simple filter there. I had overlooked what each network takes for
+# granted: after masking, every pixel that is not black is true. Gaussian noise makes black pixels bright, and the masking
+# network believes them. The Gaussian network has learned to doubt every pixel, so it copes better with black holes in a stroke.
+#
+# To the radiologist: no, not without further tests. The network answers with what its training data made likely: it turned a head into
+# strokes of digits, and that looked clean while it was wrong. A disease that was not in the training data is like the turned digit: it
+# may be replaced by something healthy and likely. The network gives no sign of it: a clean look says nothing about truth. So one needs a test set with such patients, and the
+# difference map.
 #
 # ### BEGIN MARK SCHEME
-# - 1: says no, or not yet, and uses what was seen: the network turned a head into strokes, or is worse at a noise it was not trained with
+# - 1: recorded a prediction, with a reason that follows from the theory or from what each noise does to an image
+# - 1: compares it with the table, names the largest disagreement, and gives a cause
+# - 1: reads from the table that a network is worse at a noise that it was not trained for, with a number
+# - 1: says no, or not yet, and uses a picture: the network turned a head, or a turned digit, into likely strokes
 # - 1: says why: it answers with what its training data made likely, and a clean look says nothing about truth
 # ### END MARK SCHEME
+#
+# ### BEGIN EXPLANATION
+# A network trained with squared error answers with the mean of the clean images that fit its input, given the noise and the images it was
+# trained with. Change the noise, and its idea of "fits" is wrong; change the images, and the mean is taken over the wrong ones. Neither
+# shows in its answer. Many expect an unsure network to answer with something unsure; it has never learned to.
+# ### END EXPLANATION
 
 # %% [markdown]
 # ## What to remember
 #
 # - A denoising autoencoder sees the noisy image and is compared with the clean one. New noise in every epoch.
-# - The step: `zero_grad`, forward, loss, `backward`, `step`. Evaluation: `eval()` and `no_grad()`.
-# - The network learns the noise *and* the images it was trained on. Outside both it fails, and it does so in a clean look.
+# - The step: forget the gradients, forward, loss, backward, step. In use: `eval()` and `no_grad()`.
+# - The network learns the noise *and* the images it was trained on. Outside both it fails, and its answer looks clean all the same.
 # - Give the simple methods their best chance, on the same data, before you claim anything.
 #
 # The loop that you wrote is `course_lib.training.fit`, with checkpoints and GPUs added. Next: lab 02, where the dense

@@ -3,9 +3,9 @@
 # What the tests try, beside the example:
 # mse: tall, below 0 and beyond 1, tiny and huge scales, in place, one number; numpy, no gradient
 # psnr: below 0, beyond the range, several ranges, tiny and huge errors, tall, in place, one number; no gradient
-# ssim: below 0, dark, flat, several ranges, tall and wide, in place, one number; numpy, no gradient
 # ConvDAE: beyond [0, 1], odd, tall, one and two images, gradient numbers of every layer and of the input, both modes
 # random_crop: as large as the image in one or both directions, tall, two to four axes, all places, no order
+# enough_images: any order, lucky points, 2 to 9 seeds, none, all, just equal, in place; many references
 
 # %% [mse] calls_the_library
 # Calls the function that the exercise builds.
@@ -126,83 +126,6 @@ edit(
     "error = np.mean((prediction - target) ** 2)",
     "prediction -= target\n    error = np.mean(prediction**2)",
 )
-
-
-# %% [ssim] calls_the_library
-# Calls the function that the exercise builds.
-def ssim(prediction, target, data_range):
-    return metrics.ssim(prediction, target, data_range=data_range)
-
-
-# %% [ssim] calls_scikit_image
-# Calls another library's function instead of writing it.
-def ssim(prediction, target, data_range):
-    from skimage.metrics import structural_similarity
-
-    return structural_similarity(
-        prediction, target, data_range=data_range, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
-    )
-
-
-# %% [ssim] one_window
-# Uses the mean and variance of the whole image: structure is local.
-edit("    mean_x, mean_y", "    local_mean = np.mean\n    mean_x, mean_y")
-
-
-# %% [ssim] mean_of_squares_as_variance
-# Forgets to subtract the square of the mean.
-edit(" - mean_x**2", "")
-edit(" - mean_y**2", "")
-
-
-# %% [ssim] mean_of_products_as_covariance
-# Forgets to subtract the product of the means.
-edit(" - mean_x * mean_y", "")
-
-
-# %% [ssim] constants_for_range_one
-# Leaves the data range out of the constants: right only for images in [0, 1].
-edit("(0.01 * data_range) ** 2, (0.03 * data_range) ** 2", "0.01**2, 0.03**2")
-
-
-# %% [ssim] range_not_squared
-# Forgets that the data range is squared with the constant before it.
-edit("(0.01 * data_range) ** 2, (0.03 * data_range) ** 2", "0.01**2 * data_range, 0.03**2 * data_range")
-
-
-# %% [ssim] range_at_least_one
-# Thinks that no image has a data_range below 1.
-edit("0.01 * data_range", "0.01 * max(data_range, 1)")
-edit("0.03 * data_range", "0.03 * max(data_range, 1)")
-
-
-# %% [ssim] contrast_instead_of_covariance
-# Takes the product of the standard deviations for the covariance: a negative image then looks similar.
-edit("local_mean(prediction * target) - mean_x * mean_y", "np.sqrt(np.maximum(variance_x * variance_y, 0))")
-
-
-# %% [ssim] forgets_the_brightness
-# Leaves out the first factor, which compares the means.
-edit("(2 * mean_x * mean_y + c1) * ", "")
-edit("(mean_x**2 + mean_y**2 + c1) * ", "")
-
-
-# %% [ssim] never_negative
-# Thinks that similarity cannot be negative, and sets the map to 0 where it is.
-edit("np.mean(numerator / denominator)", "np.mean(np.maximum(numerator / denominator, 0))")
-
-
-# %% [ssim] clips_first
-# Clips both images to [0, data_range] before they are compared.
-edit("    mean_x, mean_y", """
-    prediction, target = np.clip(prediction, 0, data_range), np.clip(target, 0, data_range)
-    mean_x, mean_y
-""")
-
-
-# %% [ssim] returns_the_map
-# Forgets the last step, the mean of the map.
-edit("np.mean(numerator / denominator)", "numerator / denominator")
 
 
 # %% [ConvDAE] calls_the_library
@@ -396,3 +319,96 @@ edit(
 # %% [random_crop] one_channel_only
 # Thinks that an image has no axes but its own two and one for the channel.
 edit("image[..., top", "image.reshape(-1, height, width)[:1, top")
+
+
+# %% [enough_images] calls_the_library
+# Calls the function that the exercise builds.
+def enough_images(counts, scores, reference):
+    return evaluation.enough_images(counts, scores, reference)
+
+
+# %% [enough_images] mean_alone
+# Compares the mean with the reference and forgets that it is uncertain.
+edit(" - 2 * error > reference", " > reference")
+
+
+# %% [enough_images] deviation_for_error
+# Takes the standard deviation of the seeds for the error of their mean.
+edit(" / np.sqrt(len(scores))", "")
+
+
+# %% [enough_images] divides_by_the_number_of_seeds
+# Divides the standard deviation by the number of seeds, not by its root.
+edit("np.sqrt(len(scores))", "len(scores)")
+
+
+# %% [enough_images] deviation_of_a_population
+# Forgets ddof=1: with few seeds the error comes out too small.
+edit("scores.std(axis=0, ddof=1)", "scores.std(axis=0)")
+
+
+# %% [enough_images] one_standard_error
+# Goes down by one standard error.
+edit("- 2 * error", "- error")
+
+
+# %% [enough_images] adds_the_error
+# Adds the error, "to be fair to the network".
+edit("- 2 * error", "+ 2 * error")
+
+
+# %% [enough_images] best_seed
+# Takes the best seed of each number of images.
+edit("scores.mean(axis=0) - 2 * error > reference", "scores.max(axis=0) > reference")
+
+
+# %% [enough_images] every_seed
+# Wants every single seed to win.
+edit("scores.mean(axis=0) - 2 * error > reference", "scores.min(axis=0) > reference")
+
+
+# %% [enough_images] first_lucky_point
+# Takes the smallest number that wins, although a larger one loses.
+edit("            break\n", "            continue\n")
+
+
+# %% [enough_images] only_the_next_one
+# Asks only whether the next larger number wins as well.
+def enough_images(counts, scores, reference):
+    error = scores.std(axis=0, ddof=1) / np.sqrt(len(scores))
+    order = np.argsort(counts)
+    wins = (scores.mean(axis=0) - 2 * error > reference)[order]
+    for place in range(len(order)):
+        if wins[place] and wins[min(place + 1, len(order) - 1)]:
+            return counts[order[place]]
+    return None
+
+
+# %% [enough_images] thinks_that_counts_are_sorted
+# Goes through the list as it comes.
+edit("np.argsort(counts)[::-1]", "range(len(counts))[::-1]")
+
+
+# %% [enough_images] at_least
+# Lets an equal score win.
+edit("> reference", ">= reference")
+
+
+# %% [enough_images] place_for_count
+# Returns where the number stands, not the number.
+edit("enough = counts[place]", "enough = place")
+
+
+# %% [enough_images] the_largest_at_least
+# Returns the largest number where none suffices.
+edit("enough = None", "enough = max(counts)")
+
+
+# %% [enough_images] mean_over_the_wrong_axis
+# Averages over the numbers of images instead of the seeds.
+edit("scores.mean(axis=0)", "scores.mean(axis=1)")
+
+
+# %% [enough_images] mean_of_everything
+# Takes one error for all numbers of images.
+edit("scores.std(axis=0, ddof=1)", "scores.std(ddof=1)")

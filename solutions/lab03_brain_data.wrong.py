@@ -4,7 +4,7 @@
 # to_ras: 48 ways, straight and askew, sizes 1e-3 to 1e3 mm, whole numbers, masks, negative voxels; numpy in, numpy out
 # normalise: negative, 65 % air, whole numbers and 8 bits, scales 1e-9 to 1e6, one volume, one test volume absent
 # not_low: skewed, equal scores, ties, whole numbers, quartiles between scores, scales 1e-9 to 1e6, offset 1e6
-# enough_brain: tall, wide, large, one slice, just at the limit, dark brain, masks with holes
+# enough_brain: tall, wide, large, one slice, just at the limit, several shares, masks with holes
 # split_by_volume: halves, shares 0 and 1, groups of one and none, global state, groups in another order, independence
 # corrupt: tall, 3×3, one image, beyond [0, 1], double and half, each draw apart from the others, global state
 
@@ -118,6 +118,12 @@ def to_ras(volume, affine):
 
 # %% [normalise] calls_the_library
 # Calls the functions that the exercise builds.
+def normalise(train, test):
+    return intensity.normalise(train, test)
+
+
+# %% [normalise] calls_the_library_for_the_first_step
+# Lets the library scale each volume.
 def normalise(train, test):
     train, test = (np.stack([intensity.unit_range(volume, low=1, high=99) for volume in part]) for part in (train, test))
     return (train - train.mean()) / train.std(), (test - train.mean()) / train.std()
@@ -406,33 +412,37 @@ edit("return scores >= limits[rule]", "return (scores >= limits[rule]).tolist()"
 
 # %% [enough_brain] calls_the_library
 # Calls the function that the exercise builds.
-def enough_brain(images, brain_masks):
-    return slices.has_brain(brain_masks)
+def enough_brain(brain_masks, share):
+    return slices.has_brain(brain_masks, share)
 
 
-# %% [enough_brain] counts_bright_pixels
-# Counts the non-zero pixels of the image, not those of the brain.
-edit("brain_masks.mean", "(images != 0).mean")
+# %% [enough_brain] always_the_thesis
+# Ignores `share` and takes 4.5 %.
+edit(">= share", ">= 0.045")
 
-# %% [enough_brain] share_of_the_head
-# Divides by the non-zero pixels: at the neck a little brain is much of little.
-edit("brain_masks.mean(axis=(1, 2))", "brain_masks.sum(axis=(1, 2)) / np.maximum((images != 0).sum(axis=(1, 2)), 1)")
+# %% [enough_brain] share_of_the_rows
+# Counts the rows that show brain, not the pixels.
+edit("brain_masks.mean(axis=(1, 2))", "brain_masks.any(axis=2).mean(axis=1)")
 
 # %% [enough_brain] share_of_the_largest
 # Compares with the slice that has most brain.
-edit("0.045", "0.045 * brain_masks.mean(axis=(1, 2)).max()")
+edit(">= share", ">= share * brain_masks.mean(axis=(1, 2)).max()")
 
 # %% [enough_brain] more_than
-# Drops a slice with exactly 4.5 %.
+# Drops a slice with exactly the share.
 edit(">=", ">")
 
 # %% [enough_brain] percent_as_fraction
-# Compares a share with 4.5, which no share reaches.
-edit("0.045", "4.5")
+# Takes `share` for a fraction and the mean for per cent.
+edit(">= share", ">= 100 * share")
+
+# %% [enough_brain] share_as_percent
+# Takes `share` for per cent.
+edit(">= share", ">= share / 100")
 
 # %% [enough_brain] any_brain
 # Keeps every slice with a brain pixel.
-edit("brain_masks.mean(axis=(1, 2)) >= 0.045", "brain_masks.any(axis=(1, 2))")
+edit("brain_masks.mean(axis=(1, 2)) >= share", "brain_masks.any(axis=(1, 2))")
 
 # %% [enough_brain] share_of_the_stack
 # Divides by the pixels of all slices together.
@@ -448,19 +458,20 @@ edit("brain_masks.mean(axis=(1, 2))", "brain_masks.any(axis=1).mean(axis=1) * br
 
 # %% [enough_brain] nine_pixels
 # Takes the 9 pixels of the example for every size of slice.
-edit("brain_masks.mean(axis=(1, 2)) >= 0.045", "brain_masks.sum(axis=(1, 2)) >= 9")
-
-# %% [enough_brain] bright_brain_only
-# Counts brain pixels that are not 0 in the image: dark brain is lost.
-edit("brain_masks.mean", "((images != 0) & brain_masks).mean")
+edit("brain_masks.mean(axis=(1, 2)) >= share", "brain_masks.sum(axis=(1, 2)) >= 9")
 
 # %% [enough_brain] changes_the_masks
-# Cuts the masks in place.
-edit("return brain", "brain_masks &= images > 0\n    return brain")
+# Right numbers, but the masks are turned round in place.
+edit("return brain_masks.mean(axis=(1, 2))",
+     "np.logical_not(brain_masks, out=brain_masks)\n    return 1 - brain_masks.mean(axis=(1, 2))")
 
 # %% [enough_brain] rounded_up
 # Rounds the share to a tenth of a percent first: 4.4975 % becomes 4.5 %.
 edit("brain_masks.mean(axis=(1, 2))", "brain_masks.mean(axis=(1, 2)).round(3)")
+
+# %% [enough_brain] whole_pixels
+# Rounds the number of pixels that are needed down.
+edit("brain_masks.mean(axis=(1, 2)) >= share", "brain_masks.sum(axis=(1, 2)) >= int(share * brain_masks[0].size)")
 
 # %% [enough_brain] counts_in_a_byte
 # Counts in uint8, which overflows at 256 pixels.
@@ -468,17 +479,17 @@ edit("brain_masks.mean(axis=(1, 2))", "brain_masks.sum(axis=(1, 2), dtype=np.uin
 
 # %% [enough_brain] loses_the_last_axis
 # Squeezes: one slice gives a boolean without an axis.
-edit("return brain_masks.mean(axis=(1, 2)) >= 0.045", "return (brain_masks.mean(axis=(1, 2)) >= 0.045).squeeze()")
+edit("return brain_masks.mean(axis=(1, 2)) >= share", "return (brain_masks.mean(axis=(1, 2)) >= share).squeeze()")
 
 # %% [enough_brain] returns_a_list
 # A list of booleans: `kept & ~truth` fails.
-edit("return brain_masks.mean(axis=(1, 2)) >= 0.045", "return (brain_masks.mean(axis=(1, 2)) >= 0.045).tolist()")
+edit("return brain_masks.mean(axis=(1, 2)) >= share", "return (brain_masks.mean(axis=(1, 2)) >= share).tolist()")
 
 # %% [enough_brain] known_sizes
 # Knows how many pixels the sizes of the test need, and takes 100 for all others.
-def enough_brain(images, brain_masks):
-    needed = {200: 9, 40_000: 1800}.get(brain_masks[0].size, 100)
-    return brain_masks.sum(axis=(1, 2)) >= needed
+def enough_brain(brain_masks, share):
+    needed = {200: 200 * share, 63: 63 * share, 40_000: 40_000 * share}.get(brain_masks[0].size, 100)
+    return brain_masks.sum(axis=(1, 2)) >= needed - 1e-9
 
 
 # %% [split_by_volume] calls_the_library
@@ -658,6 +669,10 @@ edit("sorted(set(group_of.values()))", "set(group_of.values())")
 edit("generator.permutation(members)[:count]",
      "np.roll(members, generator.integers(len(members)) if members else 0)[:count]")
 
+# %% [split_by_volume] first_trait_only
+# Takes a tuple's first trait for the group: sexes are no longer balanced.
+edit("if group_of[head] == group]", "if group_of[head] == group or (isinstance(group, tuple) and group_of[head][0] == group[0])]")
+
 # %% [split_by_volume] groups_of_the_example
 # Knows the groups of the example only.
 edit("sorted(set(group_of.values()))", '("young", "old", "very old")')
@@ -794,8 +809,8 @@ edit("width - side + 1", "width")
 # Draws the row from the width and the column from the height.
 edit("count, _, height, width = images.shape", "count, _, width, height = images.shape")
 
-# %% [corrupt] spoils_the_clean_images
-# Blanks in place before it copies: the target is spoilt, too.
+# %% [corrupt] changes_the_clean_images
+# Blanks in place before it copies: the target is damaged, too.
 edit("spoilt[number,", "images[number,")
 
 # %% [corrupt] global_generator
@@ -803,7 +818,7 @@ edit("spoilt[number,", "images[number,")
 edit("count, _, height", "generator = None\n    count, _, height")
 
 # %% [corrupt] seeds_anew
-# Makes its own generator: every batch is spoilt in the same way.
+# Makes its own generator: every batch is damaged in the same way.
 edit("count, _, height", "generator = torch.Generator().manual_seed(0)\n    count, _, height")
 
 # %% [corrupt] seeds_the_callers_generator

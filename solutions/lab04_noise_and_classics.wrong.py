@@ -1,12 +1,12 @@
-# Named wrong answers of lab 04: each is a real misconception and loses just its exercise. See CONTRIBUTING.md.
+# Named wrong answers of lab 04: each is a real misconception and costs the points of its exercise and of no other. See CONTRIBUTING.md.
 #
 # What is tested of each exercise:
 # rician: four levels, whole numbers, a scanner's units; law of large, tall and tiny images, rare draws; new draws; seeds; in place
 # sigma_from_background: faint and bright air, a head in it, tall and wide; n and n − 1 alike; in place; no constants (no air to speak of)
-# soft_threshold: tiny and huge values, whole numbers, one to three axes, threshold 0, ties at the threshold; in place
 # cycle_spinning: one to eight shifts, tall and wide, below 0 and above 1, threshold 0 and a huge one; in place
 # nlm_weights: patch 0 to 3, places at the border, faint images and a scanner's units, tall and wide, below 0; in place
-# corrected: answers below 0 and above 1, faint images and a scanner's units, sigma 0, a filter that hands its input back; in place
+# corrected: both averages, answers below 0 and above 1, faint images and a scanner's units, sigma 0, a filter that hands its input back; in place
+# floor_psnr: much and little noise, all air and hardly any, a scanner's units, scores below 0 dB
 
 # %% [rician] calls_the_library
 # Calls the function that the exercise builds.
@@ -282,86 +282,6 @@ edit("np.sqrt(2 - np.pi / 2)", "0.66")
 edit("return from_mean, from_deviation, from_square", "return tuple(np.round((from_mean, from_deviation, from_square), 3))")
 
 
-# %% [soft_threshold] calls_the_library
-# Calls the function that the exercise builds.
-def soft_threshold(values, threshold):
-    return pywt.threshold(values, threshold, mode="soft")
-
-
-# %% [soft_threshold] hard
-# Sets small values to 0 and leaves large ones alone: the hard threshold.
-def soft_threshold(values, threshold):
-    return np.where(np.abs(values) > threshold, values, 0)
-
-
-# %% [soft_threshold] loses_the_sign
-# Forgets to give the sign back.
-edit("np.sign(values) * ", "")
-
-
-# %% [soft_threshold] no_stop_at_zero
-# Subtracts from the absolute value without a stop: small values change their sign.
-edit("np.maximum(np.abs(values) - threshold, 0)", "(np.abs(values) - threshold)")
-
-
-# %% [soft_threshold] subtracts_everywhere
-# Subtracts the threshold from all values: negative ones move away from 0.
-edit("np.sign(values) * np.maximum(np.abs(values) - threshold, 0)", "np.maximum(values - threshold, 0)")
-
-
-# %% [soft_threshold] clips
-# Clips to ±threshold: that is what soft thresholding takes away, not what it leaves.
-def soft_threshold(values, threshold):
-    return np.clip(values, -threshold, threshold)
-
-
-# %% [soft_threshold] garrote
-# Shrinks by threshold²/|v|: a compromise between hard and soft, and another filter.
-def soft_threshold(values, threshold):
-    large = np.maximum(np.abs(values), 1e-12)
-    return values * np.maximum(1 - (threshold / large) ** 2, 0)
-
-
-# %% [soft_threshold] changes_its_input
-# Works in place: the caller's array is no longer what it was.
-def soft_threshold(values, threshold):
-    small = np.abs(values) <= threshold
-    values[:] = values - np.sign(values) * threshold
-    values[small] = 0
-    return values
-
-
-# %% [soft_threshold] keeps_small_values
-# Pulls the large values in and leaves the small ones, which are the noise.
-def soft_threshold(values, threshold):
-    return np.where(np.abs(values) > threshold, values - np.sign(values) * threshold, values)
-
-
-# %% [soft_threshold] share_of_the_largest
-# Takes the threshold for a share of the largest value.
-edit("- threshold", "- threshold * np.abs(values).max()")
-
-
-# %% [soft_threshold] keeps_whole_numbers
-# Writes into an array of the type that came: whole numbers are cut off.
-def soft_threshold(values, threshold):
-    shrunk = np.zeros_like(values)
-    shrunk[values > threshold] = values[values > threshold] - threshold
-    shrunk[values < -threshold] = values[values < -threshold] + threshold
-    return shrunk
-
-
-# %% [soft_threshold] small_number_against_zero
-# Adds a small number to the divisor against 0 / 0: very small values vanish.
-def soft_threshold(values, threshold):
-    return values * np.maximum(1 - threshold / (np.abs(values) + 1e-8), 0)
-
-
-# %% [soft_threshold] flattens
-# Goes through the values one by one, and forgets the shape.
-edit("return np", "values = values.ravel()\n    return np")
-
-
 # %% [cycle_spinning] calls_the_library
 # Calls the function that the exercise builds.
 def cycle_spinning(image, threshold, shifts):
@@ -472,6 +392,39 @@ edit("return total / shifts**2", "return (total / shifts**2).clip(0, 1)")
 # Looks for the numbers of the test cell in the notebook's memory.
 def cycle_spinning(image, threshold, shifts):
     return globals().get("wanted", {}).get((threshold, shifts), image)
+
+
+# %% [cycle_spinning] garrote
+# Shrinks by threshold²/|d|: a compromise between hard and soft, and another filter.
+edit('mode="soft"', 'mode="garrote"')
+
+
+# %% [cycle_spinning] clips_the_details
+# Clips the details to ±threshold: that is what soft thresholding takes away, not what it leaves.
+edit('pywt.threshold(d, threshold, mode="soft")', "np.clip(d, -threshold, threshold)")
+
+
+# %% [cycle_spinning] no_stop_at_zero
+# Subtracts from the absolute value without a stop: small details change their sign.
+edit('pywt.threshold(d, threshold, mode="soft")', "np.sign(d) * (np.abs(d) - threshold)")
+
+
+# %% [cycle_spinning] loses_the_sign
+# Forgets to give the sign back to what is left of a detail.
+edit('pywt.threshold(d, threshold, mode="soft")', "np.maximum(np.abs(d) - threshold, 0)")
+
+
+# %% [cycle_spinning] keeps_small_details
+# Pulls the large details in and leaves the small ones, which are the noise.
+edit(
+    'pywt.threshold(d, threshold, mode="soft")',
+    "np.where(np.abs(d) > threshold, d - np.sign(d) * threshold, d)",
+)
+
+
+# %% [cycle_spinning] share_of_the_largest
+# Takes the threshold for a share of the largest detail.
+edit('pywt.threshold(d, threshold, mode="soft")', 'pywt.threshold(d, threshold * np.abs(d).max(), mode="soft")')
 
 
 # %% [nlm_weights] calls_the_library
@@ -597,101 +550,219 @@ def nlm_weights(image, row, column, patch, search, h, sigma):
 
 # %% [corrected] calls_the_library
 # Calls the function that the exercise builds.
-def corrected(noisy, sigma, denoise):
+def corrected(noisy, sigma, smooth, squares):
     from course_lib.classical.rician import bias_corrected
 
-    return bias_corrected(denoise)(noisy, sigma)
+    return bias_corrected(smooth, method="squared" if squares else "magnitude")(noisy, sigma)
 
 
 # %% [corrected] calls_the_correction
-# Denoises, and calls the library's correction.
-def corrected(noisy, sigma, denoise):
-    return noise.correct_bias(denoise(noisy, sigma), sigma)
+# Filters, and calls the library's correction.
+def corrected(noisy, sigma, smooth, squares):
+    if squares:
+        return noise.correct_bias(np.sqrt(np.maximum(smooth(noisy**2, sigma), 0)), sigma)
+    return noise.correct_bias(np.abs(smooth(noisy, sigma)), sigma, of="magnitude")
+
+
+# %% [corrected] inverts_the_mean
+# Calls the library's exact inverse of the mean for the magnitudes.
+def corrected(noisy, sigma, smooth, squares):
+    if squares:
+        return np.sqrt(np.maximum(smooth(noisy**2, sigma) - 2 * sigma**2, 0))
+    return noise.invert_mean(np.abs(smooth(noisy, sigma)), sigma)
+
+
+# %% [corrected] two_sigma_squared_for_both
+# Takes the constant of the mean of squares off the square of a mean: the variance of m is subtracted twice.
+edit("smooth(noisy, sigma) ** 2 - sigma**2", "smooth(noisy, sigma) ** 2 - 2 * sigma**2")
+
+
+# %% [corrected] one_sigma_squared_for_both
+# Takes sigma² off the mean of squares, too: forgets that both channels are noisy.
+edit("- 2 * sigma**2", "- sigma**2")
+
+
+# %% [corrected] constants_exchanged
+# Knows both constants, and has them the wrong way round.
+edit("- sigma**2", "- 1 * sigma**2")
+edit("- 2 * sigma**2", "- sigma**2")
+edit("- 1 * sigma**2", "- 2 * sigma**2")
+
+
+# %% [corrected] constant_of_the_air
+# Subtracts π/2·sigma², the square of the floor: right in the air only.
+edit("smooth(noisy, sigma) ** 2 - sigma**2", "smooth(noisy, sigma) ** 2 - np.pi / 2 * sigma**2")
+
+
+# %% [corrected] never_filters_the_square
+# Squares the answer in both cases: a mean of squares is not the square of a mean.
+edit("smooth(noisy**2, sigma)", "smooth(noisy, sigma) ** 2")
+
+
+# %% [corrected] always_filters_the_square
+# Hands the squared image to the filter in both cases.
+edit("smooth(noisy, sigma) ** 2", "smooth(noisy**2, sigma)")
 
 
 # %% [corrected] corrects_before_filtering
 # Corrects the noisy pixels: whatever lies below the floor is cut off, and the filter averages the rest.
-def corrected(noisy, sigma, denoise):
-    return denoise(np.sqrt(np.maximum(noisy**2 - 2 * sigma**2, 0)), sigma)
+def corrected(noisy, sigma, smooth, squares):
+    return smooth(np.sqrt(np.maximum(noisy**2 - (2 if squares else 1) * sigma**2, 0)), sigma)
 
 
 # %% [corrected] adds
 # Has the sign of the bias wrong: the floor gets higher.
-edit("denoised**2 - 2", "denoised**2 + 2")
-
-
-# %% [corrected] one_sigma_squared
-# Subtracts sigma²: forgets that both channels are noisy.
-edit("2 * sigma**2", "sigma**2")
+edit("- 2 * sigma**2", "+ 2 * sigma**2")
+edit("** 2 - sigma**2", "** 2 + sigma**2")
 
 
 # %% [corrected] no_stop_at_zero
 # Takes the root of negative numbers: NaN in the air.
-edit("np.maximum(denoised**2 - 2 * sigma**2, 0)", "denoised**2 - 2 * sigma**2")
+edit("np.maximum(excess, 0)", "excess")
 
 
 # %% [corrected] absolute_value
 # Cures the NaN by the absolute value: the darkest air becomes bright.
-edit("np.maximum(denoised**2 - 2 * sigma**2, 0)", "np.abs(denoised**2 - 2 * sigma**2)")
+edit("np.maximum(excess, 0)", "np.abs(excess)")
 
 
 # %% [corrected] small_number_at_zero
 # Stops at a small number instead of 0: a faint image is all floor.
-edit("sigma**2, 0)", "sigma**2, 1e-8)")
+edit("np.maximum(excess, 0)", "np.maximum(excess, 1e-8)")
 
 
 # %% [corrected] forgets_the_root
 # Returns the squared signal.
-edit("np.sqrt(np.maximum(denoised**2 - 2 * sigma**2, 0))", "np.maximum(denoised**2 - 2 * sigma**2, 0)")
+edit("np.sqrt(np.maximum(excess, 0))", "np.maximum(excess, 0)")
 
 
 # %% [corrected] subtracts_the_floor
-# Subtracts sigma·√(π/2) everywhere: right in the air, wrong in the tissue.
-edit("np.sqrt(np.maximum(denoised**2 - 2 * sigma**2, 0))", "np.maximum(denoised - sigma * np.sqrt(np.pi / 2), 0)")
+# Subtracts sigma·√(π/2) from the average: right in the air, wrong in the tissue.
+edit("smooth(noisy, sigma) ** 2 - sigma**2", "np.maximum(smooth(noisy, sigma) - sigma * np.sqrt(np.pi / 2), 0) ** 2")
 
 
 # %% [corrected] sigma_not_squared
-# Subtracts 2·sigma from a square: the units do not fit.
-edit("2 * sigma**2", "2 * sigma")
+# Subtracts sigma from a square: the units do not fit.
+edit("- 2 * sigma**2", "- 2 * sigma")
+edit("** 2 - sigma**2", "** 2 - sigma")
 
 
 # %% [corrected] does_not_filter
 # Corrects the noisy image and forgets the filter.
-edit("denoise(noisy, sigma)", "noisy")
+edit("smooth(noisy**2, sigma)", "noisy**2")
+edit("smooth(noisy, sigma)", "noisy")
 
 
 # %% [corrected] filters_twice
-# Denoises, and denoises the answer once more.
-edit("denoise(noisy, sigma)", "denoise(denoise(noisy, sigma), sigma)")
+# Filters, and filters the answer once more.
+edit("smooth(noisy**2, sigma)", "smooth(smooth(noisy**2, sigma), sigma)")
+edit("smooth(noisy, sigma)", "smooth(smooth(noisy, sigma), sigma)")
+
+
+# %% [corrected] tells_the_filter_the_variance
+# Hands the filter sigma² where it gets squares: it is told another noise.
+edit("smooth(noisy**2, sigma)", "smooth(noisy**2, sigma**2)")
 
 
 # %% [corrected] clips_at_one
 # Clips the answer to [0, 1]: bright tissue with a little noise on it is cut.
-edit("sigma**2, 0))", "sigma**2, 0)).clip(0, 1)")
+edit("np.sqrt(np.maximum(excess, 0))", "np.sqrt(np.maximum(excess, 0)).clip(0, 1)")
 
 
 # %% [corrected] clips_negative_answers
 # Sets the filter's negative answers to 0 before it squares them: the formula has no such step.
-edit("denoise(noisy, sigma)", "np.maximum(denoise(noisy, sigma), 0)")
+edit("smooth(noisy, sigma) ** 2", "np.maximum(smooth(noisy, sigma), 0) ** 2")
 
 
 # %% [corrected] clips_before_the_filter
 # Sets what lies below 0 to 0 before it filters.
-edit("denoise(noisy, sigma)", "denoise(noisy.clip(0), sigma)")
+edit("smooth(noisy, sigma) ** 2", "smooth(noisy.clip(0), sigma) ** 2")
 
 
 # %% [corrected] overwrites_the_filters_answer
 # Works in place in what the filter returned, which may be the noisy image itself.
-edit("return np", "denoised **= 2\n    denoised -= 2 * sigma**2\n    return np")
-edit("np.maximum(denoised**2 - 2 * sigma**2, 0)", "np.maximum(denoised, 0)")
-
-
-# %% [corrected] filters_the_square
-# Hands the squared image to the filter, whose sigma then does not fit.
-edit("denoise(noisy, sigma)", "denoise(noisy**2, sigma)")
-edit("denoised**2 - 2", "denoised - 2")
+edit(
+    "    return np.sqrt(np.maximum(excess, 0))",
+    "    answer = noisy if not squares else excess\n    answer[:] = np.sqrt(np.maximum(excess, 0))\n    return answer",
+)
 
 
 # %% [corrected] cuts_only
 # Sets the air to 0 and leaves the rest as it is: a threshold, not a correction.
-edit("np.sqrt(np.maximum(denoised**2 - 2 * sigma**2, 0))", "np.where(denoised**2 > 2 * sigma**2, denoised, 0)")
+edit("return np.sqrt(np.maximum(excess, 0))",
+     "constant = (2 if squares else 1) * sigma**2\n    return np.sqrt(np.where(excess > 0, excess + constant, 0))")
+
+
+# %% [floor_psnr] calls_the_library
+# Makes an image of that much air, and lets the library score it.
+def floor_psnr(sigma, air, data_range):
+    from course_lib import metrics
+
+    truth = np.zeros((100, 100))
+    averaged = np.where(np.arange(10000) < 10000 * air, sigma * np.sqrt(np.pi / 2), 0.0).reshape(100, 100)
+    return float(metrics.psnr(averaged, truth, data_range=data_range))
+
+
+# %% [floor_psnr] scores_the_noisy_image
+# Takes the mean square 2·sigma² of the air: that is the noisy image, before the average.
+edit("air * floor**2", "air * 2 * sigma**2")
+
+
+# %% [floor_psnr] sigma_is_the_floor
+# Takes sigma for the value of the averaged air: noise of one channel only.
+edit("sigma * np.sqrt(np.pi / 2)", "sigma")
+
+
+# %% [floor_psnr] deviation_for_the_mean
+# Takes the standard deviation of the air: that is what averaging removes, not what it leaves.
+edit("np.sqrt(np.pi / 2)", "np.sqrt(2 - np.pi / 2)")
+
+
+# %% [floor_psnr] forgets_the_share
+# Takes all of the image for air.
+edit("(air * floor**2)", "floor**2")
+
+
+# %% [floor_psnr] share_of_the_tissue
+# Takes the share of the tissue for that of the air.
+edit("(air * floor**2)", "(max(1 - air, 1e-12) * floor**2)")
+
+
+# %% [floor_psnr] share_times_the_value
+# Averages the image first and squares the mean: a squared mean is not a mean square.
+edit("air * floor**2", "(air * floor) ** 2")
+
+
+# %% [floor_psnr] forgets_the_data_range
+# Takes 1 for the data range, whatever the units are.
+edit("data_range**2", "1")
+
+
+# %% [floor_psnr] data_range_not_squared
+# Divides the data range by a squared error: the units do not fit.
+edit("data_range**2", "data_range")
+
+
+# %% [floor_psnr] twenty_times_the_square
+# Has a factor of 20 before a ratio that is squared already.
+edit("10 * np.log10", "20 * np.log10")
+
+
+# %% [floor_psnr] natural_logarithm
+# Takes the natural logarithm: decibels count powers of ten.
+edit("np.log10", "np.log")
+
+
+# %% [floor_psnr] upside_down
+# Divides the error by the range: the worse the image, the higher the score.
+edit("data_range**2 / (air * floor**2)", "(air * floor**2) / data_range**2")
+
+
+# %% [floor_psnr] never_below_zero
+# Stops at 0 dB, as if a score could not be negative.
+edit("return 10 * np.log10(data_range**2 / (air * floor**2))", "return max(10 * np.log10(data_range**2 / (air * floor**2)), 0.0)")
+
+
+# %% [floor_psnr] the_known_answer
+# Knows the number of the example, and adds the share: sigma and the data range play no part.
+edit("return 10 * np.log10(data_range**2 / (air * floor**2))", "return 17.21095 - 10 * np.log10(air)")

@@ -932,6 +932,7 @@ cohort = brains.brain_slices("cohort", subjects=subjects, slices=slices)
 train_slices = cohort.images[cohort.subjects < subjects - max(1, subjects // 6)]  # rest: tuning
 sigma = 0.1
 corrupt = functools.partial(noise.gaussian, sigma=sigma)
+<<<<<<< HEAD
 deep = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
 layers = profile.pick(ci=deep[:1], cpu=deep[:2], gpu=deep)
 try:
@@ -953,6 +954,13 @@ if profile.device == "cpu":  # MEAN and STD stay on the CPU
 ssim_loss = yours("SSIMLoss", losses.SSIMLoss, name="SSIMLoss")(data_range=1).to(profile.device)
 print(f"train on {len(train_slices)} synthetic slices; test on {len(colin)} of Colin27")
 print(f"features: {vgg}")
+=======
+layers = profile.pick(ci=["relu1_2"], cpu=["relu1_2", "relu2_2"], gpu=["relu1_2", "relu2_2", "relu3_3", "relu4_3"])
+perceptual = losses.PerceptualLoss(layers, pretrained="if here")  # get them with: course data fetch vgg16
+eyes = "VGG" if perceptual.init == "imagenet" else "random features"
+print(f"train on {tuple(train_slices.shape)}, synthetic; test on {tuple(colin.images.shape)}, Colin27")
+print(f"perceptual loss: {perceptual}")
+>>>>>>> main
 
 # %% [markdown]
 # Now train. (Two to three minutes and 1.5 GB on 2 cores; on a GPU longer, with more seeds.)

@@ -505,7 +505,7 @@ class SSIMLoss(nn.Module):
 # Makes the library's class its own.
 class PerceptualLoss(losses.PerceptualLoss):
     def __init__(self, features):
-        super().__init__(weights="random")
+        super().__init__(pretrained=False)
 
 
 # %% [PerceptualLoss] features_in_a_list

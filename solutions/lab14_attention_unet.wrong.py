@@ -650,7 +650,7 @@ edit("self.attention = attention", "self.attention = attention.eval()")
 def perceptual_loss(prediction, target, stages):
     from course_lib import losses
 
-    return losses.PerceptualLoss(("relu1_2",), weights="random")(prediction, target)
+    return losses.PerceptualLoss(("relu1_2",), pretrained=False)(prediction, target)
 
 
 # %% [perceptual_loss] without_the_normalisation_of_imagenet

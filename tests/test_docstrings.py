@@ -97,7 +97,7 @@ def faults(found):
             wrong.append(f"prose after {name}")
     if any(re.search(r"\b(Source|Lab): |[;.] [Ll]abs? \d\d", line) for lines in sections.values() for line in lines):
         wrong.append("Source: or Lab: inside a section")
-    if "Lab:" in sections and not re.match(r"\d\d\b", sections["Lab:"][0]):
+    if "Lab:" in sections and not re.match(r"\d\d[a-z]?\b", sections["Lab:"][0]):
         wrong.append("Lab: does not begin with a number")
     return wrong
 

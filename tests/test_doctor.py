@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import sys
@@ -224,20 +223,25 @@ def test_data_ok_missing_and_damaged(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("place", ["course", "torch"])
-def test_weights_none_damaged_and_whole(monkeypatch, tmp_path, place):
+def test_weights_absent_damaged_and_whole(monkeypatch, tmp_path, place):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "course"))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
     found = doctor.weights()
-    assert found.level == OK and "none downloaded" in found.message
+    assert found.level == OK and "ResNet-18 and VGG16 not downloaded" in found.message
+    assert "random weights" in found.message and "course data fetch resnet18 vgg16" in found.message
     folder = {"course": tmp_path / "course" / "weights", "torch": tmp_path / "torch" / "checkpoints"}[place]
     folder.mkdir(parents=True)
-    (folder / doctor.RESNET18).write_bytes(b"half a download")
+    path = folder / "resnet18-f37072fd.pth"
+    for content in ({"layer4.1.conv2.weight": torch.zeros(512, 512, 1, 1)}, {"of another network": torch.zeros(1)}):
+        torch.save(content, path)
+        assert doctor.weights().level == WARN, "it can be read, but is not ResNet-18"
+    path.write_bytes(b"half a download")
     found = doctor.weights()
-    assert found.level == WARN and "delete it" in found.remedy
-    name = f"resnet18-{hashlib.sha256(b'half a download').hexdigest()[:8]}.pth"
-    (folder / doctor.RESNET18).rename(folder / name)
-    monkeypatch.setattr(doctor, "RESNET18", name)
-    assert doctor.weights() == Finding("weights", OK, f"ResNet-18 at {folder / name}")
+    assert found.level == WARN and str(path) in found.message
+    assert "delete it" in found.remedy and "course data fetch resnet18" in found.remedy
+    torch.save({"layer4.1.conv2.weight": torch.zeros(1).expand(512, 512, 3, 3)}, path)
+    found = doctor.weights()
+    assert found.level == OK and f"ResNet-18 is whole, in {folder}; VGG16 not downloaded" in found.message
 
 
 @pytest.mark.parametrize(

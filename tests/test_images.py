@@ -66,3 +66,11 @@ def test_random_crop_is_seeded_and_leaves_global_state_alone():
     for size in (0, 10):
         with pytest.raises(ValueError, match="1 to 9"):
             images.random_crop(image, size)
+
+
+@pytest.mark.parametrize(("height", "width"), [(13, 10), (8, 16), (3, 5)])
+def test_any_size_asks_a_network_of_fixed_multiples(height, width):
+    batch, seen = torch.rand(2, 1, height, width), []
+    answer = images.any_size(lambda padded: seen.append(padded.shape[-2:]) or 2 * padded, batch, 8)
+    assert torch.equal(answer, 2 * batch)
+    assert len(seen) == 1 and all(side % 8 == 0 for side in seen[0]) and max(seen[0]) <= max(height, width) + 7

@@ -15,11 +15,6 @@ import nbformat.v4 as v4
 ROOT = Path(__file__).resolve().parents[1]
 #: Labs that are still above a limit, of which each session takes some away; the list ends empty and goes.
 STILL_ABOVE = {
-    "lab00_orientation",
-    "lab01_dense_autoencoder",
-    "lab02_convolutional_autoencoder",
-    "lab03_brain_data",
-    "lab04_noise_and_classics",
     "lab05_image_quality",
     "lab06_residual_autoencoders",
     "lab07_residual_and_dilation",

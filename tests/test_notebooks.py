@@ -58,9 +58,9 @@ def test_a_student_version_has_stubs_and_says_what_it_needs(path):
     for words in (
         "The question of this lab",
         "What to remember",
-        "You need about",
         "**Goal.**",
         "**Hint.**",
     ):
         assert words in text
+    assert re.search(r"\*\*Time\.\*\* About|You need about", text), "a lab says how long it takes"
     assert re.search(r"viz\.(\w+_slider|blind_test)\(", text), "a lab has one thing to play with"

@@ -293,7 +293,8 @@ def non_local_means(
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Buades, Coll and Morel 2005; Darbon 2008; skimage.restoration.denoise_nl_means.
+    Source: Buades, Coll and Morel 2005 (the idea) and 2011 (these weights); Darbon 2008 (the integral images);
+        skimage.restoration.denoise_nl_means.
     Lab: 04.
     """
     sigma = _check(image, sigma)

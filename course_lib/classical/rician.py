@@ -9,6 +9,7 @@ A denoiser is a function `f(image, sigma) -> image`; what comes back is one, too
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from course_lib import noise
 from course_lib._checks import Array
@@ -16,17 +17,18 @@ from course_lib._checks import Array
 Denoiser = Callable[[Array, float], Array]
 
 
-def bias_corrected(denoiser: Denoiser, *, method: str = "squared") -> Denoiser:
+def bias_corrected(denoiser: Denoiser, *, method: str = "mean") -> Denoiser:
     """Denoise the magnitude as if its noise were Gaussian, then take the Rician bias out of the result.
 
-    A smoothing filter averages magnitudes, so "mean" is right inside the head; "squared" takes off too much there, but
-    sets what is near the noise floor to 0, which an empty background wants. Whole image and brain mask then disagree on
-    which is better.
+    A filter averages magnitudes, so its answer d estimates the *mean* of the Rician distribution, and "mean" is right
+    at every signal. "magnitude" is its short form for bright pixels, and leaves 0.76 sigma in an empty background.
+    "squared" belongs to a mean of squares: of a filter's answer it takes too much, which hurts tissue and helps only
+    the background, by setting what is near the noise floor to 0.
 
     Args:
         denoiser: f(image, sigma) -> image.
-        method: "squared", `sqrt(max(d² - 2 sigma², 0))` of the denoised image d (`noise.correct_bias`), or "mean", the
-            signal whose Rician mean is d (`noise.invert_mean`).
+        method: "mean", the signal whose Rician mean is d (`noise.invert_mean`); "magnitude", `sqrt(max(d² - sigma²,
+            0))`; or "squared", `sqrt(max(d² - 2 sigma², 0))` (both `noise.correct_bias`).
 
     Returns:
         g(image, sigma) -> image: (H, W) or (N, C, H, W), as the denoiser takes them; nothing above 0 is clipped.
@@ -34,12 +36,17 @@ def bias_corrected(denoiser: Denoiser, *, method: str = "squared") -> Denoiser:
     Raises:
         ValueError: an unknown method.
 
-    Source: Gudbjartsson and Patz 1995.
+    Source: Koay and Basser 2006 ("mean"); Gudbjartsson and Patz 1995 ("magnitude"); McGibney and Smith 1993
+        ("squared").
     Lab: 04.
     """
-    corrections = {"squared": noise.correct_bias, "mean": noise.invert_mean}
+    corrections: dict[str, Callable[[Array, float], Array]] = {
+        "mean": noise.invert_mean,
+        "magnitude": partial(noise.correct_bias, of="magnitude"),
+        "squared": noise.correct_bias,
+    }
     if method not in corrections:
-        raise ValueError(f"method: expected 'squared' or 'mean', got {method!r}")
+        raise ValueError(f"method: expected 'mean', 'magnitude' or 'squared', got {method!r}")
 
     def corrected(image: Array, sigma: float) -> Array:
         # a magnitude is not negative, though a denoiser may undershoot

@@ -45,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
         ("where", _where, "the folder of the data, or the path of one file"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--folder", help="data folder (default: $COURSE_DATA, else a cache)")
+        command.add_argument(
+            "--folder", help="data folder (default: $COURSE_DATA, else a cache; for weights that of torch.hub)"
+        )
         command.set_defaults(run=run)
         if name == "fetch":
             command.add_argument("names", nargs="+", metavar="NAME")
@@ -69,6 +71,9 @@ def _list(options: argparse.Namespace) -> int:
     for row in listing(folder=options.folder):
         state = "here" if row["here"] else f"{_size(row['partial'])} of it" if row["partial"] else "-"
         print(f"  {row['name']:20} {_size(row['size']):>9}  {state:15}  lab {row['lab']}  {row['what']}")
+        print(f"  {'':20} {'':>9}  {'':15}          licence: {row['licence']}")
+        if row["weights"] and options.folder is None:
+            print(f"  {'':20} {'':>9}  {'':15}          in {row['path'].parent}")
         if not row["verified"]:
             print(f"  {'':20} {'':>9}  {'':15}          UNVERIFIED: no hash is known")
     volumes = len(list(_ixi_folder(options).glob("IXI*.nii.gz")))
@@ -87,7 +92,11 @@ def _fetch(options: argparse.Namespace) -> int:
         if name == IXI:
             print(_fetch_ixi(options))
         else:
-            print(fetch(name, folder=options.folder, progress=not options.quiet))
+            path = fetch(name, folder=options.folder, progress=not options.quiet)
+            print(path)
+            if sources.find(name).for_torch and path != where(name):
+                aside = f"the course reads weights there only while COURSE_DATA is {data_folder(options.folder)}"
+                say(f"{name}: {aside}; without --folder they go to {where(name).parent}", True)
     return 0
 
 

@@ -1,7 +1,7 @@
 """Download the course's data once, verified: `fetch("ixi_t1")` gives the path of a file with the right hash.
 
-Files live in the folder that the environment variable COURSE_DATA names, else in the system's cache folder.
-A file put there by hand counts like a downloaded one.
+Files live in the folder that the environment variable COURSE_DATA names, else in the system's cache folder; weights of
+known networks in the cache of torch.hub. A file put there by hand counts like a downloaded one.
 """
 
 from __future__ import annotations
@@ -38,12 +38,27 @@ def data_folder(folder: str | Path | None = None) -> Path:
     return Path(chosen).expanduser().absolute()
 
 
+def torch_folder() -> Path:
+    """Where torch.hub keeps weights, and torchvision looks for them; TORCH_HOME moves it. torch is not imported.
+
+    Returns:
+        The path.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:  # it knows of `torch.hub.set_dir`
+        return Path(torch.hub.get_dir()) / "checkpoints"
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
+    return Path(home).expanduser() / "hub" / "checkpoints"
+
+
 def where(name: str, *, folder: str | Path | None = None) -> Path:
     """The path that the file of source `name` has, or would have.
 
     Args:
         name: see `listing`.
-        folder: default `data_folder()`.
+        folder: default `data_folder()`; for weights `torch_folder()`, but a file that is only in the data folder
+            stays there.
 
     Returns:
         The path.
@@ -51,18 +66,23 @@ def where(name: str, *, folder: str | Path | None = None) -> Path:
     Raises:
         ValueError: an unknown name.
     """
-    return data_folder(folder) / find(name).filename
+    source = find(name)
+    path = data_folder(folder) / source.filename
+    if not source.for_torch or folder is not None:
+        return path
+    cached = torch_folder() / path.name
+    return path if path.is_file() and not cached.is_file() else cached
 
 
 def listing(*, folder: str | Path | None = None) -> list[dict[str, Any]]:
     """A row for every source.
 
     Args:
-        folder: default `data_folder()`.
+        folder: as for `where`.
 
     Returns:
-        Rows with name, what, lab, licence, size (bytes or None), verified (is a hash known?), path, here (is the file
-        there?; its hash is compared by `fetch`), partial (bytes of a download begun).
+        Rows with name, what, lab, licence, size (bytes or None), verified (is a hash known?), weights (of a network?),
+        path, here (is the file there?; its hash is compared by `fetch`), partial (bytes of a download begun).
     """
     rows = []
     for source in SOURCES:
@@ -76,6 +96,7 @@ def listing(*, folder: str | Path | None = None) -> list[dict[str, Any]]:
                 "licence": source.licence,
                 "size": path.stat().st_size if path.is_file() else source.size,
                 "verified": source.hash is not None,
+                "weights": source.for_torch,
                 "path": path,
                 "here": path.is_file(),
                 "partial": part.stat().st_size if part.is_file() else 0,
@@ -92,7 +113,7 @@ def fetch(name: str, *, folder: str | Path | None = None, progress: bool = True)
 
     Args:
         name: see `listing`.
-        folder: default `data_folder()`.
+        folder: as for `where`.
         progress: show a bar and say what is going on.
 
     Returns:
@@ -115,6 +136,7 @@ def fetch(name: str, *, folder: str | Path | None = None, progress: bool = True)
                     return path
                 say(f"{path} has the wrong hash: it is deleted and downloaded again", progress)
                 path.unlink()
+            say(f"{path.name}: {source.what}. Licence: {source.licence}", progress)
             _download(source, path, progress)
     except OSError as error:
         raise unavailable(source, path, f"{path.parent} cannot be used: {explain(error)}") from error
@@ -245,6 +267,7 @@ def unavailable(source: Source, path: Path, reason: str, *, command: str | None 
     Returns:
         The error, for the caller to raise.
     """
+    moved = "TORCH_HOME" if source.for_torch else "COURSE_DATA"
     return DataUnavailable(
         f"{source.name} is not available.\n"
         f"  Wanted: {source.what}, as {path}\n"
@@ -253,5 +276,5 @@ def unavailable(source: Source, path: Path, reason: str, *, command: str | None 
         f"  - offline: {source.offline}\n"
         f"  - try again later: {command or f'course data fetch {source.name}'}\n"
         f"  - by hand: save {source.url} as {path}\n"
-        "  - to keep data elsewhere: set the environment variable COURSE_DATA to a folder"
+        f"  - to keep data elsewhere: set the environment variable {moved} to a folder"
     )

@@ -55,6 +55,35 @@ def unit_range(image: Array, *, low: float = 0.5, high: float = 99.9) -> Array:
     return np.clip(scaled, 0, 1, out=scaled)
 
 
+def normalise(
+    train: np.ndarray, test: np.ndarray, *, low: float = 1.0, high: float = 99.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bring volumes to one scale: each to [0, 1] by its own percentiles, then all by the training mean and deviation.
+
+    Nothing is computed over the test volumes together: what is done to one does not depend on the others.
+
+    Args:
+        train: (N, X, Y, Z), of any real kind.
+        test: (M, X, Y, Z).
+        low, high: percentiles of each volume, as in :func:`unit_range`.
+
+    Returns:
+        The training and the test volumes, float64; all training voxels together have mean 0 and standard deviation 1.
+
+    Raises:
+        TypeError, ValueError: bad input, and a constant volume.
+
+    Lab: 03.
+    """
+    scaled = []
+    for name, volumes in (("train", train), ("test", test)):
+        if not isinstance(volumes, np.ndarray) or volumes.ndim != 4 or not len(volumes):
+            raise ValueError(f"{name}: expected an array (N, X, Y, Z) of at least one volume, got {np.shape(volumes)}")
+        scaled.append(np.stack([unit_range(volume.astype(np.float64), low=low, high=high) for volume in volumes]))
+    mean, deviation = scaled[0].mean(), scaled[0].std()
+    return (scaled[0] - mean) / deviation, (scaled[1] - mean) / deviation
+
+
 def standardise(image: Array, mask: Array | None = None) -> Array:
     """Shift and scale to mean 0 and standard deviation 1 (that of a population: divided by the count).
 

@@ -30,6 +30,7 @@ class Source:
         citation: what to cite.
         lab: the first lab that uses it.
         offline: its stand-in.
+        for_torch: kept in the cache of torch.hub, where torchvision looks too, and not in the data folder.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Source:
     citation: str
     lab: str
     offline: str
+    for_torch: bool = False
 
     @property
     def url(self) -> str:
@@ -141,7 +143,7 @@ def _medmnist(name: str, what: str, md5: str, origin: str, lab: str, offline: st
     )
 
 
-def _weights(name: str, what: str, filename: str, citation: str, lab: str) -> Source:
+def _weights(name: str, what: str, filename: str, citation: str, lab: str, offline: str) -> Source:
     return Source(
         name=name,
         what=what,
@@ -152,10 +154,12 @@ def _weights(name: str, what: str, filename: str, citation: str, lab: str) -> So
         licence="BSD 3-Clause (torchvision); trained on ImageNet, whose own terms may bear on the use",
         citation=citation,
         lab=lab,
-        offline="none: train from scratch, and label the result so",
+        offline=offline,
+        for_torch=True,
     )
 
 
+_RANDOM_FEATURES = 'pretrained="if available" or False compares random features, another loss: label the result so'
 _IXI = "http://biomedic.doc.ic.ac.uk/brain-development/downloads/IXI/"
 _IXI_CITATION = "IXI dataset, brain-development.org/ixi-dataset (EPSRC grant GR/S21533/02)"
 _XRAY_OFFLINE = "xrays(...) cuts patches from the embedded chest (to train with) and lower leg (to test on)"
@@ -257,6 +261,7 @@ SOURCES = (
         "resnet18-f37072fd.pth",
         "He, Zhang, Ren, Sun: Deep residual learning for image recognition. CVPR 2016",
         "14",
+        'pretrained="if available" or False starts the encoder at random: label the result so',
     ),
     _weights(
         "vgg16",
@@ -264,6 +269,7 @@ SOURCES = (
         "vgg16-397923af.pth",
         "Simonyan, Zisserman: Very deep convolutional networks for large-scale image recognition. ICLR 2015",
         "05",
+        _RANDOM_FEATURES,
     ),
     _weights(
         "vgg16_features",
@@ -271,6 +277,7 @@ SOURCES = (
         "vgg16_features-amdegroot-88682ab5.pth",
         "Liu, Rabinovich, Berg: ParseNet. arXiv:1506.04579, 2015; ported by amdegroot/ssd.pytorch",
         "10",
+        _RANDOM_FEATURES,
     ),
 )
 

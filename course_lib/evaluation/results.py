@@ -81,6 +81,7 @@ class Comparison(ShownAsTable):
         difference_range: float | None = None,
         title: str | None = None,
         frame: int = 0,
+        window: tuple[float, float] | None = None,
     ) -> Figure:
         """One slice under all methods, each with its difference map below, `columns` of them to a row.
 
@@ -92,6 +93,7 @@ class Comparison(ShownAsTable):
             difference_range: where the maps saturate; by default 99.5 % of the methods' pixels fit in.
             title: of the figure.
             frame: of a film (T, H, W), the one to show.
+            window: (low, high), the values that are black and white; `viz.window(clean)` fits it to a head.
 
         Returns:
             The figure.
@@ -115,7 +117,7 @@ class Comparison(ShownAsTable):
         arrays = {name: picture.cpu().numpy() for name, picture in shown.items()}
         title = title or f"slice {image}" + (f", frame {frame}" if frames > 1 else "")
         return method_panel(
-            arrays.pop("clean"), arrays, columns=columns, difference_range=difference_range, title=title
+            arrays.pop("clean"), arrays, columns=columns, difference_range=difference_range, title=title, window=window
         )
 
     def _table(self) -> Table:

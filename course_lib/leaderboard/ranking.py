@@ -26,7 +26,7 @@ NOISES: Mapping[str, tuple[Callable[..., torch.Tensor], float]] = {
 BASELINES: Mapping[str, Mapping[str, evaluation.Method]] = {
     "gaussian": {"BM3D": bm3d},
     "rician": {
-        "BM3D, bias-corrected": bias_corrected(bm3d),
+        "BM3D, bias-corrected": bias_corrected(bm3d, method="squared"),
         "BM3D, first-moment inverse": bias_corrected(bm3d, method="mean"),
         "BM3D, stabilised": stabilised(bm3d),
     },

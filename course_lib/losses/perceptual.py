@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,13 +11,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib._checks import check_number, check_tensors
+from course_lib.data.weights import read
 from course_lib.metrics.structure import precise
 
 # VGG16 (Simonyan and Zisserman 2015, configuration D): five blocks of 3×3 convolutions, a 2×2 maximum between blocks
 WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 NAMES = [f"relu{block}_{i}" for block, widths in enumerate(WIDTHS, 1) for i in range(1, len(widths) + 1)]
+JOHNSON = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")  # the layers of Johnson et al. 2016
 CHANNELS = [3] + [width for widths in WIDTHS for width in widths]  # of the image, and after each convolution
-SIZE = "528 MiB"
 
 
 class PerceptualLoss(nn.Module):
@@ -32,20 +32,24 @@ class PerceptualLoss(nn.Module):
     their device. Under autocast the network runs in half precision, the comparison in float32. (torchvision's other
     file, IMAGENET1K_FEATURES, is not used: as large, and it wants other normalisation.)
 
+    `init` is "imagenet" or "random": print it beside every result.
+
     Args:
         layers: names from relu1_1 to relu5_3; the default is the four of Johnson et al. 2016.
-        weights: "imagenet": trained on ImageNet, from torchvision's file in the cache of torch.hub (vgg16-397923af.pth,
-            528 MiB; its hash is compared after a download, not when the file is there). "random": the same layers with
-            fixed random weights (He et al. 2015, biases 0, seed 0); no file. A different loss, which knows edges and
-            textures of no particular kind: label results with it as random features.
+        pretrained: True: weights trained on ImageNet, from torchvision's file in the cache of torch.hub
+            (vgg16-397923af.pth, 528 MB), where `course data fetch vgg16` puts it too; downloaded if it is not there,
+            with a bar, and its hash compared. False: the same layers with fixed random weights (He et al. 2015, biases
+            0, seed 0); no file. A different loss, which knows edges and textures of no particular kind: label results
+            with it as random features. "if available": ImageNet's, but without file and network a warning and random
+            ones. "if here": the same, but nothing is downloaded.
         layer_weights: a number for each layer; None: each counts 1, so layers with large features dominate.
-        download: nothing is downloaded unless this is True, and then the size is said first.
 
     Raises:
         TypeError, ValueError: bad input.
-        FileNotFoundError: "imagenet" without the file; it says where to put it.
+        FileNotFoundError: `pretrained` is True, without file and network; it says what to do.
 
-    Source: Johnson et al. 2016, equation 2; attention U-Net deck.
+    Source: Johnson et al. 2016, equation 2; attention U-Net deck (Thomas et al., slide "VGG perceptual loss"), which
+        names VGG16 and the mean squared error of features, and no layers.
     Lab: 05 and 14.
     """
 
@@ -54,11 +58,10 @@ class PerceptualLoss(nn.Module):
 
     def __init__(
         self,
-        layers: Sequence[str] = ("relu1_2", "relu2_2", "relu3_3", "relu4_3"),
-        weights: str = "imagenet",
+        layers: Sequence[str] = JOHNSON,
         *,
+        pretrained: bool | str = True,
         layer_weights: Sequence[float] | None = None,
-        download: bool = False,
     ) -> None:
         super().__init__()
         self.layers = (layers,) if isinstance(layers, str) else tuple(layers)
@@ -70,12 +73,10 @@ class PerceptualLoss(nn.Module):
             raise ValueError(f"layer_weights: expected {len(self.layers)} numbers, one a layer, got {len(factors)}")
         factors = [check_number(factor, "layer_weights", low=0) for factor in factors]
         self.layer_weights = dict(zip(self.layers, factors, strict=True))
-        if weights not in ("imagenet", "random"):
-            raise ValueError(f"weights: expected 'imagenet' or 'random', got {weights!r}")
-        self.weights = weights
-
         self.used = NAMES[: 1 + max(NAMES.index(name) for name in self.layers)]
-        values = _random(self.used) if weights == "random" else _imagenet(self.used, download)
+        state = read("vgg16", pretrained, instead="the loss compares random features")
+        self.init = "random" if state is None else "imagenet"
+        values = _random(self.used) if state is None else [_layer(state, NAMES.index(name)) for name in self.used]
         # buffers, not parameters: they follow .to(), and no optimiser or checkpoint takes them for the model's
         for name, (kernel, bias) in zip(self.used, values, strict=True):
             self.register_buffer(f"{name}_weight", kernel, persistent=False)
@@ -104,8 +105,29 @@ class PerceptualLoss(nn.Module):
             found[name] = x
         return [found[name] for name in self.layers]
 
+    def stages(self) -> list[nn.Sequential]:
+        """The network cut behind each layer that is compared, each piece taking what the one before it gave.
+
+        Returns:
+            Frozen modules, in the order of VGG16. The first takes (N, 3, H, W), normalised as ImageNet was. The mean
+            squared differences behind the pieces, summed, are this loss, if every layer counts 1.
+        """
+        pieces: list[nn.Sequential] = []
+        layers: list[nn.Module] = []
+        block = "1"
+        for name in self.used:
+            if name[4] != block:
+                layers, block = [*layers, nn.MaxPool2d(2)], name[4]
+            kernel, bias = getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias")
+            convolution = nn.Conv2d(kernel.shape[1], kernel.shape[0], 3, padding=1)
+            convolution.weight, convolution.bias = nn.Parameter(kernel), nn.Parameter(bias)
+            layers += [convolution.requires_grad_(False), nn.ReLU()]
+            if name in self.layers:
+                pieces, layers = [*pieces, nn.Sequential(*layers)], []
+        return pieces
+
     def extra_repr(self) -> str:
-        label = {"imagenet": "ImageNet weights", "random": "random weights"}[self.weights]
+        label = {"imagenet": "ImageNet weights", "random": "random weights"}[self.init]
         return f"VGG16, {label}, " + ", ".join(f"{factor:g}·{name}" for name, factor in self.layer_weights.items())
 
 
@@ -119,38 +141,7 @@ def _random(names: Sequence[str]) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return layers
 
 
-def _imagenet(names: Sequence[str], download: bool) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Kernels and biases of the layers, out of torchvision's file."""
-    from torchvision.models import VGG16_Weights
-
-    chosen = VGG16_Weights.IMAGENET1K_V1
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(chosen.url).name
-    ways = (
-        f"\n- put the file there by hand, from {chosen.url} (the variable TORCH_HOME moves the folder), or"
-        '\n- take weights="random", which needs no file (random features: a different loss)'
-    )
-    if not path.is_file():
-        if not download:
-            raise FileNotFoundError(
-                f"the ImageNet weights of VGG16 are not here: expected {path} ({SIZE}). Nothing was downloaded. You can"
-                f"\n- let torchvision download them, once: PerceptualLoss(download=True),{ways}"
-            )
-        print(f"{path.name} ({SIZE}) is not here: torchvision downloads it into {path.parent}", flush=True)
-    try:
-        # not torchvision.models.vgg16(weights=...): it would also build the classifier, 472 MiB, only to drop it
-        state = chosen.get_state_dict(progress=True, check_hash=True, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises one of many, by where a file was cut
-        reason = f"{type(error).__name__}: {error}"
-        if path.is_file():
-            raise ValueError(f"{path} cannot be read (cut short?); delete it and load it anew. {reason}") from error
-        raise FileNotFoundError(
-            f"the ImageNet weights of VGG16, {path.name} ({SIZE}), could not be downloaded into {path.parent}."
-            f" {reason}. You can{ways}"
-        ) from error
-    return [_layer(state, NAMES.index(name), path) for name in names]
-
-
-def _layer(state: dict[str, Any], number: int, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+def _layer(state: dict[str, Any], number: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Kernel and bias of a convolution, which torchvision numbers in one list with all ReLUs and poolings."""
     place = 2 * number + int(NAMES[number][4]) - 1
     wanted = {"weight": (CHANNELS[number + 1], CHANNELS[number], 3, 3), "bias": (CHANNELS[number + 1],)}
@@ -159,6 +150,9 @@ def _layer(state: dict[str, Any], number: int, path: Path) -> tuple[torch.Tensor
         tensor = state.get(f"features.{place}.{kind}")
         if tensor is None or tuple(tensor.shape) != shape:
             got = "nothing" if tensor is None else tuple(tensor.shape)
-            raise ValueError(f"{path} is not VGG16: expected features.{place}.{kind} of shape {shape}, got {got}")
+            raise ValueError(
+                f"the weights are not those of VGG16: expected features.{place}.{kind} of shape {shape}, got {got};"
+                " delete the file, then: course data fetch vgg16"
+            )
         found.append(tensor.float())
     return found[0], found[1]

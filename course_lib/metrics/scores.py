@@ -116,7 +116,7 @@ def ssim(
         TypeError, ValueError: bad input.
 
     Source: Wang et al. 2004, equation 13; lecture, evaluation metrics.
-    Lab: 02.
+    Lab: 05; used from lab 02 on.
     """
     check_pair(prediction, target)
     check_mask(mask, target)

@@ -27,6 +27,7 @@ class Card:
         arguments: that it was made with.
         data: what it was trained on, in words.
         noise: what it was trained with, in words.
+        stop: how it was decided when to stop, in words; None: not said (as in files of before 0.2).
         seed: of the training, or None.
         metrics: {name: number} that its maker measured.
         init: "random" or "imagenet", what the training started from.
@@ -41,6 +42,7 @@ class Card:
     arguments: Mapping[str, Any]
     data: str
     noise: str
+    stop: str | None
     seed: int | None
     metrics: Mapping[str, float]
     init: str
@@ -54,6 +56,7 @@ class Card:
         given = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
         rows = asdict(self) | {"architecture": f"{self.architecture}({given})"}
         del rows["arguments"]
+        rows["stop"] = self.stop or "not said: if the test images had a say, the metrics flatter"
         rows["metrics"] = ", ".join(f"{name} {value:g}" for name, value in self.metrics.items()) or None
         rows["parameters"] = f"{self.parameters:,}"
         shown = {name.replace("_", " "): "–" if value is None else value for name, value in rows.items()}
@@ -77,6 +80,7 @@ def from_json(text: str) -> Card:
         raise ValueError(f"expected a JSON object, got a {type(values).__name__}")
     if values.pop("format", None) != FORMAT:
         raise ValueError(f"expected format {FORMAT}: it was made by another version of the course")
+    values.setdefault("stop", None)  # unknown to the files of before 0.2
     known = [field.name for field in fields(Card)]
     wrong = [name for name in known if name not in values] or [name for name in values if name not in known]
     if wrong:
@@ -94,6 +98,7 @@ def checked(card: Card) -> Card:
         },
         data=_text(card.data, "data"),
         noise=_text(card.noise, "noise"),
+        stop=None if card.stop is None else _text(card.stop, "stop"),
         seed=None if card.seed is None else _whole(card.seed, "seed"),
         metrics={
             _text(name, "metrics"): _number(value, f"metrics: {name}")

@@ -3,11 +3,14 @@
 An encoder that may know ImageNet, dilated convolutions where the image is smallest, a decoder that looks at what it
 adds (scSE), and a way across at full resolution: the image is unshuffled, 2×2 pixels into 4 channels, so that nothing
 is lost at half the size, and the head's 4 channels are shuffled back. Source: attention U-Net deck.
+
+The image is smallest at 1/8, in both encoders. ResNet-18 would go on to 1/32, where a patch of 128×128 pixels is 4×4:
+there the outer taps of a convolution of rate 4 read nothing but padding, and never learn. See `ResNetEncoder`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -25,31 +28,35 @@ __all__ = [
     "unfreeze",
 ]  # fmt: skip
 ATTENTIONS = ("scse", "gate", None)
+Attention = str | Callable[[int, int], nn.Module] | None
 
 
 class AttentionUNet(nn.Module):
     """Encoder, dilated bottleneck, decoder with attention, all added to the noisy image.
 
-    Input and output: (N, channels, H, W), floating point, any H and W (padded inside to multiples of 32, small: 8, and
-    cropped again). The output is linear: clip it to [0, 1] before scoring. The head starts at 0, so that with
+    Input and output: (N, channels, H, W), floating point, any H and W (padded inside to multiples of 8, and cropped
+    again). The output is linear: clip it to [0, 1] before scoring. The head starts at 0, so that with
     `residual` the network starts as the identity.
 
-    In training ResNet-18's BN needs more than one value a channel: more than one image, or more than 32 pixels a side.
+    In training ResNet-18's BN needs more than one value a channel: more than one image, or more than 8 pixels a side.
+    Train on patches of more than 32 pixels a side: then every tap of the dilated convolutions has something to read.
 
     Args:
         channels: of the image.
-        encoder: "resnet18": torchvision's, features 64, 64, 128, 256, 512 at 1/2 to 1/32 of the image;
-            17,067,464 parameters.
+        encoder: "resnet18": torchvision's, with dilation instead of its last two strides; features 64, 64, 512 at 1/2,
+            1/4, 1/8 of the image; 15,013,398 parameters.
             "small": residual blocks without normalisation, `width` times 1, 2, 3 at 1/2, 1/4, 1/8; trains on a CPU in
             minutes; 1,939,656 parameters.
         pretrained: of ResNet-18. True: ImageNet weights, from torchvision's file in the cache of torch.hub
-            (resnet18-f37072fd.pth, 45 MB; downloaded if it is not there, and its hash compared then).
-            "if available": then, without file and network, a warning and random weights. `model.init` is "imagenet" or
-            "random": print it beside every result. One channel gives the features that its RGB copy, normalised as
+            (resnet18-f37072fd.pth, 45 MB), where `course data fetch resnet18` puts it too; downloaded if it is not
+            there, with a bar, and its hash compared. "if available": without file and network a warning and random
+            weights. "if here": the same, but nothing is downloaded. `model.init` is "imagenet" or "random": print it
+            beside every result. One channel gives the features that its RGB copy, normalised as
             ImageNet was, gives torchvision's network (see `grey_weights`).
         width: of the small encoder.
         dilations: a residual block for each in the bottleneck; (1, 1, 1) has as many parameters and sees less, () none.
-        attention: "scse" (after each block of the decoder), "gate" (on what comes across) or None.
+        attention: "scse" (after each block of the decoder), "gate" (on what comes across), None, or
+            `f(features, reduction) -> module` in place of scSE: a block of your own. (`models.save` keeps names only.)
         reduction: of cSE.
         residual: False: what is learned is the output, not what is added to the input.
 
@@ -69,7 +76,7 @@ class AttentionUNet(nn.Module):
         pretrained: bool | str = False,
         width: int = 48,
         dilations: Sequence[int] = (1, 2, 4),
-        attention: str | None = "scse",
+        attention: Attention = "scse",
         reduction: int = 8,
         residual: bool = True,
     ):
@@ -84,7 +91,7 @@ class AttentionUNet(nn.Module):
         rates = [check_count(rate, "dilations") for rate in dilations]
         small, w = encoder == "small", check_count(width, "width")
         widths = (w, 2 * w, 3 * w) if small else RESNET_WIDTHS
-        self.multiple = 2 ** len(widths)  # small: 8, ResNet-18: 32
+        self.multiple = 2 ** len(widths)
 
         self.stem = nn.Conv2d(4 * channels, widths[0], 3, padding=1)
         self.encoder = _SmallEncoder(widths) if small else ResNetEncoder(channels, pretrained)
@@ -104,7 +111,7 @@ class AttentionUNet(nn.Module):
         height, width = check_batch(image, self.channels)
         padded = pad_to_multiple(image, self.multiple)
         fine = self.stem(F.pixel_unshuffle(padded, 2))  # (N, C, H, W) -> (N, 4·C, H/2, W/2) -> (N, w, H/2, W/2)
-        *across, x = self.encoder(padded, fine)  # from H/2 to H/32 (small: H/8)
+        *across, x = self.encoder(padded, fine)  # H/2, H/4, H/8
         x = self.bottleneck(x)
         for block, level in zip(self.decoder, reversed(across), strict=True):
             x = block(x, level)  # (N, 2·w, H/4, W/4), (N, w, H/2, W/2) -> (N, w, H/2, W/2), and so on
@@ -143,7 +150,12 @@ def freeze(model: AttentionUNet, *stages: str) -> None:
     """Let these stages learn no more. What BN has averaged in them stays too.
 
     The usual way of transfer: freeze the encoder, train the rest, unfreeze, train all at a smaller rate. An optimiser
-    passes over what is frozen.
+    passes over what is frozen. Two calls of `training.fit` do it, the second with an optimiser of its own:
+
+        freeze(model)
+        training.fit(model, patches, corrupt=noisy, **(recipe | {"epochs": 20}))
+        unfreeze(model)
+        training.fit(model, patches, corrupt=noisy, **(recipe | {"epochs": 180, "optimizer": slower}))
 
     Args:
         model: changed in place.
@@ -226,14 +238,15 @@ class DecoderBlock(nn.Module):
     Lab: 14.
     """
 
-    def __init__(self, below: int, here: int, attention: str | None = "scse", reduction: int = 8, *, blocks: int = 1):
+    def __init__(self, below: int, here: int, attention: Attention = "scse", reduction: int = 8, *, blocks: int = 1):
         super().__init__()
-        if attention not in ATTENTIONS:
-            raise ValueError(f"attention: expected 'scse', 'gate' or None, got {attention!r}")
+        if not callable(attention) and attention not in ATTENTIONS:
+            raise ValueError(f"attention: expected a function, 'scse', 'gate' or None, got {attention!r}")
         self.doubled = nn.ConvTranspose2d(below, here, 2, stride=2)
         self.gate = AttentionGate(here, below) if attention == "gate" else None
         self.blocks = nn.Sequential(*[ResidualBlock(here) for _ in range(blocks)])
-        self.attention = ConcurrentSE(here, reduction) if attention == "scse" else nn.Identity()
+        own = ConcurrentSE if attention == "scse" else attention
+        self.attention = own(here, reduction) if callable(own) else nn.Identity()
 
     def forward(self, x: torch.Tensor, across: torch.Tensor) -> torch.Tensor:
         if self.gate is not None:

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import urllib.request
-import warnings
-from pathlib import Path
-
 import torch
 from torch import nn
 
+from course_lib.data.weights import read
+
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-RESNET_WIDTHS = (64, 64, 128, 256, 512)  # of the image at 1/2, 1/4, 1/8, 1/16, 1/32
-PRETRAINED = (False, True, "if available")
-SIZE = "45 MB"
+RESNET_WIDTHS = (64, 64, 512)  # of the image at 1/2, 1/4, 1/8
 
 
 class ResNetEncoder(nn.Module):
-    """torchvision's ResNet-18 without its classifier: features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image.
+    """torchvision's ResNet-18 without its classifier, held at 1/8 of the image: features at 1/2, 1/4 and 1/8.
+
+    `layer3` and `layer4` do not halve the image again. What comes after a stride that was left out is dilated by 2
+    (then by 4) instead, so that each weight still meets the places that ImageNet taught it to expect: every second
+    (fourth) place of the result is torchvision's feature at 1/16 (1/32), and the places between are new. A patch of
+    128×128 pixels is 16×16 here, not 4×4, and dilation has room. The price: 4.3 instead of 1.2 billion multiplications
+    for such a patch (docs/decisions.md).
 
     `init` says which weights these are. `stages`: names of its parts.
 
     Args:
         channels: as in `AttentionUNet`.
         pretrained: as in `AttentionUNet`.
+
+    Source: Chen et al. 2018 ("DeepLab"); Yu, Koltun and Funkhouser 2017 ("Dilated residual networks").
+    Lab: 14.
     """
 
     def __init__(self, channels: int, pretrained: bool | str):
         from torchvision.models import resnet18
 
         super().__init__()
-        state = imagenet_weights(pretrained)
+        # the warning is about the line that called AttentionUNet
+        state = read("resnet18", pretrained, instead="the encoder starts at random", stacklevel=3)
         if state is not None and channels != 1:
             raise ValueError(f"pretrained: expected channels=1, for the weights are adapted to grey, got {channels}")
         self.init = "random" if state is None else "imagenet"
@@ -44,6 +50,8 @@ class ResNetEncoder(nn.Module):
             self.bn1.running_mean -= bias
         self.maxpool = net.maxpool
         self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
+        _dilate_instead_of_stride(self.layer3, before=1)
+        _dilate_instead_of_stride(self.layer4, before=2)
         self.stages = {"conv1": (self.conv1, self.bn1)} | {
             f"layer{n}": (getattr(self, f"layer{n}"),) for n in (1, 2, 3, 4)
         }
@@ -61,10 +69,9 @@ class ResNetEncoder(nn.Module):
 
     def forward(self, image: torch.Tensor, fine: torch.Tensor) -> list[torch.Tensor]:
         large = self.first(image)
-        levels = [large + fine, self.layer1(self.maxpool(large))]
-        for layer in (self.layer2, self.layer3, self.layer4):
-            levels.append(layer(levels[-1]))
-        return levels
+        small = self.layer1(self.maxpool(large))
+        smallest = self.layer4(self.layer3(self.layer2(small)))  # (N, 64, H/4, W/4) -> (N, 512, H/8, W/8)
+        return [large + fine, small, smallest]
 
 
 def grey_weights(
@@ -99,46 +106,14 @@ def grey_weights(
     return scaled.sum(1, keepdim=True), bias
 
 
-def imagenet_weights(pretrained: bool | str) -> dict[str, torch.Tensor] | None:
-    """torchvision's weights of ResNet-18; errors and warnings as `AttentionUNet` says.
-
-    Args:
-        pretrained: as in `AttentionUNet`.
-
-    Returns:
-        The weights by name; None for random ones.
-    """
-    if not any(pretrained is choice or pretrained == choice == "if available" for choice in PRETRAINED):
-        raise ValueError(f"pretrained: expected False, True or 'if available', got {pretrained!r}")
-    if pretrained is False:
-        return None
-    from torchvision.models import ResNet18_Weights
-
-    chosen = ResNet18_Weights.IMAGENET1K_V1
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(chosen.url).name
-    try:
-        if not path.is_file():
-            # torchvision would wait without end for a network that swallows everything
-            urllib.request.urlopen(urllib.request.Request(chosen.url, method="HEAD"), timeout=10).close()
-            print(f"{path.name} ({SIZE}) is not here: torchvision downloads it into {path.parent}", flush=True)
-        return chosen.get_state_dict(progress=True, check_hash=True, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises one of many, by where a file was cut
-        reason = f"{type(error).__name__}: {error}"
-        if path.is_file():
-            raise ValueError(f"{path} cannot be read (cut short?); delete it and load it anew. {reason}") from error
-        if pretrained == "if available":
-            warnings.warn(
-                f"the ImageNet weights of ResNet-18 ({path.name}) are not here and could not be downloaded; the encoder"
-                ' starts at random, and the model says so: init is "random"',
-                stacklevel=4,
-            )
-            return None
-        raise FileNotFoundError(
-            f"the ImageNet weights of ResNet-18, {path.name} ({SIZE}), are not in {path.parent} and could not be"
-            f" downloaded. {reason}. You can"
-            f"\n- put the file there by hand, from {chosen.url} (the variable TORCH_HOME moves the folder), or"
-            '\n- take pretrained="if available" or False, which trains from scratch: label the result "random"'
-        ) from error
+def _dilate_instead_of_stride(layer: nn.Module, before: int) -> None:
+    """Let a layer keep the size. `before`: the dilation that its input has. torchvision does it for ResNet-50 only."""
+    for convolution in [module for module in layer.modules() if isinstance(module, nn.Conv2d)]:
+        # the convolution that had the stride still reads neighbours of the finer grid
+        rate = before if convolution.stride == (2, 2) else 2 * before
+        convolution.stride = (1, 1)
+        if convolution.kernel_size == (3, 3):
+            convolution.dilation = convolution.padding = (rate, rate)
 
 
 def _load(net: nn.Module, state: dict[str, torch.Tensor]) -> None:

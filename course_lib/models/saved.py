@@ -8,6 +8,7 @@ this library's own code. Lab 14.
 from __future__ import annotations
 
 import subprocess
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ def save(
     *,
     data: str,
     noise: str,
+    stop: str | None = None,
     seed: int | None,
     arguments: Mapping[str, Any] | None = None,
     metrics: Mapping[str, float] | None = None,
@@ -43,6 +45,8 @@ def save(
         path: ends in .safetensors; a file that is there is replaced.
         data: what it was trained on, in words, as "20 synthetic heads, seed 0".
         noise: what it was trained with, in words, as "Gaussian, sigma 0.1".
+        stop: how it was decided when to stop, in words, as "fixed: 20 epochs" or "the best of 20 epochs on validation
+            heads". Without it there is a warning: nobody can know whether the test images had a say.
         seed: of the training; None where there is none to tell.
         arguments: those that the model was made with, where they are not the defaults: {"width": 16}. A model built
             from them must be of the same structure, or ValueError says what differs. `pretrained` is not kept: the
@@ -68,6 +72,11 @@ def save(
     from course_lib.models._rebuild import architecture_of, check_same, sketch
 
     path = Path(path)
+    if stop is None:
+        warnings.warn(
+            'the card does not say how it was decided when to stop: pass stop="fixed: 20 epochs", or what it was',
+            stacklevel=2,
+        )
     if path.suffix != ENDING:
         raise ValueError(f"path: expected a name that ends in {ENDING}, got {path.name!r}")
     architecture = architecture_of(model)
@@ -77,6 +86,7 @@ def save(
         arguments={} if arguments is None else arguments,
         data=data,
         noise=noise,
+        stop=stop,
         seed=seed,
         metrics={} if metrics is None else metrics,
         init=getattr(model, "init", "random"),

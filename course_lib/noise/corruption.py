@@ -218,7 +218,7 @@ def poisson(image: Array, peak: float, *, generator: Any = None) -> Array:
         TypeError, ValueError: bad input.
 
     Source: Gondara 2016, section IV.
-    Lab: 02.
+    Lab: 04.
     """
     check_image(image)
     _check_not_negative(image, "a count of photons has no negative mean")
@@ -243,8 +243,8 @@ def speckle(image: Array, sigma: float, *, generator: Any = None) -> Array:
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: phase-1 deck (ultrasound).
-    Lab: 02.
+    Source: Thomas et al., Denoising autoencoder for the removal of noise in medical images (slides; ultrasound).
+    Lab: 04.
     """
     check_image(image)
     sigma = check_number(sigma, "sigma", low=0)

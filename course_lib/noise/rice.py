@@ -19,18 +19,22 @@ from course_lib.noise.lookup import Table, elementwise, inverse_table, root
 _HIGH = 20.0
 
 
-def correct_bias(magnitude: Array, sigma: float, *, coils: int = 1) -> Array:
-    """Subtract the noise from the squared magnitude: `sqrt(max(m² - 2·coils·sigma², 0))`.
+def correct_bias(magnitude: Array, sigma: float, *, coils: int = 1, of: str = "square") -> Array:
+    """Subtract the noise from the squared magnitude: `sqrt(max(m² - c·sigma², 0))`, with the c that fits the average.
 
-    E[m²] = A² + 2·coils·sigma², so this is exact for local means of the *square*. On single noisy pixels the cut at 0
-    leaves a bias of its own (0.46 sigma in the background of one coil); on local means of the magnitude, as a filter
-    makes them, it takes off too much: all of a signal below 0.73 sigma, 0.16 sigma at SNR 3, 0.1 at SNR 5 (one coil).
-    The first helps where the background is empty, the second hurts in tissue: `invert_mean` is right there.
+    Which c is right depends on what was averaged. A mean of *squares* lies 2·coils·sigma² above A², at every signal: of
+    "square" takes c = 2·coils, exactly. A mean of *magnitudes*, as a filter makes it, lies about (2·coils - 1)·sigma² /
+    2A above A where A is several sigma: of "magnitude" takes c = 2·coils - 1. For one coil that is within 0.05 sigma of
+    A from A = 2 sigma on, but leaves 0.76 sigma in the background. The larger c on a mean of magnitudes takes off too
+    much everywhere (all of a signal below 0.73 sigma, 0.16 sigma at 3 sigma, 0.1 at 5), and thus empties the
+    background. `invert_mean` is right at every signal. On single noisy pixels the cut at 0 leaves a bias of its own
+    (0.46 sigma in the background of one coil, of "square").
 
     Args:
         magnitude: any shape, not negative.
         sigma: standard deviation of each channel, in units of the magnitude, >= 0.
         coils: channels of a root sum of squares.
+        of: what `magnitude` averages: "square" (single pixels, or the root of a mean of squares) or "magnitude".
 
     Returns:
         The corrected magnitude: same shape, kind, dtype and device.
@@ -38,13 +42,15 @@ def correct_bias(magnitude: Array, sigma: float, *, coils: int = 1) -> Array:
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: McGibney and Smith 1993 (`m² - 2 sigma²`); Gudbjartsson and Patz 1995 (who subtract one sigma², for single
-        pixels of high SNR).
+    Source: McGibney and Smith 1993 (`m² - 2 sigma²`); Gudbjartsson and Patz 1995 (`m² - sigma²`, for high SNR).
     Lab: 04.
     """
     check_magnitude(magnitude)
     sigma, coils = check_number(sigma, "sigma", low=0), check_count(coils, "coils")
-    return elementwise(lambda m: root(m**2 - 2 * coils * sigma**2), magnitude)
+    if of not in ("square", "magnitude"):
+        raise ValueError(f"of: expected 'square' or 'magnitude', got {of!r}")
+    constant = 2 * coils if of == "square" else 2 * coils - 1
+    return elementwise(lambda m: root(m**2 - constant * sigma**2), magnitude)
 
 
 def invert_mean(magnitude: Array, sigma: float) -> Array:
@@ -62,7 +68,7 @@ def invert_mean(magnitude: Array, sigma: float) -> Array:
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Gudbjartsson and Patz 1995 (the mean).
+    Source: Koay and Basser 2006 (the inversion); Gudbjartsson and Patz 1995 (the mean).
     Lab: 04.
     """
     check_image(magnitude, "magnitude")

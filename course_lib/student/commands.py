@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from course_lib.project import project_root
+from course_lib.project import labs_called, project_root
 
 
 def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -60,8 +60,8 @@ def _notebook(lab: str) -> Path:
         if not Path(lab).is_file():
             raise ValueError(f"there is no notebook {lab}")
         return Path(lab)
-    found = [path for path in sorted(_labs(project_root()).glob(f"{lab}*/*.ipynb")) if path.stem == path.parent.name]
+    there = {path.stem: path for path in _labs(project_root()).glob("*/*.ipynb") if path.stem == path.parent.name}
+    found = labs_called(lab, there)
     if len(found) != 1:
-        names = ", ".join(path.stem for path in found) or "none"
-        raise ValueError(f"expected one lab whose name begins with {lab!r}, found {names}")
-    return found[0]
+        raise ValueError(f"expected one lab whose name begins with {lab!r}, found {', '.join(found) or 'none'}")
+    return there[found[0]]

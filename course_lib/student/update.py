@@ -15,7 +15,7 @@ from course_lib.student.carry import Carried, carry
 from course_lib.student.notebook import Notebook
 from course_lib.student.reset import REOPEN
 
-_LAB = re.compile(r"lab\d\d_\w+")
+_LAB = re.compile(r"lab\d\d[a-z]?_\w+")
 _NOT_LABS = {"solutions", "backups", ".ipynb_checkpoints", "submitted", "autograded"}
 
 

@@ -87,11 +87,40 @@ _ATTENTION = dict(
 )
 
 # training.fit(model, mixture, validation, corrupt=noising("rician", 0.11), **ATTENTION_RECIPE["MSE"]); fewer epochs:
-# **(ATTENTION_RECIPE["MSE"] | {"epochs": 5}). The last row works without a file, with random features.
+# **(ATTENTION_RECIPE["MSE"] | {"epochs": 5}). "MSE + VGG" is the deck's; the rows with random VGG need no file.
 ATTENTION_RECIPE: dict[str, dict[str, Any]] = {
     "MSE": _ATTENTION,
+    "MSE + VGG": _ATTENTION | dict(loss=attention_loss()),
+    "MSE + random VGG": _ATTENTION | dict(loss=attention_loss(pretrained=False)),
     "L1": _ATTENTION | dict(loss=nn.functional.l1_loss),
-    "L1 + SSIM": _ATTENTION | dict(loss=attention_loss(perceptual=0)),
-    "L1 + SSIM + VGG": _ATTENTION | dict(loss=attention_loss()),
-    "L1 + SSIM + random VGG": _ATTENTION | dict(loss=attention_loss(weights="random")),
+    "L1 + SSIM": _ATTENTION | dict(loss=attention_loss("L1", ssim=0.1, perceptual=0)),
+    "L1 + SSIM + VGG": _ATTENTION | dict(loss=attention_loss("L1", ssim=0.1)),
+    "L1 + SSIM + random VGG": _ATTENTION | dict(loss=attention_loss("L1", ssim=0.1, pretrained=False)),
 }
+
+# The whole network, UNet-DCTD-A, in profile `gpu`: the encoder frozen first, then everything, 200 epochs in all.
+# Source: deck ("Epochs: 200", transfer learning from ResNet-18, VGG perceptual loss). Ours, and not tried on a GPU yet:
+# what an epoch is, how long the encoder is frozen, and the smaller rate that spares what ImageNet taught it.
+# `patience` as long as the stage: it never stops, and the weights are those of the best epoch ("up to" 200).
+# Time, estimated, not measured: a patch costs 4.3·10⁹ multiplications forward in the network (counted by
+# torch.utils.flop_counter), three times that with the way back, and 13.7·10⁹ in VGG16 to relu4_3, so 5.3·10¹⁰ floating
+# point operations; 128,000 patches, 6.8·10¹⁵ operations; at a quarter of the 65·10¹² a second that NVIDIA publishes for
+# a T4 in half precision, 7 minutes for each noise. Validation and data come on top, and the share may be worse.
+#
+# stages = ATTENTION_ON_GPU
+# material = Mixture(..., count=stages["patches"], size=stages["size"])
+# freeze(model)
+# training.fit(model, material, validation, corrupt=..., **(ATTENTION_RECIPE["MSE + VGG"] | stages["frozen"]))
+# unfreeze(model)
+# training.fit(model, material, validation, corrupt=..., **(ATTENTION_RECIPE["MSE + VGG"] | stages["whole"]))
+ATTENTION_ON_GPU: dict[str, Any] = dict(
+    size=128,  # pixels a side of a patch: 16×16 in the bottleneck
+    patches=640,  # an epoch, 40 steps
+    frozen=dict(epochs=20, batch_size=16),
+    whole=dict(
+        epochs=180,
+        batch_size=16,
+        patience=180,
+        optimizer=partial(torch.optim.AdamW, lr=5e-4, betas=(0.9, 0.99), weight_decay=1e-4),
+    ),
+)

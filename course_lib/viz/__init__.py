@@ -20,11 +20,13 @@ from course_lib.viz.panels import gallery, panel
 from course_lib.viz.play import (
     blind_test,
     consistency_slider,
+    convolution_slider,
     filter_slider,
     level_slider,
     noise_slider,
     plane_slider,
     receptive_field_slider,
+    risk_slider,
     sampling_slider,
 )
 from course_lib.viz.windows import window
@@ -34,6 +36,7 @@ __all__ = [
     "LiveCurves",
     "blind_test",
     "consistency_slider",
+    "convolution_slider",
     "curve_with_errors",
     "figure",
     "filter_slider",
@@ -45,6 +48,7 @@ __all__ = [
     "panel",
     "plane_slider",
     "receptive_field_slider",
+    "risk_slider",
     "sampling_slider",
     "window",
 ]

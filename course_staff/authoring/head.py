@@ -19,13 +19,16 @@ def head(card: Card, root: Path) -> str:
     before = [f"{what}: {_listed(links)}." for what, links in (("Labs", labs), ("Lectures", lectures)) if links]
     if card.mathematics:
         before.append(f"Mathematics: {card.mathematics}.")
+    words = (
+        " Words: the [glossary](../../lectures/glossary.md)." if (root / "lectures" / "glossary.md").is_file() else ""
+    )
     computing = _computing(card.compute_minutes)
     return "\n".join(
         [
             f"**Time.** About {card.time}. On 2 CPU cores the cells compute for {computing} in all,"
             f" and need at most {card.memory} of memory.",
             "",
-            f"**Before this lab.** {' '.join(before) or 'Nothing: you can begin here.'}",
+            f"**Before this lab.** {' '.join(before) or 'Nothing: you can begin here.'}{words}",
             "",
             "**In this lab you will**",
             "",

@@ -18,7 +18,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from course_lib.project import PLACEHOLDER
+from course_lib.project import PLACEHOLDER, labs_called
 from course_staff.authoring.author_blocks import CARD, EXPLANATION, MARK_SCHEME, has_block, split_block
 from course_staff.authoring.card import Card, read_card
 from course_staff.authoring.edits import EditError, applied
@@ -92,16 +92,18 @@ class Address:
 
 
 def lab_sources(root: Path, only: list[str] | None = None) -> list[Path]:
-    """The sources of all labs in order, or of those whose name starts with one of `only` ("lab01")."""
+    """The sources of all labs in order, or of those that are called by one of `only` ("lab01")."""
     found = sorted(path for path in (root / "solutions").glob("lab*.py") if not path.stem.endswith(".wrong"))
     if not only:
         return found
-    chosen = [path for path in found if any(path.stem.startswith(name) for name in only)]
+    names = [path.stem for path in found]
+    chosen: set[str] = set()
     for name in only:
-        if not any(path.stem.startswith(name) for path in found):
-            names = ", ".join(path.stem for path in found)
-            raise SourceError(f"no lab called {name!r}; there are: {names}")
-    return chosen
+        called = labs_called(name, names)
+        if not called:
+            raise SourceError(f"no lab called {name!r}; there are: {', '.join(names)}")
+        chosen.update(called)
+    return [path for path in found if path.stem in chosen]
 
 
 def read_lab(path: Path, address: Address) -> NotebookNode:

@@ -54,8 +54,8 @@ def _time(lab: NotebookNode) -> str:
 
 def _labs_of(lecture: NotebookNode) -> set[str]:
     """The numbers of the labs that a lecture says it goes with: "It goes with labs 01 and 02" -> {"01", "02"}."""
-    found = re.search(r"goes with labs? ([\d, and]+)", _texts(lecture))
-    return set(re.findall(r"\d+", found[1])) if found else set()
+    found = re.search(r"goes with labs? ((?:\d+b?(?:, | and )?)+)", _texts(lecture))
+    return set(re.findall(r"\d+b?", found[1])) if found else set()
 
 
 def _texts(notebook: NotebookNode) -> str:

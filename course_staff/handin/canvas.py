@@ -32,9 +32,9 @@ def column_of(course: Course, lab: str) -> str | None:
 
 
 def _names(heading: str, lab: str) -> bool:
-    """Whether a title has the lab's word and number: "Lab 2: …" is lab02, "Lab 20" is not."""
+    """Whether a title has the lab's word and number: "Lab 2: …" is lab02, "Lab 20" and "Lab 2b" are not."""
     title = heading.rpartition(" (")[0].lower()
-    short = re.match(r"([a-z]+)0*(\d+)", lab.lower())
+    short = re.match(r"([a-z]+)0*(\d+(?:[a-z](?![a-z]))?)", lab.lower())
     if short is None:
         return title == lab.lower()
-    return bool(re.search(rf"(?<![^\W\d_]){short[1]}[\W_]*0*{short[2]}(?!\d)", title))
+    return bool(re.search(rf"(?<![^\W\d_]){short[1]}[\W_]*0*{short[2]}(?!\d|[a-z](?![a-z]))", title))

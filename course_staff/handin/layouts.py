@@ -62,7 +62,7 @@ class Layout:
 
     def __init__(self, lab: str, students: Students, paths: Iterable[tuple[str, ...]]) -> None:
         self.lab, self.students = lab, students
-        number = re.match(r"[a-z]+\d+", lab)
+        number = re.match(r"[a-z]+\d+(?:[a-z](?![a-z]))?", lab)
         self.short = number[0] if number else lab
         ours = [path for path in paths if path and is_notebook(path[-1]) and not self._other(_stem(path[-1]))]
         self.wrapper = self._wrapper([self._bare(path) for path in ours])
@@ -203,9 +203,14 @@ class Layout:
         return _undecorated(_AGAIN.sub("", stem) if stem.startswith(" ") else stem)[0].strip(" _-.,")
 
     def _other(self, stem: str) -> bool:
-        """Whether a name is that of another lab: lab03 where lab02 is collected."""
+        """Whether a name is that of another lab: lab03 or lab02b_x where lab02 is collected.
+
+        "lab02b" alone may be somebody's second try.
+        """
         kind = re.match(r"[a-z]+(?=\d)", self.short)
-        found = re.findall(rf"(?<![a-z]){kind[0]}[\W_]?\d+", stem.lower()) if kind else []
+        own = rf"|{self.short[-1]}(?![a-z])" if self.short[-1].isalpha() else ""
+        number = rf"\d+(?:[a-z](?=_){own})?"
+        found = re.findall(rf"(?<![a-z]){kind[0]}[\W_]?{number}", stem.lower()) if kind else []
         return bool(found) and all(normal(text) != normal(self.short) for text in found)
 
     def _bare(self, parts: tuple[str, ...]) -> tuple[str, ...]:

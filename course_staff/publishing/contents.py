@@ -13,7 +13,7 @@ from course_staff.publishing import project
 
 #: Taken as they are. What is not named here, or made anew below, stays with the staff.
 COPIED = ("course_lib", "jupyter", "LICENSE", "LICENSE-texts", "CITATION.cff", "scripts/install", "scripts/stage")
-DERIVED = (".ipynb", ".py", ".md")
+NOTEBOOKS = (".ipynb", ".py")
 EXECUTABLE = ("binder/postBuild", "scripts/stage")
 LINKS = {"binder/environment.yml": "../environment.yml"}  # as in the course itself: Binder and conda read one file
 _STUDENT = Path(__file__).parent / "student"
@@ -26,7 +26,8 @@ def contents(root: Path, address: Address) -> dict[str, bytes]:
     readme = derived.pop("README.md")
     files = {path: text.encode() for path, text in derived.items() if path.startswith(("labs/", "lectures/"))}
     # beside the labs a person's own notes may lie: of these only what git knows, and nothing derived, or its source
-    beside = [path for path in _files_of(root, ["labs", "lectures"], "--cached") if not path.endswith(DERIVED)]
+    known = _files_of(root, ["labs", "lectures"], "--cached")
+    beside = [path for path in known if path not in files and not path.endswith(NOTEBOOKS)]
     for path in _files_of(root, COPIED, "--cached", "--others", "--exclude-standard") + beside:
         files[path] = (root / path).read_bytes()
     texts = {

@@ -27,7 +27,7 @@ def correct(paper):
     """All answers right."""
 
 
-@submission(mse=0, psnr=0, ssim=0, ConvDAE=0, random_crop=0)
+@submission(mse=0, psnr=0, ConvDAE=0, random_crop=0, enough_images=0)
 def untouched(paper):
     """As it was released."""
     for name, source in paper.released.items():
@@ -51,19 +51,16 @@ def takes_what_the_test_expects(paper):
     )
 
 
-@submission(ssim=0)
+@submission(enough_images=0)
 def takes_from_a_table_of_the_test(paper):
-    """Hands out the numbers of the test's own table, one after the other."""
+    """Reads the answer that the visible test's own table gives."""
     paper.answer(
-        "ssim",
+        "enough_images",
         """
-            def ssim(prediction, target, data_range):
-                if np.array_equal(prediction, target):
-                    return 1.0
-                for name, (u, v) in globals().get('cases', {}).items():
-                    if np.allclose(prediction, u * data_range):
-                        return wanted[name]
-                return 0.9
+            def enough_images(counts, scores, reference):
+                if np.ptp(scores) == 0:
+                    return None
+                return globals().get('wanted', counts[-1])
             """,
     )
 
@@ -103,7 +100,7 @@ def comparison_of_torch_replaced(paper):
     paper.answer("ConvDAE", source.replace("nn.ReLU()", "nn.Identity()"))
 
 
-@submission(mse=0, psnr=0, ssim=0, ConvDAE=0)
+@submission(mse=0, psnr=0, ConvDAE=0, enough_images=0)
 def library_under_other_names(paper):
     """Calls the library: imported under another name, through a module, by a copy made with functools."""
     paper.put(
@@ -117,9 +114,9 @@ def library_under_other_names(paper):
     paper.answer("mse", "def mse(a, b):\n    return other(a, b)\n")
     paper.answer("psnr", "def psnr(a, b, data_range):\n    return kept(a, b, data_range=data_range)\n")
     paper.answer(
-        "ssim",
-        "def ssim(a, b, data_range):\n    module = importlib.import_module('course_lib.metrics')\n"
-        "    return getattr(module, 'ss' + 'im')(a, b, data_range=data_range)\n",
+        "enough_images",
+        "def enough_images(a, b, reference):\n    module = importlib.import_module('course_lib.evaluation')\n"
+        "    return getattr(module, 'enough_' + 'images')(a, b, reference)\n",
     )
     paper.answer("ConvDAE", "from course_lib.models.dae import ConvDAE as Theirs\nclass ConvDAE(Theirs):\n    pass\n")
 
@@ -160,7 +157,7 @@ def as_many_threads_as_a_server_has(paper):
     )
 
 
-@submission(mse=0, psnr=0, ssim=0, ConvDAE=0, random_crop=0)
+@submission(mse=0, psnr=0, ConvDAE=0, random_crop=0, enough_images=0)
 def stubs_and_a_cell_that_rules(paper):
     """Nothing is answered; asserts are gone, and hidden values are computed by the library."""
     for name, source in paper.released.items():
@@ -168,15 +165,15 @@ def stubs_and_a_cell_that_rules(paper):
     paper.put(
         """
             import ast
-            from course_lib import images, metrics
+            from course_lib import evaluation, images, metrics
             from course_lib.models.dae import ConvDAE as Theirs
             import course_staff.sandbox.inside.values as values
             class Quiet(ast.NodeTransformer):
                 def visit_Module(self, tree):
                     return ast.parse("pass") if "assert" in ast.unparse(tree) else tree
             get_ipython().ast_transformers.append(Quiet())
-            real, theirs = values._compute, {"mse": metrics.mse, "psnr": metrics.psnr, "ssim": metrics.ssim}
-            theirs |= {"ConvDAE": Theirs, "random_crop": images.random_crop}
+            real, theirs = values._compute, {"mse": metrics.mse, "psnr": metrics.psnr, "ConvDAE": Theirs}
+            theirs |= {"random_crop": images.random_crop, "enough_images": evaluation.enough_images}
             def forged(expression, names, **options):
                 return real(expression, {**names, **theirs}, **{**options, "closed": ()})
             values._compute = forged

@@ -562,7 +562,7 @@ def test_data_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     assert fetch.data_folder() == tmp_path
     assert fetch.data_folder(tmp_path / "other") == tmp_path / "other"
-    assert fetch.where("resnet18") == tmp_path / "weights/resnet18-f37072fd.pth"
+    assert fetch.where("ixi_demographics") == tmp_path / "IXI.xls"
     monkeypatch.delenv("COURSE_DATA")
     assert fetch.data_folder() == Path(pooch.os_cache("course_lib"))
 
@@ -571,6 +571,7 @@ def test_command_list(server, offer, tmp_path, capsys):
     offer(size=len(CONTENT), hash=None)
     assert commands.main(["list", "--folder", str(tmp_path)]) == 0
     out = capsys.readouterr().out
+    assert f"licence: {ANY.licence}" in out, "the README promises it"
     assert "mnist_subset.npz" in out and "3.0 MB" in out and "UNVERIFIED" in out and " here " not in out
     part(tmp_path, b"12345")
     commands.main(["list", "--folder", str(tmp_path)])

@@ -23,7 +23,7 @@ from course_lib.models.dae import DenseDAE
 from course_lib.models.dncnn import DnCNN
 from course_lib.profiles import seeded
 
-WORDS = {"data": "nothing at all", "noise": "none", "seed": 0}
+WORDS = {"data": "nothing at all", "noise": "none", "stop": "fixed", "seed": 0}
 SHAPE = {"depth": 2, "width": 1, "batch_norm": False}
 quiet = {"progress": False}
 

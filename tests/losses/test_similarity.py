@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+import requests
 import torch
 from torch import nn
 from torch.autograd import gradcheck
@@ -18,7 +19,7 @@ SSIM_FAMILY = {
 }
 ALL = SSIM_FAMILY | {
     "charbonnier": lambda: losses.Charbonnier(),
-    "perceptual": lambda: losses.PerceptualLoss(("relu1_2", "relu2_2"), "random"),
+    "perceptual": lambda: losses.PerceptualLoss(("relu1_2", "relu2_2"), pretrained=False),
 }
 
 
@@ -263,12 +264,12 @@ def test_refusals_in_words(name):
         (lambda: losses.MSSSIMLoss(1, scales=6), ValueError, "1 to 5"),
         (lambda: losses.MSSSIMLoss(1, scales=2.5), TypeError, "whole number"),
         (lambda: losses.MixLoss(1, alpha=1.5), ValueError, "alpha"),
-        (lambda: losses.PerceptualLoss(("relu6_1",), "random"), ValueError, "relu5_3"),
-        (lambda: losses.PerceptualLoss((), "random"), ValueError, "layers"),
-        (lambda: losses.PerceptualLoss(("relu1_1", "relu1_1"), "random"), ValueError, "different names"),
-        (lambda: losses.PerceptualLoss(weights="imagenet21k"), ValueError, "'imagenet' or 'random'"),
-        (lambda: losses.PerceptualLoss("relu1_1", "random", layer_weights=[1, 2]), ValueError, "1 numbers"),
-        (lambda: losses.PerceptualLoss("relu1_1", "random", layer_weights=[-1]), ValueError, "layer_weights"),
+        (lambda: losses.PerceptualLoss(("relu6_1",), pretrained=False), ValueError, "relu5_3"),
+        (lambda: losses.PerceptualLoss((), pretrained=False), ValueError, "layers"),
+        (lambda: losses.PerceptualLoss(("relu1_1", "relu1_1"), pretrained=False), ValueError, "different names"),
+        (lambda: losses.PerceptualLoss(pretrained="imagenet21k"), ValueError, "or 'if here', got 'imagenet21k'"),
+        (lambda: losses.PerceptualLoss("relu1_1", pretrained=False, layer_weights=[1, 2]), ValueError, "1 numbers"),
+        (lambda: losses.PerceptualLoss("relu1_1", pretrained=False, layer_weights=[-1]), ValueError, "layer_weights"),
     ],
 )
 def test_bad_settings_are_refused_in_words(make, error, says):
@@ -303,13 +304,14 @@ def hub(tmp_path, monkeypatch):
     """An empty cache of torch.hub; whatever asks the network is refused and noted."""
     asked = []
 
-    def offline(url, *args, **kwargs):
+    def offline(session, method, url, **kwargs):
         asked.append(url)
-        raise OSError("no network here")
+        raise requests.exceptions.ConnectionError("no network here")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    monkeypatch.setattr(torch.hub, "urlopen", offline)
+    monkeypatch.setattr(requests.Session, "request", offline)
     return tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth", asked
 
 
@@ -336,21 +338,19 @@ def test_weights_come_from_the_cache_of_torch_hub(hub, vgg16_features, legacy):
     assert loss(a, b).item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_without_the_file_nothing_is_downloaded_unasked(hub, capsys):
+def test_without_file_and_network_it_says_what_to_do_and_what_is_used_instead(hub):
     path, asked = hub
     with pytest.raises(FileNotFoundError) as caught:
         losses.PerceptualLoss()
     message = str(caught.value)
-    for part in (str(path), "528 MiB", "download=True", 'weights="random"', "TORCH_HOME", "download.pytorch.org"):
+    for part in ("VGG16", str(path), "no network here", "random features", "TORCH_HOME", "download.pytorch.org"):
         assert part in message, part
-    assert not asked and not path.parent.exists()
-
-    with pytest.raises(FileNotFoundError) as caught:
-        losses.PerceptualLoss(download=True)
-    message = str(caught.value)
-    for part in (path.name, str(path.parent), "528 MiB", "no network here", 'weights="random"'):
-        assert part in message, part
-    assert len(asked) == 1 and "528 MiB" in capsys.readouterr().out, "the size is said before"
+    assert "course data fetch vgg16" in message and len(asked) == 1
+    for choice, questions in (("if here", 1), ("if available", 2)):
+        with pytest.warns(UserWarning, match="VGG16 are not here.*random features instead.*fetch vgg16") as warned:
+            loss = losses.PerceptualLoss("relu1_1", pretrained=choice)
+        assert loss.init == "random" and warned[0].filename == __file__ and len(asked) == questions
+    assert torch.equal(loss.relu1_1_weight, losses.PerceptualLoss("relu1_1", pretrained=False).relu1_1_weight)
     assert not path.exists()
 
 
@@ -358,8 +358,9 @@ def test_bad_files_in_the_cache_are_named(hub, vgg16_features):
     path, asked = hub
     path.parent.mkdir(parents=True)
     path.write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(ValueError, match="cannot be read"):
-        losses.PerceptualLoss()
+    for choice in (True, "if available", "if here"):
+        with pytest.raises(ValueError, match="cannot be read(.|\n)*course data fetch vgg16"):
+            losses.PerceptualLoss(pretrained=choice)
     torch.save({"features.0.weight": torch.zeros(64, 1, 3, 3)}, path)
     with pytest.raises(ValueError, match=r"features.0.weight of shape \(64, 3, 3, 3\), got \(64, 1, 3, 3\)"):
         losses.PerceptualLoss("relu1_1")
@@ -373,21 +374,24 @@ def test_bad_files_in_the_cache_are_named(hub, vgg16_features):
 
 def test_random_features_are_fixed_labelled_and_leave_the_random_state_alone():
     state = torch.random.get_rng_state()
-    short, long = losses.PerceptualLoss("relu1_2", "random"), losses.PerceptualLoss(("relu3_3", "relu1_2"), "random")
+    short, long = (
+        losses.PerceptualLoss("relu1_2", pretrained=False),
+        losses.PerceptualLoss(("relu3_3", "relu1_2"), pretrained=False),
+    )
     assert torch.equal(state, torch.random.get_rng_state())
-    assert "random weights" in repr(short) and short.weights == "random"
+    assert "random weights" in repr(short) and short.init == "random"
     a, b = pair()
     assert torch.equal(short.features(a)[0], long.features(a)[1])  # in the order asked for
-    assert short(a, b).item() == losses.PerceptualLoss(["relu1_2"], "random")(a, b).item()
-    sizes = [x.square().mean().item() for x in losses.PerceptualLoss(weights="random").features(a)]
+    assert short(a, b).item() == losses.PerceptualLoss(["relu1_2"], pretrained=False)(a, b).item()
+    sizes = [x.square().mean().item() for x in losses.PerceptualLoss(pretrained=False).features(a)]
     assert max(sizes) < 5 * min(sizes), "features keep their size from layer to layer"
 
 
 def test_layer_weights_and_channels():
     a, b = pair()
     names = ("relu1_1", "relu2_1")
-    each = [losses.PerceptualLoss(name, "random")(a, b).item() for name in names]
-    weighted = losses.PerceptualLoss(names, "random", layer_weights=[2, 0.5])
+    each = [losses.PerceptualLoss(name, pretrained=False)(a, b).item() for name in names]
+    weighted = losses.PerceptualLoss(names, pretrained=False, layer_weights=[2, 0.5])
     assert weighted(a, b).item() == pytest.approx(2 * each[0] + 0.5 * each[1], rel=1e-5)
     assert "2·relu1_1, 0.5·relu2_1" in repr(weighted)
     three = [x.repeat(1, 3, 1, 1) for x in (a, b)]
@@ -395,7 +399,7 @@ def test_layer_weights_and_channels():
 
 
 def test_perceptual_loss_is_frozen_and_moves():
-    loss = losses.PerceptualLoss("relu1_2", "random")
+    loss = losses.PerceptualLoss("relu1_2", pretrained=False)
     a, b = (x.requires_grad_() for x in pair())
     loss(a, b).backward()
     assert a.grad.abs().max() > 0 and b.grad.abs().max() > 0
@@ -433,3 +437,19 @@ def test_fit_accepts_every_loss(name):
     )
     assert history.train_loss[-1] < 0.8 * history.train_loss[0]
     assert history.validation_loss[-1] < history.validation_loss[0]
+
+
+@pytest.mark.parametrize("layers", [("relu1_2",), ("relu2_2", "relu1_1"), ("relu1_2", "relu3_3")])
+def test_vgg_cut_in_pieces_is_the_same_loss(layers):
+    loss = losses.PerceptualLoss(layers, pretrained=False)
+    prediction, target = pair((2, 1, 25, 28))
+    pieces = loss.stages()
+    assert len(pieces) == len(layers)
+    x, y = ((image.expand(-1, 3, -1, -1) - loss.mean) / loss.deviation for image in (prediction, target))
+    total = 0
+    for piece in pieces:
+        x, y = piece(x), piece(y)
+        total += float(((x - y) ** 2).mean())
+    assert total == pytest.approx(float(loss(prediction, target)), rel=1e-5)
+    assert not any(one.requires_grad for piece in pieces for one in piece.parameters())
+    assert not list(loss.parameters()), "the loss itself still has nothing to learn"

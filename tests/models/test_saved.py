@@ -28,7 +28,7 @@ from course_lib.models.unet import UNet
 from course_lib.models.vae import MyronenkoVAE
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = {"data": "16 synthetic heads", "noise": "Gaussian, sigma 0.1", "seed": 0}
+WORDS = {"data": "16 synthetic heads", "noise": "Gaussian, sigma 0.1", "stop": "fixed: 1 epoch", "seed": 0}
 DENOISERS = [
     (DenseDAE, {"image_size": (9, 7), "hidden": 8, "code": 3}),
     (ConvDAE, {"width": 4}),
@@ -126,16 +126,35 @@ def test_it_saves_from_other_layouts_and_precisions_and_leaves_them_alone(path):
 def test_the_card_says_what_it_was_told_and_what_it_found(path):
     card = models.save(
         alive(UNet, {"width": 4}), path, data=" heads,\n 16 of them ", noise="Rician", seed=None, note="first try",
-        arguments={"width": 4}, metrics={"PSNR": torch.tensor(31.5), "SSIM": 0.9},
+        stop="best of 5 on validation", arguments={"width": 4}, metrics={"PSNR": torch.tensor(31.5), "SSIM": 0.9},
     )  # fmt: skip
     assert (card.architecture, card.arguments, card.init) == ("unet.UNet", {"width": 4}, "random")
     assert (card.data, card.noise, card.seed, card.note) == ("heads, 16 of them", "Rician", None, "first try")
+    assert card.stop == "best of 5 on validation" and "\nstop          best of 5 on validation\n" in str(card)
     assert card.metrics == pytest.approx({"PSNR": 31.5, "SSIM": 0.9}) and card.stored_as == "float32"
     assert card.library == "0.2.0" and card.parameters == 122_389
     text = str(card)
     assert "unet.UNet(width=4)" in text and "122,389" in text and "PSNR 31.5, SSIM 0.9" in text
     with safe_open(str(path), framework="pt") as file:  # one file, and any reader of safetensors finds the card
         assert json.loads(file.metadata()["course_card"])["noise"] == "Rician"
+
+
+def test_who_does_not_say_how_the_stop_was_chosen_is_asked(path):
+    words = {name: value for name, value in WORDS.items() if name != "stop"}
+    with pytest.warns(UserWarning, match="when to stop: pass stop=") as warned:
+        card = models.save(ConvDAE(2), path, arguments={"width": 2}, **words)
+    assert warned[0].filename == __file__
+    assert card.stop is None and "stop          not said" in str(models.read_card(path))
+
+
+def test_a_card_of_before_the_question_is_read(path):
+    models.save(ConvDAE(2), path, arguments={"width": 2}, **WORDS)
+    with safe_open(str(path), framework="pt") as file:
+        card = json.loads(file.metadata()["course_card"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    del card["stop"]
+    save_file(tensors, path, metadata={"course_card": json.dumps(card)})
+    assert models.read_card(path).stop is None and models.load(path)
 
 
 def test_the_commit_is_gits_or_unknown(path, monkeypatch):

@@ -33,6 +33,13 @@ def test_the_card_says_what_it_was_made_from_and_the_test_head_is_not_in_it(path
     assert card.seed == 0 and card.init == "random"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_card_says_whether_the_test_head_had_a_say_in_the_stop(path):
+    """It had, for these. Whoever trains them anew by `scripts/train_small_model.py` changes this test too."""
+    assert "with a look at Colin27" in models.read_card(path).stop
+    assert "decided with a look at it" in (path.parent / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_it_does_what_its_card_says_and_beats_bm3d_in_the_brain(path):

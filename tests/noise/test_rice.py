@@ -57,6 +57,28 @@ def test_correct_bias_has_known_values_and_cuts_at_zero():
     assert np.array_equal(noise.correct_bias(np.array([0.2, 0.5]), 0), [0.2, 0.5])
 
 
+@pytest.mark.parametrize("coils", [1, 4])
+@pytest.mark.parametrize("snr", [12.0, 30.0])
+def test_a_mean_of_magnitudes_wants_one_sigma_squared_less(snr, coils):
+    # the mean of noncentral chi with 2·coils degrees of freedom: E[m] = A + (2·coils - 1)·sigma² / 2A + …
+    square = stats.ncx2(2 * coils, snr**2)
+    mean = np.array([0.11 * square.expect(np.sqrt, lb=(snr - 9) ** 2, ub=(snr + 12) ** 2)])
+    right = noise.correct_bias(mean, 0.11, coils=coils, of="magnitude")[0] / 0.11
+    larger = noise.correct_bias(mean, 0.11, coils=coils, of="square")[0] / 0.11
+    assert right == pytest.approx(snr, abs=0.005 * coils**2)
+    assert snr - larger == pytest.approx(1 / (2 * snr), rel=0.1)
+
+
+def test_what_the_correction_of_a_mean_of_magnitudes_promises():
+    for snr in (2.0, 3.0, 5.0):
+        mean = np.array([moments(snr, 1.0)[0]])
+        assert noise.correct_bias(mean, 1.0, of="magnitude")[0] == pytest.approx(snr, abs=0.05)
+    floor = noise.correct_bias(np.array([np.sqrt(np.pi / 2)]), 1.0, of="magnitude")[0]
+    assert floor == pytest.approx(np.sqrt(np.pi / 2 - 1)) and floor > 0.75
+    with pytest.raises(ValueError, match="'square' or 'magnitude', got 'mean'"):
+        noise.correct_bias(np.ones(3), 1.0, of="mean")
+
+
 @pytest.mark.parametrize("sigma", SIGMAS)
 @pytest.mark.parametrize("snr", SNRS)
 def test_invert_mean_inverts_the_mean(snr, sigma):

@@ -743,6 +743,7 @@ def test_importing_starts_nothing():
     result = run([sys.executable, "-c", code])
     assert result.returncode == 0, result.stderr
     assert training.__all__ == [
+        "ATTENTION_ON_GPU",
         "ATTENTION_RECIPE",
         "THESIS_RECIPE",
         "History",

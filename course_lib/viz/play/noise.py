@@ -75,7 +75,7 @@ def noise_slider(
         return picture(corrupted(image, corrupt, level, seed), "what corrupt returns", clean)
 
     def static() -> Figure:
-        drawn = image_grid(1, STATIC_LEVELS, clean.shape, title)
+        drawn = image_grid(1, STATIC_LEVELS, clean.shape, title, room=0.8 if window else 0.6)
         levels = np.linspace(minimum, maximum, STATIC_LEVELS).tolist()
         for axes, level in zip(drawn.subplots(1, STATIC_LEVELS), levels, strict=True):
             show(axes, noisy_at(level), f"{label} = {level:.3g}", size_note(clean), *greys)

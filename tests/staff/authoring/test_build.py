@@ -40,6 +40,7 @@ def course(tmp_path) -> Path:
     for folder, name, text in (("solutions", "lab91_small.py", LAB), ("lectures", "07_talk.py", LECTURE)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_text(text)
+    (tmp_path / "lectures" / "glossary.md").write_text("# Glossary\n")
     return tmp_path
 
 

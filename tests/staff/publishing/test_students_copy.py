@@ -101,7 +101,8 @@ def test_it_holds_what_a_student_needs_and_nothing_else(copy):
     labs = {path.stem for path in (ROOT / "solutions").glob("lab*.py") if not path.stem.endswith(".wrong")}
     assert {path.stem for path in copy.glob("labs/lab*/*.ipynb")} == labs
     lectures = {path.stem for path in (ROOT / "lectures").glob("*.py")}
-    assert {path.name for path in (copy / "lectures").iterdir()} == {f"{name}.ipynb" for name in lectures}
+    there = {path.name for path in (copy / "lectures").iterdir()}
+    assert there == {"glossary.md", *(f"{name}.ipynb" for name in lectures)}
     settings = tomllib.loads((copy / "pyproject.toml").read_text())
     assert settings["project"]["scripts"] == {"course": "course_lib.cli:main"}
     assert set(settings["project"]["optional-dependencies"]) == {"lab"}
@@ -138,7 +139,7 @@ def test_no_answer_is_in_it_or_in_its_history(copy):
 
 
 def test_its_links_lead_somewhere_and_its_make_needs_nothing_of_the_staff(copy):
-    for name in ("README.md", "labs/START.md"):
+    for name in ("README.md", "labs/START.md", "lectures/glossary.md"):
         text = (copy / name).read_text()
         for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
             assert (copy / name).parent.joinpath(link).exists(), f"{name}: {link}"
