@@ -914,8 +914,8 @@ print("PerceptualLoss: right")
 # | MS-SSIM + L1 | `losses.MixLoss(data_range=1)`: 0.84 · (1 − MS-SSIM) + 0.16 · L1 (Zhao et al. 2017) |
 # | L2 + VGG | L2 + factor · `PerceptualLoss`, yours on a CPU; the factor makes the two terms equally large at the start |
 #
-# Crops of 64 pixels allow MS-SSIM three scales. The weights of VGG16 are a download of
-# 528 MiB; without them the perceptual loss has **random features**, and the table says so: that is another loss.
+# Crops of 64 pixels allow MS-SSIM three scales. `course data fetch vgg16` gets VGG16's weights (528 MiB);
+# without them the perceptual loss has **random features**, and the table says so: that is another loss.
 #
 # **Predict before you train.** Which of the five will be best inside the brain by PSNR, by SSIM, by EPI?
 
@@ -932,13 +932,10 @@ cohort = brains.brain_slices("cohort", subjects=subjects, slices=slices)
 train_slices = cohort.images[cohort.subjects < subjects - max(1, subjects // 6)]  # rest: tuning
 sigma = 0.1
 corrupt = functools.partial(noise.gaussian, sigma=sigma)
-<<<<<<< HEAD
 deep = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
 layers = profile.pick(ci=deep[:1], cpu=deep[:2], gpu=deep)
-try:
-    vgg, eyes = losses.PerceptualLoss(layers), "VGG"
-except FileNotFoundError:  # the weights are not on this machine
-    vgg, eyes = losses.PerceptualLoss(layers, weights="random"), "random features"
+vgg = losses.PerceptualLoss(layers, pretrained="if here")
+eyes = "VGG" if vgg.init == "imagenet" else "random features"
 
 
 class Features(nn.Module):
@@ -954,13 +951,6 @@ if profile.device == "cpu":  # MEAN and STD stay on the CPU
 ssim_loss = yours("SSIMLoss", losses.SSIMLoss, name="SSIMLoss")(data_range=1).to(profile.device)
 print(f"train on {len(train_slices)} synthetic slices; test on {len(colin)} of Colin27")
 print(f"features: {vgg}")
-=======
-layers = profile.pick(ci=["relu1_2"], cpu=["relu1_2", "relu2_2"], gpu=["relu1_2", "relu2_2", "relu3_3", "relu4_3"])
-perceptual = losses.PerceptualLoss(layers, pretrained="if here")  # get them with: course data fetch vgg16
-eyes = "VGG" if perceptual.init == "imagenet" else "random features"
-print(f"train on {tuple(train_slices.shape)}, synthetic; test on {tuple(colin.images.shape)}, Colin27")
-print(f"perceptual loss: {perceptual}")
->>>>>>> main
 
 # %% [markdown]
 # Now train. (Two to three minutes and 1.5 GB on 2 cores; on a GPU longer, with more seeds.)
