@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from course_lib.losses.adversarial import critic_loss, generator_loss, gradient_penalty
 from course_lib.losses.attention import attention_loss
+from course_lib.losses.overlap import generalised_dice_loss
 from course_lib.losses.perceptual import PerceptualLoss
 from course_lib.losses.similarity import Charbonnier, DSSIMLoss, MixLoss, MSSSIMLoss, SSIMLoss, kl_divergence
 
@@ -21,6 +22,7 @@ __all__ = [
     "SSIMLoss",
     "attention_loss",
     "critic_loss",
+    "generalised_dice_loss",
     "generator_loss",
     "gradient_penalty",
     "kl_divergence",
