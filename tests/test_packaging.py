@@ -169,7 +169,7 @@ def _tops(path: Path) -> set[str]:
 
 
 #: Imports within the two packages are import-linter's business (pyproject.toml); these are what they take from others.
-GROUND = {"noise", "metrics", "kspace"}
+GROUND = {"noise", "metrics", "kspace", "resolution"}
 #: A k-d tree is no work of numpy or torch; it is imported when a distance is asked for.
 ALLOWED_BESIDES = {"course_lib.metrics.surfaces": {"scipy"}}
 
