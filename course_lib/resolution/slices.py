@@ -76,7 +76,7 @@ def keep_measured(guess: Array, thick: Array, factor: int, *, profile: str = "bo
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: the projection onto {x: A x = y}, as in Gerchberg 1974 and Papoulis 1975; lab 09 for k-space.
+    Source: the projection onto all x with A x = y, as in Gerchberg 1974 and Papoulis 1975.
     Lab: 12.
     """
     check_image(guess, "guess")
