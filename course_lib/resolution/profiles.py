@@ -10,7 +10,7 @@ import numpy as np
 #: box: the mean of the thin slices in it. gaussian: full width at half maximum of one thick slice. fir: a low-pass
 #: filter of 49 taps (a windowed sinc, cut off where every k-th sample still holds all) and then every k-th sample.
 PROFILES = ("box", "gaussian", "fir")
-_TAPS = 49  # "48th-order anti-aliasing filter"; source: Chaudhari et al. 2018, arXiv 1808.04447
+_TAPS = 49  # "48th-order anti-aliasing filter"; source: DeepResolve's group, arXiv 1808.04447
 
 
 def first_centre(factor: int, profile: str) -> float:

@@ -30,7 +30,7 @@ def thick_slices(image: Array, factor: int, *, profile: str = "box", axis: int =
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Chaudhari et al. 2018, arXiv 1808.04447 (fir); the others are common models of a slice.
+    Source: DeepResolve's group, arXiv 1808.04447 (fir); the others are common models of a slice.
     Lab: 12.
     """
     check_image(image)
