@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -26,7 +27,7 @@ def heart(
     shape = _Shape(np.random.default_rng([*key, 0]), kind)
     rng = np.random.default_rng([*key, 1])
     labels, _ = shape.at(planes, size, pixel)
-    levels = {
+    levels: dict[int, Any] = {
         0: np.clip(0.35 + 0.22 * _texture(rng, labels.shape, (1.0, 9 / pixel, 9 / pixel)), 0.04, 0.85),
         LABELS["cavity"]: rng.uniform(*BRIGHTNESS["blood"]),
         LABELS["wall"]: rng.uniform(*BRIGHTNESS["wall"]),
@@ -97,7 +98,11 @@ class _Shape:
         return np.sqrt(np.clip(1 - share**2, 0, 1)) ** self.power
 
     def _wave(self, angle: np.ndarray, of: str) -> np.ndarray:
-        return 1 + sum(height * np.cos(m * angle + phase) for m, height, phase, what in self.waves if what == of)
+        wave = np.ones_like(angle)
+        for m, height, phase, what in self.waves:
+            if what == of:
+                wave += height * np.cos(m * angle + phase)
+        return wave
 
 
 def _texture(rng: np.random.Generator, shape: tuple[int, ...], width: tuple[float, float, float]) -> np.ndarray:
