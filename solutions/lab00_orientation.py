@@ -287,12 +287,11 @@ with without("course_lib.images.pad_to_multiple"):
     ]:  # fmt: skip
         batch = torch.randn(2, 3, height, width, generator=generator, dtype=torch.float64)
         padded = pad_to_multiple(batch, multiple)
-        assert isinstance(padded, torch.Tensor), f"return a torch tensor, not {type(padded)}"
         assert tuple(padded.shape) == (2, 3, *shape), (
             f"(2, 3, {height}, {width}) with multiple {multiple} should become {(2, 3, *shape)},"
             f" got {tuple(padded.shape)}: as few rows and columns as possible, height first"
         )
-        assert padded.dtype == batch.dtype, f"float64 should stay float64, got {padded.dtype}"
+        assert padded.dtype == batch.dtype, f"{batch.dtype} became {padded.dtype}: use torch alone"
         assert torch.equal(padded[..., :height, :width], batch), (
             "the image should stay in the upper left corner: pad below and to the right only"
         )
