@@ -213,7 +213,7 @@ viz.noise_slider(picture, noise.gaussian, label="sigma", maximum=0.4, value=0.1)
 # output are `(N, 1, H, W)`, for **any** `H` and `W`.
 #
 # **Steps.** Make encoder and decoder in `__init__`, in the order in which the image passes them. In `forward`, take care of sizes
-# that two poolings do not divide: `images.pad_to_multiple` is the function that you wrote in lab 00.
+# that two poolings do not divide: `images.pad_to_multiple` is the function that you wrote in lab 00. Crop the answer to the size of the input.
 #
 # **Example.** `ConvDAE()(torch.rand(2, 1, 27, 31)).shape` is `(2, 1, 27, 31)`. The network has 28,353 parameters.
 #
@@ -556,6 +556,7 @@ print("enough_images: right")
 
 # %%
 prediction = {"ConvDAE": None, "BrainCDAE": None, "share of the gap": None}
+reason = ""
 
 # %% [markdown]
 # ## The experiment: how few images suffice?
