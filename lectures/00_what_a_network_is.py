@@ -31,7 +31,7 @@ BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 # ## 1. One neuron draws one line
 #
 # A **neuron** takes some numbers `x` and answers with one. It multiplies each of them by a **weight** and adds up, `w·x`. It adds
-# one more number, the **bias** `b`, and puts the sum through a fixed function `f`. The most common `f` is the **ReLU**: negative numbers
+# one more number, the **bias** `b`, and puts the sum through a fixed **activation function** `f`. The most common `f` is the **ReLU**: negative numbers
 # become 0, the others stay. Weights and biases are the **parameters**, the numbers that learning changes. Neurons that see the same
 # numbers are a **layer**; layers in a row are a **network**.
 #
@@ -41,8 +41,8 @@ BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 #
 # "Exactly one of two" (XOR) is what no line can separate. Minsky and Papert said so in 1969. Two neurons, and a third that looks at
 # the two, can do it. We train both on the four points. **Training** begins with random parameters and changes them in small steps, so that
-# one number becomes smaller: the **loss**, which says how wrong the answers are (section 3 shows the steps). Each network gets 20 starts,
-# each with other random numbers.
+# one number becomes smaller: the **loss**, which says how wrong the answers are (section 3 shows the steps). Each network gets 20 starts
+# with different random numbers.
 
 # %%
 corners = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
@@ -349,14 +349,14 @@ for name, curves in found.items():
 
 # %% [markdown]
 # The validation pixels are as noisy as the training pixels, so no network can get below the grey line for long: what lies below
-# it on the **training** curve is noise that was learned by heart: that is **overfitting**. **Early stopping** means to keep the parameters of
-# the lowest validation loss; it gives the column *lowest*. Dropout and weight decay try to keep
+# it on the **training** curve is noise that was learned by heart: that is **overfitting**. **Early stopping** keeps the parameters that had
+# the lowest validation loss: that is the column *lowest*. Dropout and weight decay try to keep
 # the end near it; the table says whether they did. A fair warning: *lowest* was chosen by looking at the validation pixels, so it is a little too good. For a
 # number to publish you need a third set, the **test set**, which nobody looked at before.
 #
 # **Batch normalisation** (Ioffe and Szegedy 2015) is another matter: it rescales each channel to mean 0 and variance 1 within the
 # batch, so that layers see numbers of a steady size and larger learning rates work. While it learns it uses the batch, afterwards averages that it
-# has kept; `model.eval()` switches. Who forgets it gets other answers from the same network, and looks for the mistake for hours.
+# has kept; `model.eval()` switches. If you forget it, the same network gives other answers, and you look for the mistake for hours.
 #
 # ## 5. Where the words come from
 #
