@@ -94,11 +94,12 @@ for axes, (name, make) in zip(figure.subplots(1, 2), makers.items(), strict=True
         )
     axes.set_title(f"{name}:\nlowest loss of {starts} starts {loss:.2f}", fontsize=10)
     solved = sum(right == 4 for _, _, right in runs)
-    axes.set_xlabel(f"all four right in {solved} of {starts} starts")
+    axes.set(xlabel=f"first input\n(all four right in {solved} of {starts} starts)", ylabel="second input")
 figure
 
 # %% [markdown]
-# Red is "yes", blue is "no", white is "one half". On the left the neuron ends undecided everywhere: a line could get three of
+# Red is "yes", blue is "no", white is "one half". On the left the neuron ends undecided everywhere (a loss of 0.69 is what "one half" costs
+# at every point): a line could get three of
 # four right, but it would be so wrong on the fourth that the loss prefers no line at all. That is a limit of the **function**, and
 # no amount of data or time moves it. On the right some starts succeed; those that do not are stopped by the **training**, since the
 # function could do it. Keep the two apart whenever a network disappoints you.
