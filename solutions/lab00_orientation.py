@@ -350,6 +350,7 @@ axes.set(
 )
 axes.set_xticks(averages, averages)
 axes.set_yticks([0.1, 0.2, 0.5, 1], [0.1, 0.2, 0.5, 1])
+axes.minorticks_off()
 axes.legend()
 figure
 
