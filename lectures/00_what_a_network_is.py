@@ -30,12 +30,19 @@ BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 # %% [markdown]
 # ## 1. One neuron draws one line
 #
-# A neuron answers `f(w·x + b)`. With two inputs, `w·x + b = 0` is a **line**: on one side the sum is positive, on the other
-# negative. So one neuron can separate two classes exactly if a line can. McCulloch and Pitts drew such neurons in 1943;
+# A **neuron** takes some numbers `x` and answers with one. It multiplies each of them by a **weight** and adds up, `w·x`. It adds
+# one more number, the **bias** `b`, and puts the sum through a fixed **activation function** `f`. The most common `f` is the **ReLU**: negative numbers
+# become 0, the others stay. Weights and biases are the **parameters**, the numbers that learning changes. Neurons that see the same
+# numbers are a **layer**; layers in a row are a **network**.
+#
+# So a neuron answers `f(w·x + b)`. With two inputs, `w·x + b = 0` is a **line**: on one side the sum is positive, on the other
+# negative. So one neuron can tell two kinds of points apart exactly if a line can. McCulloch and Pitts drew such neurons in 1943;
 # Rosenblatt's perceptron (1958) was the first that *learned* its weights from examples.
 #
 # "Exactly one of two" (XOR) is what no line can separate. Minsky and Papert said so in 1969. Two neurons, and a third that looks at
-# the two, can do it. We train both on the four points, from 20 starts each.
+# the two, can do it. We train both on the four points. **Training** begins with random parameters and changes them in small steps, so that
+# one number becomes smaller: the **loss**, which says how wrong the answers are (section 3 shows the steps). Each network gets 20 starts
+# with different random numbers.
 
 # %%
 corners = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]])
@@ -87,18 +94,20 @@ for axes, (name, make) in zip(figure.subplots(1, 2), makers.items(), strict=True
         )
     axes.set_title(f"{name}:\nlowest loss of {starts} starts {loss:.2f}", fontsize=10)
     solved = sum(right == 4 for _, _, right in runs)
-    axes.set_xlabel(f"all four right in {solved} of {starts} starts")
+    axes.set(xlabel=f"first input\n(all four right in {solved} of {starts} starts)", ylabel="second input")
 figure
 
 # %% [markdown]
-# Red is "yes", blue is "no", white is "one half". On the left the neuron ends undecided everywhere: a line could get three of
+# Red is "yes", blue is "no", white is "one half". On the left the neuron ends undecided everywhere (a loss of 0.69 is what "one half" costs
+# at every point): a line could get three of
 # four right, but it would be so wrong on the fourth that the loss prefers no line at all. That is a limit of the **function**, and
 # no amount of data or time moves it. On the right some starts succeed; those that do not are stopped by the **training**, since the
 # function could do it. Keep the two apart whenever a network disappoints you.
 #
 # ## 2. More neurons, more bends
 #
-# A hidden layer of ReLUs makes a curve of straight pieces; each neuron adds at most one bend. With enough of them the curve comes as close
+# A **hidden layer** is one between the numbers that go in and the answer. A hidden layer of ReLUs makes a curve of straight pieces; each
+# neuron adds at most one bend. With enough of them the curve comes as close
 # as you like to any continuous one (Cybenko 1989; Hornik 1991). That says such weights **exist**. It does not say that training finds them.
 #
 # We let networks of growing width learn one line of a head: position in, brightness out.
@@ -191,7 +200,8 @@ print(f"{'4 layers of 10':28}{deep_runs[0][1]:>12}{error(deep_runs).mean():>9.4f
 #
 # ## 3. Learning is walking downhill in fog
 #
-# The loss is a landscape over the parameters. The gradient knows the slope under your feet, nothing else. Here is the landscape of the
+# The loss is a landscape over the parameters. The **gradient** is its slope along each of them. It points uphill, so a step goes the other
+# way, and its length is the slope times the **learning rate**. The gradient knows the slope under your feet, nothing else. Here is the landscape of the
 # neuron of lab 00b: one weight, one bias, now three examples, and three walks of 25 steps.
 
 # %%
@@ -237,8 +247,8 @@ figure
 #
 # Three words that belong here:
 #
-# - **Backpropagation** is the chain rule, applied from the loss back to the first layer; each slope is computed once and handed on. It makes
-#   the gradient about as cheap as two more forward passes (Rumelhart, Hinton and Williams 1986).
+# - **Backpropagation** is the chain rule, applied from the loss back to the first layer; each slope is computed once and handed on. So all
+#   slopes together cost about twice as much as the answer itself (Rumelhart, Hinton and Williams 1986).
 # - **SGD**: take the slope of a small random **batch** instead of all examples. It is noisy, but a hundred times cheaper (Robbins and Monro 1951).
 # - **Adam** divides each parameter's step by the typical size of its gradient, so parameters with small slopes move as well (Kingma and Ba 2015).
 #
@@ -269,7 +279,9 @@ print(
 # ## 4. Right on the examples, wrong on new ones
 #
 # The same line of the head again, but noisy: half of its pixels are training examples, the other half are held back for
-# **validation**. How do the two losses depend on how long we train? Each network runs from several starts.
+# **validation**: nothing is learned from them. How do the two losses depend on how long we train? Each network runs from several starts.
+# Two remedies are tried as well. **Dropout** switches off a random part of the neurons in each step, so that none can rely on its
+# neighbour. **Weight decay** pulls all weights a little towards 0 in each step.
 
 # %%
 with training.fixed_seed(1):
@@ -338,13 +350,14 @@ for name, curves in found.items():
 
 # %% [markdown]
 # The validation pixels are as noisy as the training pixels, so no network can get below the grey line for long: what lies below
-# it on the **training** curve is noise that was learned by heart. Early stopping keeps the column *lowest*. Dropout and weight decay try to keep
+# it on the **training** curve is noise that was learned by heart: that is **overfitting**. **Early stopping** keeps the parameters that had
+# the lowest validation loss: that is the column *lowest*. Dropout and weight decay try to keep
 # the end near it; the table says whether they did. A fair warning: *lowest* was chosen by looking at the validation pixels, so it is a little too good. For a
 # number to publish you need a third set, the **test set**, which nobody looked at before.
 #
 # **Batch normalisation** (Ioffe and Szegedy 2015) is another matter: it rescales each channel to mean 0 and variance 1 within the
-# batch, so that layers see numbers of a steady size and larger learning rates work. It has two modes, and so an `eval()` that is forgotten costs you
-# hours. Lab 02 uses it.
+# batch, so that layers see numbers of a steady size and larger learning rates work. While it learns it uses the batch, afterwards averages that it
+# has kept; `model.eval()` switches. If you forget it, the same network gives other answers, and you look for the mistake for hours.
 #
 # ## 5. Where the words come from
 #

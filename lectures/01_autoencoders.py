@@ -34,10 +34,12 @@ test_images, _ = digits("test", count=500)
 # %% [markdown]
 # ## 1. A code of k numbers
 #
-# A **linear** autoencoder, `x → Wᵀx → W Wᵀ x`, of **centred** data (the mean image is subtracted) has a best solution that we
-# know without training: its answers lie in the space of the `k` leading principal components (Baldi and Hornik 1989). So PCA is the
-# baseline that a nonlinear autoencoder must beat. We compute it by a singular value decomposition of the centred training
-# digits, and test it on digits that it has not seen.
+# An **autoencoder** squeezes an image `x` into a **code** of `k` numbers, and makes an image of them again. Without activation functions
+# both halves are matrices: `x → Wᵀx → W Wᵀ x`. The best such pair is known without any training. Subtract the mean image; the
+# **principal components** are then the directions in which the images differ most, the first more than the second, and so on. The best
+# code says how far an image goes along each of the first `k` (Baldi and Hornik 1989). That is **PCA**, principal component analysis, and it
+# is the baseline that an autoencoder with ReLUs must beat. A singular value decomposition of the training digits finds the components; we
+# test them on digits that were not used for it.
 
 # %%
 mean = train_images.flatten(1).mean(0)
@@ -88,13 +90,15 @@ figure
 #
 # ## 2. What does a denoiser compute?
 #
-# Trained with squared error, the best possible answer to a noisy `y` is the **posterior mean** `E[x | y]`. For Gaussian
+# Many clean `x` can hide behind one noisy `y`. Their mean, each weighted by how likely it is once `y` has been seen, is the **posterior
+# mean** `E[x | y]`. No answer has a smaller squared error on average, so that is what training heads for. For Gaussian
 # noise there is more (Tweedie's formula: Robbins 1956, Miyasawa 1961; for autoencoders and small noise Alain and Bengio 2014):
 #
 # $$ \mathbb{E}[x \mid y] \;=\; y + \sigma^2 \, \frac{d}{dy} \log p(y) $$
 #
-# A denoiser therefore knows the slope of the log density of noisy data: it pushes towards where data is likely. We can
-# check that where everything is known: let `x` be 0 (weight ⅔) or 1 (weight ⅓), and `y = x + n` with sigma 0.3.
+# Here `p(y)` is the density of noisy values: high where they are common. Its logarithm rises towards them, so the second term pushes `y`
+# to where data is likely, and the denoiser knows this slope without having been told. We can check that where everything is known: let `x` be
+# 0 (probability ⅔) or 1 (probability ⅓), and `y = x + n` with sigma 0.3.
 
 # %%
 sigma, weight = 0.3, 1 / 3

@@ -197,13 +197,14 @@ figure
 #
 # Learning needs a number that says how wrong the network is: the **loss**. Ours is the **mean squared error** (MSE): answer
 # minus target, squared, and averaged. The network should change its parameters so that the loss becomes smaller. In which
-# direction? The **gradient** tells: it is the slope of the loss along each parameter. Uphill is its direction, so we go the
-# other way. The **learning rate** says how far:
+# direction? The **gradient** tells: it is the slope of the loss along each parameter. (The sign ∂ in ∂L/∂w says: the derivative by
+# `w` alone, while all other parameters keep their values.) The gradient points uphill, so we go the other way. The **learning rate** says
+# how far:
 #
 # $$w \leftarrow w - \text{rate} \cdot \frac{\partial L}{\partial w} \qquad b \leftarrow b - \text{rate} \cdot \frac{\partial L}{\partial b}$$
 #
 # Do it once by hand. Our neuron has one weight `w = 1`, the bias `b = 0`, and no ReLU. It gets `x = 2` and answers 1·2 + 0 = 2.
-# The target is 1.
+# The target `t` is 1.
 #
 # | | in general | here |
 # |---|---|---|
@@ -260,7 +261,8 @@ with without("course_lib.models.neuron.gradient_step"):
         result = gradient_step(*start, x, target, rate)
         assert isinstance(result, (tuple, list)) and len(result) == 2, "return weight, bias"
         for name, got, wanted in zip(("weight", "bias"), result, expected, strict=True):
-            assert np.shape(got) == () and np.isclose(got, wanted), (
+            assert np.shape(got) == (), f"one {name} for the batch, by the mean over it, not {got}"
+            assert np.isclose(got, wanted), (
                 f"{look}. From {start}, with x {x}, target {target} and rate {rate}:"
                 f" expected the {name} {wanted}, got {np.round(got, 4)}"
             )
@@ -316,6 +318,8 @@ figure
 
 # %% [markdown]
 # ## In your own words: the size of a step ({{points rates}})
+#
+# (The curves of 0.05 and 0.15 lie on each other: compute the error after one step of each, with its sign.)
 #
 # Compare your prediction with the measurement. Then explain, with the numbers of one step: why does a step that goes
 # **downhill** end higher up when the learning rate is too large? And what would you see in the curve of a real training if
@@ -455,7 +459,8 @@ viz.gallery(
 # ## 5. A whole training
 #
 # Now everything together. The task: see 5×5 **noisy** pixels, and answer with the **clean** value of the middle one. That is
-# denoising, one pixel at a time. The examples come from the course's synthetic heads; four heads give the **training** examples,
+# denoising, one pixel at a time. The examples come from the course's **synthetic heads**: one average head, deformed at random by the
+# computer. Four of them give the **training** examples,
 # two others the **validation** examples. Validation examples are never learned from; they show how the network does on
 # heads that are new to it.
 
@@ -481,6 +486,9 @@ print("examples", tuple(training_set[0].shape))
 print(f"loss of the noisy pixel itself: {noisy_loss:.5f}")
 
 # %% [markdown]
+# The noise has the standard deviation 0.1, so its mean square is 0.01: that is the loss of a network that hands the noisy pixel on. A
+# network that has learned something ends below it.
+#
 # The loop is short. Read it line by line: in lab 01 you write its heart yourself.
 #
 # - A **batch** is the few examples of one step, here 32. An **epoch** is one pass over all training examples: 10,000
@@ -532,8 +540,9 @@ runs["10,000 examples"] = fit(network(), *training_set, short)
 
 figure = viz.figure(8, 3.4)
 for axes, (name, curves) in zip(figure.subplots(1, 2, sharey=True), runs.items(), strict=True):
-    axes.semilogy(curves["training"], "--", color="#0072B2", label="training")
-    axes.semilogy(curves["validation"], color="#D55E00", label="validation")
+    epochs = range(1, len(curves["training"]) + 1)
+    axes.semilogy(epochs, curves["training"], "--", color="#0072B2", label="training")
+    axes.semilogy(epochs, curves["validation"], color="#D55E00", label="validation")
     growth = curves["validation"][-1] / min(curves["validation"])
     axes.set(xlabel="epoch", ylabel="loss (MSE)")
     axes.set_title(

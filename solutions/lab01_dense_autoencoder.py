@@ -41,7 +41,7 @@
 #
 # $$\min_{f, g}\; \mathbb{E}_{x}\, \mathbb{E}_{\tilde x \sim q(\tilde x | x)} \; \lVert g(f(\tilde x)) - x \rVert^2$$
 #
-# (𝔼 is the mean over all images and all corruptions. In the lab we divide by the number of pixels, too: `mse_loss` is a mean.) The
+# (𝔼 is the mean over all images and all corruptions, and ‖…‖² the sum of the squares of all pixels. In the lab we divide by the number of pixels, too: `mse_loss` is a mean.) The
 # best answer to this problem is the mean of all clean images that could hide behind `x̃`, each weighted by how likely it is.
 # Where the network cannot know, it gives an average, and an average is blurred. Keep that in mind when you look at the results;
 # [lecture 01](../../lectures/01_autoencoders.ipynb) proves it in one dimension.
@@ -216,7 +216,7 @@ with without("course_lib.noise.gaussian"):
     ]:  # the correlation of independent noise is 0 with a standard deviation below 0.005
         link = (a * b).mean() / (a.std() * b.std())
         assert abs(link) < 0.04, f"each pixel needs its own draw; along the {axis} they go together"
-    for sigma in (1e-6, 0.1, 2.0):
+    for sigma in (0.1, 2.0, 1e-6):
         grey = gaussian(torch.full((1, 1, 100, 160), 0.5).double(), sigma, seed(5)) - 0.5
         assert abs(grey.mean() / sigma) < 0.05, f"the noise should have mean 0, got {grey.mean()}"
         assert abs(grey.std() / sigma - 1) < 0.04, f"expected deviation {sigma}, got {grey.std()}"
@@ -250,7 +250,7 @@ print("gaussian: right")
 # %% [markdown]
 # ## Exercise 3: the network ({{points DenseDAE}})
 #
-# **Goal.** A class `DenseDAE` with four fully connected layers: 784 → 256 → 64 → 256 → 784. After the first three comes a
+# **Goal.** A class `DenseDAE` with four fully connected layers (also called **dense**, `nn.Linear` in PyTorch): 784 → 256 → 64 → 256 → 784. After the first three comes a
 # ReLU, after the last a sigmoid. It takes `(N, 1, 28, 28)` and returns the same shape.
 #
 # **Steps.** Make the layers in `__init__`. In `forward`: flatten each image to 784 numbers, go through the layers,
@@ -515,7 +515,7 @@ instant_questions("lab01", [1, 2, 3])
 # CPU, most on a GPU. (About 7 s for each of the six networks.)
 
 # %% tags=["experiment"]
-from tqdm.auto import tqdm
+from course_lib._progress import progress_bar
 
 Network = yours("DenseDAE", dae.DenseDAE, name="DenseDAE")
 step = yours("train_step", training.train_step, name="train_step")
@@ -536,7 +536,7 @@ def train(corrupt, seed, epochs, batch_size=64):
         model = Network()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     history = []
-    for _ in tqdm(range(epochs), desc="epochs", leave=False):
+    for _ in progress_bar(range(epochs), desc="epochs"):
         order = torch.randperm(len(train_images), generator=generator)
         losses = []
         for batch in order.split(batch_size):
@@ -570,7 +570,8 @@ example = test_images[7:8]
 for name, corrupt in corruptions.items():
     noisy = corrupt(example, torch.Generator().manual_seed(0))
     restored = restore(trained[name][0][0], noisy)
-    title = f"{name}: a test digit that the network never saw"
+    before, after = (metrics.psnr(x, example, data_range=1).item() for x in (noisy, restored))
+    title = f"{name}: from {before:.1f} to {after:.1f} dB, on a digit that the network never saw"
     display(viz.panel(example, noisy, restored, title=title))
 
 # %% [markdown]
@@ -648,18 +649,21 @@ for name, runs in trained.items():
         print(f"{row:50}{str(prediction.get(row)):>10}{np.mean(values):>9.2f} ± {spread:.2f}")
 
 # %% [markdown]
-# **What does it make of something that is no digit?** The network has only ever seen digits. Give it a piece of a head,
-# and a digit turned by 90°.
+# **What does it make of something that is no digit?** The network has only ever seen upright digits. Give it a digit, then the same
+# digit turned by 90°, then a head that was shrunk to 28×28 pixels. All three get the same noise, weaker (sigma 0.2) than in
+# training, so that you can still see what lies below it.
 
 # %% tags=["experiment"]
 from course_lib.data import brains
 
 head = brains.brain_slices("colin27", slices=3).images[1:2]
-piece = nn.functional.interpolate(head, size=(28, 28), mode="area")
-turned = torch.rot90(test_images[3:4], 1, (2, 3))
+shrunk = nn.functional.interpolate(head, size=(28, 28), mode="area")
+upright = test_images[3:4]
+turned = torch.rot90(upright, 1, (2, 3))
 for title, picture in {
-    "Given a head, the network paints strokes of digits": piece,
+    "Given an upright digit, the network keeps the strokes": upright,
     "Given a turned digit, it bends the strokes towards digits that it knows": turned,
+    "Given a head, it paints strokes of digits": shrunk,
 }.items():
     noisy = noise.gaussian(picture, 0.2, generator=torch.Generator().manual_seed(1))
     restored = restore(trained["Gaussian 0.5"][0][0], noisy)

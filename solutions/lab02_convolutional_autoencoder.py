@@ -39,10 +39,11 @@
 # Copying its input would not help it: the input is noisy, and the target is not.
 #
 # Lovedeep Gondara trained such a network on a few hundred X-rays and mammograms of 64×64 pixels. He reported that it
-# beat the median filter and non-local means, and that different kinds of images may be **pooled** when there are few.
+# beat the median filter and non-local means (NLM: a mean over pixels whose surroundings look alike), and that different kinds of images
+# may be mixed when there are few.
 #
-# How good is a denoised image? Two numbers, always for a stated **data range** `L`, the distance from black to white (here images lie
-# in [0, 1], so `L = 1`):
+# How good is a denoised image `x`, if `y` is the clean one? Two numbers, for images of m×n pixels, and always for a stated **data range** `L`,
+# the distance from black to white (here images lie in [0, 1], so `L = 1`):
 #
 # $$ \mathrm{MSE} = \frac{1}{mn}\sum_{i,j} (x_{ij} - y_{ij})^2 \qquad
 # \mathrm{PSNR} = 10 \log_{10} \frac{L^2}{\mathrm{MSE}} $$
@@ -184,7 +185,7 @@ print("psnr: right")
 # %% [markdown]
 # ## Play: what does the number see?
 #
-# Move the noise. Before each move, guess the PSNR: it should be 20·log10(1 / sigma). At which sigma would you no longer trust a diagnosis?
+# Move the noise. Before each move, guess the PSNR: noise of strength sigma has an MSE of sigma², so it should be 20·log10(1 / sigma). At which sigma would you no longer trust a diagnosis?
 # Which PSNR is that?
 
 # %% tags=["experiment"]
@@ -212,7 +213,7 @@ viz.noise_slider(picture, noise.gaussian, label="sigma", maximum=0.4, value=0.1)
 # output are `(N, 1, H, W)`, for **any** `H` and `W`.
 #
 # **Steps.** Make encoder and decoder in `__init__`, in the order in which the image passes them. In `forward`, take care of sizes
-# that two poolings do not divide: `images.pad_to_multiple` is the function that you wrote in lab 00.
+# that two poolings do not divide: `images.pad_to_multiple` is the function that you wrote in lab 00. Crop the answer to the size of the input.
 #
 # **Example.** `ConvDAE()(torch.rand(2, 1, 27, 31)).shape` is `(2, 1, 27, 31)`. The network has 28,353 parameters.
 #
@@ -526,7 +527,8 @@ with without("course_lib.evaluation.sufficiency.enough_images"):
         ([50, 100, 200, 400], lucky, 30.5, 400, "100 was lucky: 200 does not win"),
         ([50, 100, 200, 400], lucky, 30.05, 100, "200 wins with 30.3 − 0.2"),
         ([10, 20], spread, 29.6, 20, "10 varies far more from seed to seed than 20"),
-        ([10, 20], spread, 30.1, 20, "with 5 seeds the error of 20 is 0.33"),
+        ([10, 20], spread, 30.25, 20, "31 − 2·0.34 wins: divide by the root of 5 seeds"),
+        ([10, 20], spread, 30.355, None, "31 − 2·0.34 is below: is it ddof=1, and the root of 5?"),
     ):
         before = scores.copy()
         got = enough_images(counts, scores, reference)
@@ -554,6 +556,7 @@ print("enough_images: right")
 
 # %%
 prediction = {"ConvDAE": None, "BrainCDAE": None, "share of the gap": None}
+reason = ""
 
 # %% [markdown]
 # ## The experiment: how few images suffice?
