@@ -31,6 +31,7 @@ def check(answer: str, test: str) -> AnswerFailed:
         ("def f(x):\n    return torch.nn.Linear(5, 2)(x)", "f(torch.ones(1, 3))", "expects 5 numbers gets 3"),
         ("def f(x):\n    return torch.nn.Conv2d(2, 1, 3)(x)", "f(torch.ones(1, 3, 8, 8))", "expects 2 channels gets 3"),
         ("def f(x):\n    return torch.nn.Linear(3, 2)(x)", "f(torch.ones(1, 3, dtype=torch.float64))", "dtypes"),
+        ("def f(x):\n    return torch.randn(x.shape, 0.5, generator=None)", "f(torch.ones(2))", "in which order"),
         ("def f(x):\n    return x.detach().sum()", "f(torch.ones(2, requires_grad=True)).backward()", "cuts the way"),
         ("def f(x):\n    return x.numpy()", "f(torch.ones(2, requires_grad=True))", "`detach` it first"),
         ("def f(x):\n    return 1 if x > 0 else 0", "f(torch.ones(2))", "an `if` gets many values"),
