@@ -8,6 +8,9 @@ from types import FrameType, TracebackType
 
 # What torch, numpy and Python say, and what to do about it; {0}, {1} is what the pattern found. The first match counts.
 SENTENCES: tuple[tuple[str, str], ...] = (
+    (r"got \((?:[\w.]+, )*NoneType", "something is None where a value is needed: does a function lack its `return`?"),
+    (r"invalid combination of arguments",
+     "a function of torch is called with arguments that it does not take: look up which it takes, and in which order"),
     (
         r"'NoneType' object|NoneType|not None",
         "something is None where a value is needed: does a function lack its `return`?",
@@ -23,8 +26,6 @@ SENTENCES: tuple[tuple[str, str], ...] = (
      "a layer that expects {2} numbers gets {1}: look at the sizes of the layers, and at what is flattened"),
     (r"expected input.*? to have (\d+) channels, but got (\d+)",
      "a convolution that expects {0} channels gets {1}"),
-    (r"invalid combination of arguments",
-     "a function of torch is called with arguments that it does not take: look up which it takes, and in which order"),
     (r"[Ee]xpected \d+D or \d+D|[Ee]xpected \d+D", "a layer gets a tensor with another number of axes than it expects"),
     (r"dtype|expected scalar type|should be the same|Double but|Float but",
      "two number formats (dtypes) meet: images and weights are float32; `.to(other.dtype)` changes one of them"),
