@@ -20,6 +20,7 @@ from course_lib.viz.panels import gallery, panel
 from course_lib.viz.play import (
     blind_test,
     consistency_slider,
+    dose_slider,
     filter_slider,
     level_slider,
     noise_slider,
@@ -35,6 +36,7 @@ __all__ = [
     "blind_test",
     "consistency_slider",
     "curve_with_errors",
+    "dose_slider",
     "figure",
     "filter_slider",
     "gallery",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from course_lib.viz.play.blind import blind_test
 from course_lib.viz.play.consistency import consistency_slider
+from course_lib.viz.play.dose import dose_slider
 from course_lib.viz.play.filters import filter_slider
 from course_lib.viz.play.level import level_slider
 from course_lib.viz.play.noise import noise_slider
@@ -14,6 +15,7 @@ from course_lib.viz.play.sampling import sampling_slider
 __all__ = [
     "blind_test",
     "consistency_slider",
+    "dose_slider",
     "filter_slider",
     "level_slider",
     "noise_slider",
