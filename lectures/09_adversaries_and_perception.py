@@ -111,15 +111,17 @@ for number, (name, weight) in enumerate({"with penalty": 10, "without": 0}.items
     ends[name] = differences[-1]
     axes.plot(differences, color=viz.COLOURS[number], label=name)
 axes.axhline(3, color="0.4", linestyle="--", label="Wasserstein distance, 3")
-axes.set(xlabel="step of the critic", ylabel="difference of the mean marks", yscale="symlog")
+axes.set(xlabel="step of the critic", ylabel="difference of the mean marks", yscale="symlog", ylim=(0, None))
 axes.legend(fontsize=8)
 told = ", ".join(f"{name} {value:.3g}" for name, value in ends.items())
 figure.suptitle(f"Difference of the marks at the end, for a distance of 3: {told}", fontsize=11)
 figure
 
 # %% [markdown]
-# With the penalty the difference of the marks *is* a distance, and can be read while training. A critic must judge each
-# picture alone: batch normalisation mixes the pictures of a batch, and the penalty is about each one.
+# With the penalty the difference of the marks stays near the distance, and can be read while training. It lies a little
+# above: the penalty is a price and no wall, and a slope $s$ of $1 + 3/20$ has the least $-3s + 10(s - 1)^2$. Without it,
+# the marks only show how long the critic has learned. A critic must judge each picture alone: batch normalisation mixes
+# the pictures of a batch, and the penalty is about each one.
 #
 # ## 3. Perception against distortion
 #
