@@ -936,11 +936,11 @@ print(f"CNN-MSE changes d' by {factor:.2f}; you predicted: {prediction[FACTOR]}"
 Markdown("\n".join(rows))
 
 # %% [markdown]
-# Compare this table with the one above. Against the noise-free picture, CNN-MSE *beats* the full dose, by 3.5 dB in our run; in
-# the task it stays behind it. An ideal reader gains nothing from any processing, for no method adds what the scan did
-# not measure. Our matched filter is not ideal (it takes noise for white), so smoothing can help it: in our run d′ rose
-# from 0.9 to 1.2, and the full dose has 2.0. And where
-# nearly all contrast is gone, as with BM3D, few readers will see what is left.
+# Compare this table with the one above. Against the noise-free picture, CNN-MSE *beats* the full dose, by 3.5 dB in our
+# run; in the task it stays behind it. An ideal reader gains nothing from any processing, for no method adds what the
+# scan did not measure. Our matched filter is not ideal (it takes noise for white), so smoothing can help it: in our run
+# d′ rose from 0.9 to 1.2, and the full dose has 2.0. And where nearly all contrast is gone, as with BM3D, few readers
+# will see what is left.
 #
 # Where our adversaries fail: 100 steps are few, and they keep most of the quarter dose's blotches. In our run WGAN-MSE
 # with two seeds differed by more than 3 dB, and by a factor of two in its noise.
