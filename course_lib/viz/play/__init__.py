@@ -5,6 +5,7 @@ from __future__ import annotations
 from course_lib.viz.play.blind import blind_test
 from course_lib.viz.play.consistency import consistency_slider
 from course_lib.viz.play.convolution import convolution_slider
+from course_lib.viz.play.dose import dose_slider
 from course_lib.viz.play.filters import filter_slider
 from course_lib.viz.play.level import level_slider
 from course_lib.viz.play.noise import noise_slider
@@ -17,6 +18,7 @@ __all__ = [
     "blind_test",
     "consistency_slider",
     "convolution_slider",
+    "dose_slider",
     "filter_slider",
     "level_slider",
     "noise_slider",
