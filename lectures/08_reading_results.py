@@ -160,7 +160,7 @@ figure
 
 # %% [markdown]
 # So ask: how were the rival's parameters chosen, for which noise, on which images? Was it told sigma? Under Rician noise: was it corrected? In the deck all seven filters end
-# within one decibel, near 17 dB. Scores so alike suggest a shared error, and the floor is one. Section 6 asks whether it is the only one.
+# within one decibel, near 17 dB. Scores so alike suggest a shared error, and the floor may be one. Section 6 asks whether it can be the only one.
 #
 # ## 4. Would another seed say the same?
 #
@@ -243,8 +243,8 @@ for name, value, ssim in (("UNet-DCTD-A, Gaussian", 38.47, 0.9613), ("UNet-DCTD-
     print(f"{name:24} {value} dB is a root mean squared error of {10 ** (-value / 20):.4f}: {0.1 / 10 ** (-value / 20):.1f} times less than the noise; SSIM {ssim}")
 
 # %% [markdown]
-# The bias is largest in air. So the bias *alone* gives at least 17.2 dB, whatever the image shows, and real images are not all air. That the floor was not subtracted is plain, and it does not explain the row. Three explanations stand
-# side by side, and each predicts PSNR **and** SSIM. Do they hold?
+# The bias is largest in air. So the bias *alone* gives at least 17.2 dB, whatever the image shows (if data range and sigma have the same unit), and real images are not all air. That the floor was not subtracted is likely:
+# corrected filters score far higher here. But the floor alone does not explain the row. Three explanations stand side by side, and each predicts PSNR **and** SSIM. Do they hold?
 
 # %%
 FILTERS = {"Gaussian": filters.gaussian, "bilateral": filters.bilateral, "TV": filters.total_variation, "wavelet": filters.wavelet, "shift-invariant wavelet": filters.shift_invariant_wavelet, "NLM": filters.non_local_means, "BM3D": bm3d}

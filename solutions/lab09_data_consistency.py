@@ -340,8 +340,8 @@ print("SoftConsistency: right")
 # ### BEGIN EXPLANATION
 # If the errors of both sides are independent, λ is the mean |error of the network|² over the mean |noise|²: the worse the
 # network, the more the scanner counts. But a network that was fed with the same noisy data makes errors that go with the
-# noise, and then mixing the scanner in helps less than this ratio says. That is why one must take the product d·t and not
-# assume independence.
+# noise, and then the ratio is wrong: λ is too large by it where the network's error is smaller than the noise, too small where
+# it is larger. That is why one must take the product d·t and not assume independence.
 # ### END EXPLANATION
 
 
