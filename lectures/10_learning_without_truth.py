@@ -114,8 +114,8 @@ for name, way, *weights, decibels in rows:
 
 # %% [markdown]
 # Without a blind spot the filter learns to copy: weight 1 on itself. With one, it learns what the neighbours say, and
-# with white noise that is close to the best. With correlated noise the neighbours *do* know the noise of the pixel, and the
-# blind spot learns to rebuild it.
+# with white noise that costs less than 1 dB. With correlated noise the neighbours *do* know the noise of the pixel, and the
+# blind spot learns to rebuild a part of it.
 #
 # ## 3. Stein's formula
 #
