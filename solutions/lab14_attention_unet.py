@@ -951,7 +951,7 @@ steps.figure()
 # %% [markdown]
 # The p over slices is often tiny: these two trained networks differ on this head, no more. The p over seeds
 # asks what you want to know: would the part help *again*? A step smaller than the distance between seeds has
-# not been shown, in either direction. And a perceptual loss gives PSNR away for texture.
+# not been shown, in either direction. A perceptual loss may give PSNR away for texture.
 #
 # ## In your own words: prediction and measurement ({{points ablation}})
 #
@@ -1280,7 +1280,7 @@ board
 # so these leads flatter. The earlier comparison, 36.8 against 16.9 dB, used filters whose bias, it seems, nobody had corrected: the correction alone gave our BM3D
 # 8.9 dB. The noise floor does not explain that column, for no image can lose more to it than pure air, which is left with 17.2 dB, and six of seven filters
 # score less; filters that hardly filter or a larger sigma may play a part, and it stays open. We report no ablation result, because two seeds differ by more
-# than any part." To believe 38.5 dB a reader needs the images and how they were split, whether the skull is in the picture, clipping, the window of SSIM,
+# than any part; and as this network had one seed only, its distances of a few tenths decide nothing." To believe 38.5 dB a reader needs the images and how they were split, whether the skull is in the picture, clipping, the window of SSIM,
 # several people with a spread, several seeds, corrected baselines and an ablation.
 #
 # ### BEGIN MARK SCHEME
