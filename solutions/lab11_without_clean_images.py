@@ -779,7 +779,7 @@ instant_questions("lab11")
 # %% [markdown] nbgrader={"grade_id": "magnitudes", "solution": true, "points": 3}
 # Two scans with independent noise are the right idea, and no clean scan is needed. But magnitudes are Rician: the
 # network learns the mean of the noisy target, which in air is 1.25 sigma and in dark tissue still too bright. I
-# predicted the floor, and measured it in the air of the test head. The mean of ten magnitudes has the same floor, so
+# predicted 0.138 for sigma 0.11, and measured 0.138 in the air of the test head (profile cpu). The mean of ten magnitudes has the same floor, so
 # the reference agrees with the bias and the SSIM hides it. I would ask for complex data, averaged before the magnitude
 # is taken, or for a correction of the network's answer, and for scores against such a reference, in the brain and in
 # air. And I would ask whether the patient moved between the scans: then the targets differ by more than noise.
@@ -801,6 +801,6 @@ instant_questions("lab11")
 # - A network learns the mean of its targets. Noise of mean 0 in the target costs data and time, not the goal.
 # - Rician noise does not have mean 0. Noise2Noise learns the floor with the brain; correct the answer.
 # - A blind spot needs noise of mean 0 that its neighbours do not share. Stein's formula needs Gaussian, white noise and its sigma.
-# - Each of the three fails silently: the loss looks fine. Look at the air, at the residual, and at a case where you
-#   know the truth.
+# - Each of the three fails quietly: its loss goes on falling. (A negative SURE is an alarm, though: no error is
+#   negative.) Look at the air, at the residual, and at a case where you know the truth.
 # - With random measurements Onsager's term keeps the noise nearly white, so that any denoiser may serve.
