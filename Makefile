@@ -44,6 +44,7 @@ test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
 	@$(STAGE) --limit 300 "imports" $(BIN)/lint-imports
 	@$(STAGE) --limit 600 "types" $(BIN)/mypy
 	@$(STAGE) --limit 300 "derived files" $(BIN)/course build --check
+	@$(STAGE) --limit 300 "lengths" $(BIN)/python scripts/lengths.py
 	@$(STAGE) --limit 300 "build" $(BIN)/course build
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 2700 "library" $(BIN)/python -m pytest -m "not browser" \
 		$(PARALLEL) --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests

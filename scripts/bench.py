@@ -25,6 +25,7 @@ from bench_reconstruction import consistency, reconstruction
 from bench_small_model import small_model
 from bench_speed import cohort, imports, training
 from bench_ssim import ssim
+from bench_surfaces import surfaces
 
 ROOT = Path(__file__).resolve().parents[1]
 ITEMS = {
@@ -40,6 +41,7 @@ ITEMS = {
     "reconstruction": ("Compressed sensing beside sigpy", reconstruction),
     "consistency": ("Data consistency beside MONAI, and the deep cascade", consistency),
     "ct": ("CT: projection and reconstruction beside scikit-image", ct),
+    "surfaces": ("Distances of surfaces beside MONAI, medpy and SimpleITK", surfaces),
     "attention": ("The attention U-Net beside networks of its kind", attention),
     "small_model": ("Minutes until the small attention U-Net beats BM3D", small_model),
     "grading": ("Grading a class beside stock nbgrader", grading),

@@ -5,18 +5,26 @@
 #
 # **The question of this lab: when a number says that an image is better, is it?**
 #
-# You need about two hours. On 2 CPU cores the cells compute for about 5 minutes in all, and take less than 2 GB of
-# memory. On a GPU the networks are trained for longer, with more seeds.
-#
-# In this lab you will
-#
-# - spoil one image in eight ways that have exactly the same mean squared error, and see that the other metrics disagree,
-# - write PSNR for a batch, SSIM from local moments, and MS-SSIM,
-# - turn a metric into a loss: SSIM, and a perceptual loss on the features of a network,
-# - guess which picture was denoised by what,
-# - train one small network with five losses, and see what each of them buys.
+# {{head}}
 #
 # {{exercises}}
+#
+# ### BEGIN CARD
+# level = "core"
+# memory = "2 GB"
+# compute_minutes = 3
+# labs = ["02", "04"]
+# lectures = ["03", "08"]
+# mathematics = "mean, variance and covariance; the chain and the product rule"
+# objectives = [
+#     "write PSNR for a batch, SSIM from local moments, and MS-SSIM",
+#     "predict what eight metrics say of eight images with one mean squared error, and explain where you were wrong",
+#     "work out the gradients of L1 and MS-SSIM, and check them against autograd",
+#     "turn a metric into a loss: SSIM, and a perceptual loss on the features of a network",
+#     "train one small network with five losses, and judge what each of them buys",
+# ]
+# minutes = {theory = 15, batch_psnr = 10, ssim = 25, ms_ssim = 15, eight = 15, SSIMLoss = 15, PerceptualLoss = 15, experiment = 20, judge = 15}
+# ### END CARD
 
 # %% tags=["setup"]
 # `course build` writes the set-up cell here
@@ -25,29 +33,39 @@
 # ## Theory in half a page
 #
 # A metric is a decision about what may be lost. The **MSE**, and with it PSNR, counts each pixel alone: it cannot tell a
-# shift of brightness from noise. **SSIM** compares two images window by window, as a product of two factors:
+# shift of brightness from noise. **SSIM** (structural similarity) compares window by window:
+# luminance times contrast times structure.
 #
-# $$ \mathrm{SSIM} = \underbrace{\frac{2\mu_x\mu_y + c_1}{\mu_x^2 + \mu_y^2 + c_1}}_{l,\ \text{luminance}} \cdot
-# \underbrace{\frac{2\sigma_{xy} + c_2}{\sigma_x^2 + \sigma_y^2 + c_2}}_{cs,\ \text{contrast and structure}}
-# \qquad c_1 = (0.01\,L)^2,\ c_2 = (0.03\,L)^2 $$
+# $$ \mathrm{SSIM} = \underbrace{\frac{2\mu_x\mu_y + c_1}{\mu_x^2 + \mu_y^2 + c_1}}_{l} \cdot
+# \underbrace{\frac{2\sigma_x\sigma_y + c_2}{\sigma_x^2 + \sigma_y^2 + c_2}}_{c} \cdot
+# \underbrace{\frac{\sigma_{xy} + c_3}{\sigma_x\sigma_y + c_3}}_{s}
+# \qquad c_1 = (0.01\,L)^2,\ c_2 = (0.03\,L)^2,\ c_3 = c_2/2 $$
 #
-# Here $\mu$, $\sigma^2$ and $\sigma_{xy}$ are the mean, the variance and the covariance inside the window, and $L$ is the data range.
+# Here $\mu$, $\sigma^2$ and $\sigma_{xy}$ are the mean, the variance and the covariance inside the window, and $L$ is the
+# data range, the distance from black to white. Why $c_3 = c_2/2$? Because then $2\sigma_x\sigma_y + c_2 = 2(\sigma_x\sigma_y + c_3)$,
+# the bracket cancels, and two factors are left:
 #
-# **MS-SSIM** looks from five distances. It halves the images again and again, takes the mean `cs` at each scale, the
-# luminance only at the coarsest, and multiplies them, each to the power of its weight:
-# $\mathrm{MS\text{-}SSIM} = \mathrm{SSIM}_M^{\,w_M}\,\prod_{j<M} cs_j^{\,w_j}$.
-# Two more numbers from papers on medical images: the **EPI** (edge preservation index) is the correlation of the two
-# images after a Laplacian filter: it sees edges and fine texture only. The **CoC** (coefficient of correlation) is the plain
-# correlation: it does not mind brightness or contrast.
+# $$ \mathrm{SSIM} = l \cdot cs \qquad cs = c \cdot s = \frac{2\sigma_{xy} + c_2}{\sigma_x^2 + \sigma_y^2 + c_2} $$
 #
-# What is minimised is another decision. L2 makes twice the error four times as bad, L1 only twice. `1 - SSIM` has a gradient too, so a
-# network can learn from it. A **perceptual loss** compares not the pixels, but the features that a trained network
-# (VGG16) sees in them.
+# **MS-SSIM** (multi-scale SSIM) looks from several distances. It halves the images again and again, takes the mean `cs` at each
+# scale, and the luminance only at the coarsest scale $M$: $\mathrm{SSIM}_M^{\,w_M}\,\prod_{j<M} cs_j^{\,w_j}$, with a weight $w_j$ for each scale.
 #
-# **Sources.** Wang et al. 2004, *Image quality assessment: from error visibility to structural similarity*; Wang et al. 2003,
-# *Multiscale structural similarity*; Sattar et al. 1997 (EPI); Zhao et al. 2017, *Loss functions for image restoration
-# with neural networks*; Johnson et al. 2016, *Perceptual losses for real-time style transfer*; lecture, part 5; attention
-# U-Net deck (VGG loss).
+# Three more numbers: the **SNR** (signal-to-noise ratio) divides the energy of the image,
+# not the data range, by the error. The **CoC** (coefficient of correlation) is the correlation of all pixels: `s` with one window, the
+# whole image, and $c_3 = 0$. The **EPI** (edge preservation index) is that correlation after a Laplacian filter, which leaves
+# edges and fine texture.
+#
+# What is minimised is another decision. With L2 (mean squared error) twice the error costs four times as much, with L1 (mean
+# absolute error) twice as much. `1 - SSIM` has a gradient too. A **perceptual loss** compares the
+# features that a trained network (VGG16) computes.
+#
+# **Sources.** Wang et al. 2004, [*Image quality assessment: from error visibility to structural
+# similarity*](https://doi.org/10.1109/TIP.2003.819861); Wang, Simoncelli and Bovik 2003, [*Multiscale structural similarity for image
+# quality assessment*](https://doi.org/10.1109/ACSSC.2003.1292216); Sattar et al. 1997, *Image enhancement based on a nonlinear
+# multiscale method* (EPI); Zhao et al. 2017, [*Loss functions for image restoration with neural
+# networks*](https://arxiv.org/abs/1511.08861); Johnson, Alahi and Fei-Fei 2016, [*Perceptual losses for real-time style transfer and
+# super-resolution*](https://arxiv.org/abs/1603.08155); Olivier Colliot and Maria Vakalopoulou 2020, [*Deep learning for medical
+# imaging*](http://www.aramislab.fr/teaching/DLMI-2019-2020/), part 5 (below: "the DLMI lecture").
 
 # %%
 import functools
@@ -58,24 +76,33 @@ from torch import nn
 
 from course_lib import images, losses, metrics, noise, training, viz
 from course_lib.data import brains
+from course_lib.exercise import yours
+from course_lib.student import instant_questions
+
+# %% tags=["experiment"]
+instant_questions("lab05", [1, 2, 3])
 
 # %% [markdown]
 # ## Exercise 1: the PSNR of a batch ({{points batch_psnr}})
 #
-# A paper reports one PSNR for many images. There are two ways to come to it, and they are not the same number.
+# A paper reports one PSNR for many images. There are two ways to average.
 #
 # **Goal.** `batch_psnr(prediction, target, data_range, mask)`: the PSNR of each image inside its mask, then averaged: one number.
 # `prediction` and `target` are tensors `(N, 1, H, W)`; `mask` is boolean, of the same shape.
 #
 # **Steps.**
-# 1. The squared error in each pixel, zero outside the mask.
-# 2. For each image: the sum over its pixels, divided by the number of pixels **in its mask**. Now you have N numbers.
-# 3. `10·log10(data_range² / MSE)` of each: nothing is clipped, and no small number is added (equal images have infinitely many dB). Then the mean.
+# 1. For each image, the mean squared error over the pixels **in its own mask**: N numbers.
+# 2. The PSNR of each, then the mean. Clip nothing and add no small number: equal images have infinitely many dB.
 #
 # **Example.** Two images, errors 0.1 and 0.01 in each pixel, all pixels in the mask, `data_range=1`: 20 dB and 40 dB, so 30 dB.
 #
-# **Hint.** The PSNR of the mean MSE would be 23 dB: there the worst image decides nearly alone. A number times `True` is
-# itself, times `False` it is 0. To sum within each image: `.sum((1, 2, 3))`.
+# **Hint.** The PSNR of the mean MSE would be 23 dB: there the worst image decides almost alone.
+#
+# ### BEGIN EXPLANATION
+# PSNR is a logarithm, and the mean of logarithms is not the logarithm of the mean. Averaging the errors first lets the worst image
+# decide: 0.1 and 0.01 give 23 dB that way, and 30 dB if each image counts once. Inside a mask, divide by the number of pixels in that
+# mask. Setting the rest to zero and dividing by all pixels is the common mistake: it lowers the error and flatters every method.
+# ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "batch_psnr", "solution": true}
 def batch_psnr(prediction, target, data_range, mask):
@@ -153,23 +180,28 @@ print("batch_psnr: right")
 # %% [markdown]
 # ## Exercise 2: SSIM from local moments ({{points ssim}})
 #
-# In lab 02 the window was given. Now you build it. (Moments are means, variances and covariances.)
+# In lab 02 the library computed SSIM for you. Now you build it. (Moments are means, variances and covariances.)
 #
 # **Goal.** `ssim(prediction, target, data_range)` of two numpy images `(H, W)`. It returns **two numbers**: the mean of the SSIM map
-# `l · cs`, and the mean of its second factor `cs` alone (MS-SSIM needs it). All from plain numpy: another library's SSIM is no answer.
+# `l · cs`, and the mean of `cs` alone (MS-SSIM needs it). Plain numpy only; calling another library's SSIM does not count.
 #
 # **Steps.**
 # 1. The Gaussian window: 11×11 weights `exp(-(i² + j²) / (2·1.5²))` with `i, j` from −5 to 5, divided by their sum.
-# 2. All windows at once: `np.lib.stride_tricks.sliding_window_view(image, (11, 11))` is `(H - 10, W - 10, 11, 11)`. Times the weights,
+# 2. All windows at once: `np.lib.stride_tricks.sliding_window_view(image, (11, 11))` is `(H - 10, W - 10, 11, 11)`. Multiplied by the weights and
 #    summed over the last two axes, it is the local mean.
-# 3. Local variance: the local mean of the squares minus the square of the local mean. The covariance likewise: the local mean of
-#    the product minus the product of the local means.
+# 3. Local variance: the local mean of the squares minus the square of the local mean. The covariance likewise.
 # 4. `l` and `cs` of the theory, window by window. Return `(mean of l · cs, mean of cs)`.
 #
 # **Example.** `ssim(x, x, 1)` is `(1, 1)`. For `x` = 0.5 and `y` = 0.6 everywhere, `cs` is 1, as nothing varies, and
 # `l` is (2 · 0.5 · 0.6 + 0.0001) / (0.25 + 0.36 + 0.0001) = 0.984: the answer is `(0.984, 1)`.
 #
 # **Hint.** Where both images are zero, the constants `c1` and `c2` keep you from 0 / 0.
+#
+# ### BEGIN EXPLANATION
+# SSIM is local: every moment belongs to one window, and the map is averaged only at the end. So the mean of `l · cs` is not the product of the
+# two means. The constants scale with the square of the data range, or the score would change with the units. Forgetting to subtract the square of
+# the mean is the most common slip: then bright flat regions count as structure.
+# ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "ssim", "solution": true}
 def ssim(prediction, target, data_range):
@@ -258,19 +290,26 @@ print("ssim: right")
 # **Goal.** `ms_ssim(prediction, target, similarity, weights)`: one number for two numpy images. `similarity(x, y)` returns `(ssim, cs)`,
 # as your function of exercise 2 does. `weights` has one number for each scale, the finest first.
 #
-# **Steps.** Start with a product of 1. At each scale call `similarity(prediction, target)` once.
-# 1. At every scale but the last: multiply by `cs` to the power of the weight. Then halve both images: average blocks of 2×2
-#    pixels (where a side is odd, its last row or column is dropped).
-# 2. At the last scale: multiply by `ssim` (it holds the luminance) to the power of its weight.
-# 3. `cs` and `ssim` can be negative, and a negative number to the power of 0.3 is no real number: replace it by 0 before.
+# **Steps.** The product of the theory; call `similarity(prediction, target)` once at each scale.
+# 1. At every scale but the last, use `cs`. Then halve both images: average blocks of 2×2
+#    pixels (drop the last row or column of an odd side).
+# 2. At the last scale, use `ssim`: it holds the luminance.
+# 3. A negative number to the power of 0.3 is not real: replace a negative `cs` or `ssim` by 0 first.
 #
 # **Example.** Two scales, weights `(0.5, 0.5)`. If `similarity` answers `(0.8, 0.81)` at the first scale and `(0.64, 0.9)` at the second:
 # √0.81 · √0.64 = 0.9 · 0.8 = 0.72.
 #
 # **Hint.** A block mean without loops: cut to even sides, `.reshape(H // 2, 2, W // 2, 2)`, and take the mean over axes 1 and 3.
+#
+# ### BEGIN EXPLANATION
+# Each scale multiplies its own `cs`, because contrast and structure differ from scale to scale; the luminance would be nearly the same number
+# five times, so it enters once, at the coarsest. The weights are exponents, not factors of a weighted mean. Taking every second pixel in place of
+# block means is the usual mistake: it folds fine detail into coarse detail (aliasing).
+# ### END EXPLANATION
 
 # %%
-WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang 2003: from people who compared pictures; their sum is 1.0001
+# Wang et al. 2003, from people who compared pictures; their sum is 1.0001
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 # %% nbgrader={"grade_id": "ms_ssim", "solution": true}
@@ -292,7 +331,7 @@ def ms_ssim(prediction, target, similarity, weights):
     ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "ms_ssim_test", "points": 3}
+# %% nbgrader={"grade_id": "ms_ssim_test", "points": 2}
 from course_lib.exercise import without
 
 ### BEGIN HIDDEN TESTS
@@ -345,158 +384,300 @@ print("ms_ssim: right")
 # %% [markdown]
 # ## One error, eight pictures
 #
-# One slice of Colin27 is spoilt in eight ways: brighter, more contrast, noise, salt and pepper, blur, 8×8 blocks as in a JPEG file,
-# k-space cut off (ringing), and moved by little more than one pixel. Each one is made just so strong that the **MSE is the same**, but
-# for rounding. (First the strength is found by bisection. Where it can change in jumps only, a small rest is left: then the difference
-# is scaled.) Nothing is clipped.
-#
-# Before you run the cell: which picture will SSIM like best, and which least? And EPI?
+# One slice of Colin27 is distorted in eight ways. Each strength is chosen so that the **MSE is the same**, up to
+# rounding: bisection first, then the difference image is scaled. Nothing is clipped.
 
 # %% tags=["experiment"]
 from scipy import fft, ndimage
 
 colin = brains.brain_slices("colin27", slices=profile.pick(ci=3, cpu=12, gpu=30))
 clean = colin.images[len(colin) // 2, 0].double().numpy()
+window = viz.window(clean)  # the greys that fit this head
 pattern = np.random.default_rng(0)
-gaussian_pattern, uniform_pattern = pattern.standard_normal(clean.shape), pattern.random(clean.shape)
+normal, uniform = pattern.standard_normal(clean.shape), pattern.random(clean.shape)
 
 
 def blocks(image, step):
-    """Quantise the 8×8 cosine transform in steps, coarser for higher frequencies, as a JPEG file does."""
+    """Quantise the 8×8 cosine transform, coarser for higher frequencies, as a JPEG file does."""
     height, width = image.shape
     padded = np.pad(image, ((0, -height % 8), (0, -width % 8)), mode="edge")
     tiles = padded.reshape(padded.shape[0] // 8, 8, padded.shape[1] // 8, 8)  # (H/8, 8, W/8, 8)
     steps = step * (1 + np.add.outer(np.arange(8), np.arange(8)))[:, None, :]
     tiles = steps * np.round(fft.dctn(tiles, axes=(1, 3), norm="ortho") / steps)
-    return fft.idctn(tiles, axes=(1, 3), norm="ortho").reshape(padded.shape)[:height, :width]
+    whole = fft.idctn(tiles, axes=(1, 3), norm="ortho").reshape(padded.shape)
+    return whole[:height, :width]
 
 
 def low_frequencies(image, cut):
     """Keep the middle of k-space only: a share 1 - cut of its radius."""
-    rows, columns = np.meshgrid(*(np.fft.fftfreq(size) for size in image.shape), indexing="ij")
+    rows, columns = np.meshgrid(*map(np.fft.fftfreq, image.shape), indexing="ij")
     return np.fft.ifft2(np.fft.fft2(image) * (np.hypot(rows, columns) < 0.5 * (1 - cut))).real
+
+
+# %% tags=["experiment"]
+def salt_and_pepper(image, share):
+    return np.where(uniform < share / 2, 0, np.where(uniform > 1 - share / 2, 1, image))
 
 
 DISTORTIONS = {  # name -> (function of the image and a strength, largest strength)
     "brighter": (lambda x, s: x + s, 1),
     "more contrast": (lambda x, s: x + s * (x - x.mean()), 3),
-    "Gaussian noise": (lambda x, s: x + s * gaussian_pattern, 1),
-    "salt and pepper": (lambda x, s: np.where(uniform_pattern < s / 2, 0, np.where(uniform_pattern > 1 - s / 2, 1, x)), 1),
-    "blur": (lambda x, s: ndimage.gaussian_filter(x, s), 20),
+    "Gaussian noise": (lambda x, s: x + s * normal, 1),
+    "salt and pepper": (salt_and_pepper, 1),
+    "blur": (ndimage.gaussian_filter, 20),
     "8×8 blocks": (blocks, 3),
     "k-space cut off": (low_frequencies, 1),
     "moved": (lambda x, s: ndimage.shift(x, (s, 0.6 * s)), 10),
 }
 
 
-def spoil(image, name, error):
-    """The distortion of that name with a mean squared error of exactly `error`."""
+def distorted(image, name, error):
+    """The image with the distortion of that name, and a mean squared error of `error`."""
     distort, high = DISTORTIONS[name]
     low = 0
     for _ in range(25):
         middle = (low + high) / 2
-        low, high = (middle, high) if np.mean((distort(image, middle) - image) ** 2) < error else (low, middle)
+        too_weak = np.mean((distort(image, middle) - image) ** 2) < error
+        low, high = (middle, high) if too_weak else (low, middle)
     difference = distort(image, high) - image
     return image + difference * np.sqrt(error / np.mean(difference**2))
 
 
-spoilt = {name: spoil(clean, name, 0.05**2) for name in DISTORTIONS}
-METRICS = {
-    "PSNR (dB)": lambda x: metrics.psnr(x, clean, data_range=1),
-    "SSIM": lambda x: metrics.ssim(x, clean, data_range=1),
-    "MS-SSIM": lambda x: metrics.ms_ssim(x, clean, data_range=1),
-    "EPI": lambda x: metrics.epi(x, clean),
-    "CoC": lambda x: metrics.coc(x, clean),
-}
-seen = {name: {metric: float(function(x)) for metric, function in METRICS.items()} for name, x in spoilt.items()}
-print(f"{'MSE 0.0025 each':17}" + "".join(f"{metric:>11}" for metric in METRICS) + f"{'yours: SSIM':>13}{'MS-SSIM':>9}")
-for name, x in spoilt.items():
-    yours = ssim(x, clean, 1)[0], ms_ssim(x, clean, functools.partial(ssim, data_range=1), WEIGHTS)
-    print(f"{name:17}" + "".join(f"{value:11.3f}" for value in seen[name].values()) + f"{yours[0]:13.3f}{yours[1]:9.3f}")
-print(f"\nsalt and pepper changed {np.mean(spoilt['salt and pepper'] != clean):.1%} of the pixels")
+pictures = {name: distorted(clean, name, 0.05**2) for name in DISTORTIONS}
 
 # %% [markdown]
-# (Your MS-SSIM differs a little from the library's: 217×181 pixels cannot be halved evenly. You drop the last row, the library
-# keeps it, as the program of Wang et al. does. Programs differ there, so a paper should name its own.)
+# **Predict before you look.** Which of the eight will SSIM rank best, which worst? Which will EPI rank worst? And
+# which of the factors `l`, `c` and `s` does each of the eight lower? You need your reasons below.
 
 # %% tags=["experiment"]
-names = sorted(spoilt, key=lambda name: -seen[name]["SSIM"])
+prediction = {"best SSIM": None, "worst SSIM": None, "worst EPI": None}  # for example "blur"
+
+# %% tags=["experiment"]
+own_ssim = yours("ssim", None, name="ssim")
+METRICS = {
+    "PSNR": functools.partial(metrics.psnr, data_range=1),
+    "SNR": metrics.snr,
+    "SSIM": functools.partial(metrics.ssim, data_range=1),
+    "MS-SSIM": functools.partial(metrics.ms_ssim, data_range=1),
+    "EPI": metrics.epi,
+    "l": lambda x, y: 2 * x.mean() * y.mean() / (x.mean() ** 2 + y.mean() ** 2),
+    "c": lambda x, y: 2 * x.std() * y.std() / (x.var() + y.var()),
+    "s = CoC": metrics.coc,
+}
+if own_ssim is not None:
+    METRICS["SSIM"] = lambda x, y: own_ssim(x, y, 1)[0]
+seen = {
+    name: {metric: float(score(x, clean)) for metric, score in METRICS.items()}
+    for name, x in pictures.items()
+}
+print("MSE 0.0025 each; PSNR and SNR in dB; l, c and s with one window, the whole image")
+print(f"{'':16}" + "".join(f"{metric:>10}" for metric in METRICS))
+for name, row in seen.items():
+    print(f"{name:16}" + "".join(f"{value:10.4f}" for value in row.values()))
+names = sorted(pictures, key=lambda name: -seen[name]["SSIM"])
+found = {"best SSIM": names[0], "worst SSIM": names[-1]}
+found["worst EPI"] = min(names, key=lambda name: seen[name]["EPI"])
+for what, name in found.items():
+    print(f"{what}: you said {prediction[what]}, measured {name}")
+
+# %% tags=["experiment"]
+share = np.mean(pictures["salt and pepper"] != clean)
+print(f"Salt and pepper changed {share:.1%} of the pixels.")
+print(f"1 − MSE / (2σ²) = {1 - 0.0025 / (2 * clean.var()):.4f}")
+own_ms_ssim = yours("ms_ssim", None, name="ms_ssim")
+if own_ssim is not None and own_ms_ssim is not None:
+    similarity = functools.partial(own_ssim, data_range=1)
+    score = own_ms_ssim(pictures["blur"], clean, similarity, WEIGHTS)
+    print(f"MS-SSIM of the blur: yours {score:.4f}, the library's {seen['blur']['MS-SSIM']:.4f}")
+print("Gaussian noise, sigma 0.05, on two slices of the same head:")
+for index in (0, len(colin) // 2):
+    one = colin.images[index, 0].double().numpy()
+    scores = METRICS["PSNR"](one + 0.05 * normal, one), metrics.snr(one + 0.05 * normal, one)
+    print(f"  slice {index}: PSNR {scores[0]:.2f} dB, SNR {scores[1]:.2f} dB")
+
+# %% [markdown]
+# (Your MS-SSIM differs a little from the library's: of an odd side you drop the last row, the library
+# keeps it, as Wang's program does. A paper should name its program.)
+
+# %% tags=["experiment"]
+best, worst = names[0], names[-1]
 figure = viz.figure(
-    15, 5, title=f"PSNR {seen[names[0]]['PSNR (dB)']:.2f} dB for all eight, SSIM from {seen[names[0]]['SSIM']:.2f} ({names[0]}) down to {seen[names[-1]]['SSIM']:.2f} ({names[-1]})"
-)
-grid = figure.subplots(2, 9)
+    9, 11, title=f"One PSNR, {seen[best]['PSNR']:.2f} dB, for all eight; SSIM from"
+    f" {seen[best]['SSIM']:.2f} ({best}) down to {seen[worst]['SSIM']:.2f} ({worst})"
+)  # fmt: skip
+grid = figure.subplots(4, 4)
 for axes in grid.ravel():
     axes.set_xticks([])
     axes.set_yticks([])
-grid[0, 0].imshow(clean, cmap="gray", vmin=0, vmax=1)
-grid[0, 0].set_title("clean", fontsize=9)
-grid[1, 0].set_axis_off()
-for column, name in enumerate(names, start=1):
-    grid[0, column].imshow(spoilt[name], cmap="gray", vmin=0, vmax=1)
-    grid[0, column].set_title(name, fontsize=9)
-    grid[0, column].set_xlabel("\n".join(f"{metric} {seen[name][metric]:.3f}" for metric in ("SSIM", "MS-SSIM", "EPI", "CoC")), fontsize=8)
-    maps = grid[1, column].imshow(spoilt[name] - clean, cmap="RdBu_r", vmin=-0.15, vmax=0.15)
-    grid[1, column].set_title(f"{name} - clean", fontsize=8)
-figure.colorbar(maps, ax=grid[1, 1:], shrink=0.8, extend="both").set_label("difference (data range 1)", fontsize=8)
+for index, name in enumerate(names):
+    above, below = grid[2 * (index // 4), index % 4], grid[2 * (index // 4) + 1, index % 4]
+    above.imshow(pictures[name], cmap="gray", vmin=window[0], vmax=window[1])
+    above.set_title(name, fontsize=9)
+    scores = [f"{metric} {seen[name][metric]:.3f}" for metric in ("SSIM", "MS-SSIM", "EPI")]
+    above.set_xlabel("\n".join(scores), fontsize=8)
+    maps = below.imshow(pictures[name] - clean, cmap="RdBu_r", vmin=-0.15, vmax=0.15)
+    below.set_title(f"{name} - clean", fontsize=8)
+bar = figure.colorbar(maps, ax=grid[1::2], shrink=0.5, extend="both")
+bar.set_label("difference (data range 1)", fontsize=8)
 figure
 
 # %% tags=["experiment"]
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
-ranked = {metric: np.argsort(np.argsort([-seen[name][metric] for name in names])) + 1 for metric in list(METRICS)[1:]}
-agreement = spearmanr(ranked["SSIM"], ranked["EPI"]).statistic
-figure = viz.figure(7.5, 4.2, title=f"Eight pictures of one PSNR in the order of four metrics (SSIM against EPI: rank correlation {agreement:+.2f})")
+three = ("SSIM", "MS-SSIM", "EPI")
+ranks = {m: rankdata([-round(seen[name][m], 5) for name in names]) for m in three}
+agreement = spearmanr(ranks["SSIM"], ranks["EPI"]).statistic
+figure = viz.figure(
+    7.5, 4.2, title="Eight pictures of one PSNR, ranked by three metrics"
+    f" (SSIM against EPI: rank correlation {agreement:+.2f})"
+)  # fmt: skip
 axes = figure.subplots()
 for index, name in enumerate(names):
-    ranks = [ranks[index] for ranks in ranked.values()]
-    axes.plot(range(len(ranked)), ranks, marker="osD^vPX*"[index], label=name)
-    axes.annotate(f"  {name}", (len(ranked) - 1, ranks[-1]), va="center", fontsize=9)
-axes.set_xticks(range(len(ranked)), ranked)
-axes.set(xlim=(-0.2, len(ranked) - 0.2), ylim=(8.5, 0.5), ylabel="rank (1 = best of eight)", xlabel="metric")
+    line = [ranks[metric][index] for metric in three]
+    axes.plot(range(3), line, marker="osD^vPX*"[index], label=name)
+    axes.annotate(f"  {name}", (0, line[0]), xytext=(-8, 0), textcoords="offset points",
+                  va="center", ha="right", fontsize=9)  # fmt: skip
+axes.set_xticks(range(3), three)
+axes.set(xlim=(-0.7, 2.1), ylim=(8.5, 0.5), ylabel="rank (1 = best of eight)", xlabel="metric")
 figure
 
 # %% [markdown]
-# Ask for each metric what it does *not* see. CoC and EPI forgive every brightness and contrast. MS-SSIM nearly forgives the brightness: it
-# compares the luminance only at the coarsest scale. EPI falls far for a shift by little more than one pixel, which no radiologist would mind.
-# SSIM likes salt and pepper surprisingly well: very few pixels are changed, and a window without such a pixel is perfect. It likes Gaussian
-# noise least of all: that is in every window, and where the clean image is flat, as in the air, the two have no structure in common. None of
-# them knows where the lesion is.
+# Ask of each metric what it does *not* see.
 #
+# - **PSNR and SNR** see no difference: both divide by the same error. Change the *image*, and SNR moves while PSNR stays: a
+#   slice with more air has less energy. So compare SNR on one image only.
+# - **CoC** gives no order. It forgives brightness and contrast (two pictures score 1), and the other six score almost the same, since the
+#   MSE has fixed it: $\mathrm{MSE} = (\mu_x - \mu_y)^2 + (\sigma_x - \sigma_y)^2 + 2\sigma_x\sigma_y(1 - \mathrm{CoC})$. Where the
+#   first two terms are small, CoC is about $1 - \mathrm{MSE}/(2\sigma^2)$.
+# - **MS-SSIM** nearly forgives brightness: luminance enters only at the coarsest scale.
+# - **EPI** falls far for a shift by little more than one pixel, which no radiologist would mind.
+# - **SSIM** likes salt and pepper: few pixels change, and a window without one is perfect. It likes Gaussian noise least: where
+#   the clean image is flat, as in air, the two have no structure in common.
+#
+# None of them knows where the lesion is.
+#
+# ## Prediction and measurement ({{points eight}})
+#
+# Compare your predictions with the table, those about `l`, `c` and `s` too. Give your reasons, and explain one result that you did not
+# expect. Then say why the CoC column cannot rank the last six pictures. Four to six sentences.
+
+# %% [markdown] nbgrader={"grade_id": "eight", "solution": true, "points": 3}
+# I expected SSIM to rank "more contrast" best and salt and pepper worst, since black and white dots look ugly. A constant leaves variances and the
+# covariance alone, so "brighter" can lower only `l`; more contrast around the mean lowers only `c`; the other six must lower `s`,
+# as they add something that does not follow the image. The table agrees with that: `s` is 1 for these two only. My guess about salt and pepper failed. The dots
+# sit on fewer than one pixel in a hundred, so about half of the windows hold none and score 1, while Gaussian noise is in every window and ruins those
+# in the air, where the variance of the clean image is near 0. CoC cannot rank the six: with one MSE, and nearly equal means and standard deviations, the
+# identity leaves about 1 − MSE / (2σ²) for each of them, so the third decimal holds only the small changes of σ.
+#
+# ### BEGIN MARK SCHEME
+# - 1: a prediction with a reason from the formula (which of `l`, `c`, `s` a distortion changes, or how many windows it touches)
+# - 1: names a prediction that failed or held, and explains the measured value by windows, variances or the Laplacian
+# - 1: CoC: equal MSE with nearly equal means and standard deviations fixes the correlation
+# ### END MARK SCHEME
+#
+# ### BEGIN EXPLANATION
+# SSIM averages over windows, so the number of windows that a distortion touches matters more than how ugly it looks. Many expect salt
+# and pepper at the bottom; Gaussian noise is there, because it fills the empty air. CoC looks like a fourth opinion and is none: MSE is a sum of three terms, and
+# when two of them are small, the third, 1 − CoC, is fixed.
+# ### END EXPLANATION
+
+# %% [markdown]
 # ## Play: as bad as noise
 #
-# Move the blur. At which width does it cost as much as the pictures above (standard deviation of the difference 0.05)? Would you rather read that
+# At which width does blur cost as much as the pictures above (standard deviation of the difference 0.05)? Would you rather read that
 # image, or the noisy one?
 
 # %% tags=["experiment"]
 viz.noise_slider(
     colin.images[len(colin) // 2, 0].numpy(),
     lambda image, width, generator: ndimage.gaussian_filter(image, width),
-    label="blur (pixels)", maximum=3, value=1, title="Blur in place of noise: the difference sits on the edges",
+    label="blur (pixels)", maximum=3, value=1, window=window,
+    title="Blur in place of noise: the difference sits on the edges",
 )  # fmt: skip
+
+# %% [markdown]
+# ## Where does a loss pull?
+#
+# A network sees a loss only through its gradient. For N pixels $x_p$ with targets $y_p$:
+#
+# $$ \frac{\partial L_2}{\partial x_p} = \frac{2}{N}(x_p - y_p) \qquad \frac{\partial L_1}{\partial x_p} = \frac{1}{N}\,\mathrm{sign}(x_p - y_p) $$
+#
+# And MS-SSIM? It is a product of powers, so its logarithm is a sum, and with $f_j = cs_j$, at the last scale $f_M = \mathrm{SSIM}_M$:
+#
+# $$ \frac{\partial\,\text{MS-SSIM}}{\partial x} = \text{MS-SSIM} \cdot \sum_{j=1}^{M} \frac{w_j}{f_j}\,\frac{\partial f_j}{\partial x} $$
+#
+# (The DLMI lecture has all weights 1, and its sum begins at scale 0, its product at scale 1: a slip; both run over the same
+# scales.) The next cell checks all three formulas against autograd.
+
+# %% tags=["experiment"]
+from course_lib.metrics.structure import scale_terms  # cs of each scale, SSIM of the last
+
+y = torch.from_numpy(clean)[None, None]
+x = torch.from_numpy(pictures["blur"])[None, None].requires_grad_()
+weights = torch.tensor(WEIGHTS, dtype=torch.float64)
+factors = scale_terms(x, y, 1, scales=5).flatten()
+slopes = [torch.autograd.grad(factor, x, retain_graph=True)[0] for factor in factors]
+ms = (factors**weights).prod()
+by_hand = {
+    "L2": 2 / x.numel() * (x - y).detach(),
+    "L1": torch.sign(x - y).detach() / x.numel(),
+    "MS-SSIM": sum(
+        (ms * w / f * s).detach() for w, f, s in zip(weights, factors, slopes, strict=True)
+    ),
+}
+values = {"L2": ((x - y) ** 2).mean(), "L1": (x - y).abs().mean(), "MS-SSIM": ms}
+for name, value in values.items():
+    (slope,) = torch.autograd.grad(value, x, retain_graph=True)
+    apart = float((slope - by_hand[name]).abs().max() / slope.abs().max())
+    print(f"{name:8} formula and autograd differ by {apart:.0e} of the largest slope")
+pulls = {"L2": -by_hand["L2"], "L1": -by_hand["L1"], "1 − MS-SSIM": by_hand["MS-SSIM"]}
+
+# %% tags=["experiment"]
+strength = np.abs(ndimage.laplace(clean))
+edges = torch.from_numpy(strength > np.quantile(strength, 0.9))[None, None]
+parts = {name: float(pull[edges].abs().sum() / pull.abs().sum()) for name, pull in pulls.items()}
+figure = viz.figure(
+    9, 3.9, title="Share of the pull on the tenth of the pixels with the strongest edges: "
+    + ", ".join(f"{name} {part:.0%}" for name, part in parts.items())
+)  # fmt: skip
+for axes, (name, pull) in zip(figure.subplots(1, 3), pulls.items(), strict=True):
+    limit = float(pull.abs().quantile(0.99))
+    axes.imshow(pull[0, 0], cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes.set_title(f"{name}: where the blur should change", fontsize=9)
+    axes.set_xlabel("red: brighter, blue: darker (own scale)", fontsize=8)
+    axes.set_xticks([])
+    axes.set_yticks([])
+figure
+
+# %% tags=["experiment"]
+instant_questions("lab05", [4, 5])
 
 # %% [markdown]
 # ## Exercise 4: SSIM as a loss ({{points SSIMLoss}})
 #
-# A loss must have a gradient. So all is torch now, from the images to the number. Nothing may leave the graph. (And as before:
-# another library's SSIM is no answer.)
+# A loss must have a gradient. So now everything is torch, and nothing may leave the graph.
 #
 # **Goal.** A module `SSIMLoss(data_range)`: called with two tensors `(N, 1, H, W)`, it returns **1 − SSIM**, averaged over all windows
-# of all images: one number, with a gradient to the prediction. It has nothing to learn, so it has no parameters.
+# of all images: one number, with a gradient to the prediction. It has no parameters.
 #
 # **Steps.**
-# 1. In `__init__`: keep the data range, `self.data_range = data_range`. Then the window of exercise 2 as a tensor `(1, 1, 11, 11)`, kept by `self.register_buffer("window", …)`: a
-#    buffer moves to the GPU with the module, but is no parameter.
-# 2. In `forward`: the local mean is `nn.functional.conv2d(image, self.window)`. No padding: only whole windows
-#    count. Nothing is clipped.
-# 3. The formula, and `1 - ` its mean. Do not cut it off at 0 or 1: SSIM can be negative, and where a value is cut off there is no gradient.
+# 1. In `__init__`: keep the data range. Then the window of exercise 2 as a tensor `(1, 1, 11, 11)`, kept by
+#    `self.register_buffer("window", …)`: a buffer moves to the GPU with the module, but does not learn.
+# 2. In `forward`: the local mean is a convolution with the window, without padding. Clip nothing: SSIM can be negative, and
+#    where a value is cut off there is no gradient.
 #
 # **Example.** Equal images give 0. `x` = 0.5 against `y` = 0.6 everywhere gives 1 − 0.984 = 0.016.
 #
 # **Hint.** A loss must fall when the image gets better. `.item()`, `.numpy()`, `.detach()` and `torch.no_grad()` all cut the gradient.
+#
+# ### BEGIN EXPLANATION
+# A metric becomes a loss when it has a gradient everywhere and falls as the image improves. Cutting SSIM off at 0 looks harmless, but a prediction whose
+# contrast is reversed then has a gradient of exactly 0 and never recovers. The window is a buffer: as a parameter, the training would bend the ruler it is measured with.
+# ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "SSIMLoss", "solution": true}
 class SSIMLoss(nn.Module):
-    """1 - SSIM (Gaussian window 11, sigma 1.5), the mean over all windows of a batch (N, 1, H, W)."""
+    """1 - SSIM (Gaussian window 11, sigma 1.5), the mean over all windows of (N, 1, H, W)."""
 
     def __init__(self, data_range):
         super().__init__()
@@ -523,7 +704,7 @@ class SSIMLoss(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "SSIMLoss_test", "points": 3}
+# %% nbgrader={"grade_id": "SSIMLoss_test", "points": 2}
 from course_lib.exercise import without
 
 ### BEGIN HIDDEN TESTS
@@ -596,23 +777,25 @@ print("SSIMLoss: right")
 # %% [markdown]
 # ## Exercise 5: a perceptual loss ({{points PerceptualLoss}})
 #
-# Two images look alike if a network that has learnt to see finds the same features in them. Which network? That is handed in: `features`
+# Two images look alike if a network that has learnt to see finds the same features in them. `features`
 # is a module that takes `(N, 3, H, W)` and returns a **list** of feature maps, one for each chosen layer, of different sizes.
 #
-# **Goal.** A module `PerceptualLoss(features)`: called with two grey batches `(N, 1, H, W)`, in [0, 1] or a little beyond (nothing is
-# clipped), it returns one number, the **sum over the layers of the mean squared difference** of their feature maps. Each call gets
-# another pair.
+# **Goal.** A module `PerceptualLoss(features)`: called with two grey batches `(N, 1, H, W)`, in [0, 1] or a little beyond (clip
+# nothing), it returns one number, the **sum over the layers of the mean squared difference** of their feature maps.
 #
 # **Steps.**
-# 1. In `__init__`: keep `features` as an attribute (in a list it would not move to the GPU with the loss), in evaluation mode (`.eval()`: no dropout), and frozen (`.requires_grad_(False)`: the judge must not learn).
-# 2. Make three equal channels of the grey one: `.expand(-1, 3, -1, -1)`.
-# 3. Normalise as the network was trained: `(image - MEAN) / STD`, channel by channel.
-# 4. Features of both. Those of the target need no gradient: compute them in `with torch.no_grad():`.
-# 5. In each layer the **mean** of the squared differences, so that a large map does not outvote a small one. Then the sum over layers.
+# 1. Keep `features` as an attribute, in evaluation mode (no dropout) and frozen: the judge must not learn.
+# 2. Make three equal channels of the grey one (`.expand`), and normalise them as the network was trained: minus `MEAN`, then divided by `STD`.
+# 3. Features of both; those of the target need no gradient. In each layer the **mean** of the squared differences, so that a large map does not outvote a small one.
 #
 # **Example.** Two layers, of 1000 and of 10 numbers. All numbers differ by 0.1 in the first layer and by 2 in the second: 0.01 + 4 = 4.01.
 #
 # **Hint.** Frozen is not the same as detached: the gradient must pass *through* the features to the prediction.
+#
+# ### BEGIN EXPLANATION
+# Frozen means that the features' weights do not learn; detached means that no gradient passes. The loss needs the first and must avoid the second for the
+# prediction, while the target may be detached. Leaving the features in training mode is the quiet mistake: dropout then gives the same pair another loss each time.
+# ### END EXPLANATION
 
 # %%
 # red, green, blue: means and standard deviations of ImageNet's photographs in [0, 1]
@@ -622,7 +805,7 @@ STD = torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)
 
 # %% nbgrader={"grade_id": "PerceptualLoss", "solution": true}
 class PerceptualLoss(nn.Module):
-    """Sum over layers of the mean squared difference of features; features(N, 3, H, W) -> list of maps."""
+    """Sum over layers of the mean squared difference; features(N, 3, H, W) -> list of maps."""
 
     def __init__(self, features):
         super().__init__()
@@ -641,7 +824,7 @@ class PerceptualLoss(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "PerceptualLoss_test", "points": 3}
+# %% nbgrader={"grade_id": "PerceptualLoss_test", "points": 2}
 from course_lib.exercise import without
 
 ### BEGIN HIDDEN TESTS
@@ -716,47 +899,67 @@ with without("course_lib.losses.PerceptualLoss"):
 print("PerceptualLoss: right")
 
 # %% [markdown]
-# ## An honest experiment: one network, five losses
+# ## One network, five losses
 #
-# Everything is the same but the loss: the same small network (`BrainCDAE`, width 32), the same synthetic heads, the same crops, the same noise
-# (Gaussian, sigma 0.1), the same steps. To save time the first stage is shared: the network learns with L2. Then it is copied five
-# times, and each copy trains on with its own loss. So the table shows where each loss **pulls** a network, and not how well each
+# The same small network (`BrainCDAE`, width 32), synthetic heads, crops, noise
+# (Gaussian, sigma 0.1) and number of steps; only the loss differs. To save time the network first learns with L2. Then it is copied five
+# times, and each copy trains on with its own loss. So the table shows where each loss **pulls** a network, not how well each
 # would do alone after a very long time.
 #
 # | loss | formula |
 # |---|---|
 # | L2 | `nn.MSELoss()` |
 # | L1 | `nn.L1Loss()` |
-# | SSIM | `losses.SSIMLoss(data_range=1)`: what you wrote |
+# | SSIM | `SSIMLoss(data_range=1)`, yours if it passed its test |
 # | MS-SSIM + L1 | `losses.MixLoss(data_range=1)`: 0.84 · (1 − MS-SSIM) + 0.16 · L1 (Zhao et al. 2017) |
-# | L2 + VGG | L2 + factor · `losses.PerceptualLoss(...)`; the factor makes the two terms equally large at the start |
+# | L2 + VGG | L2 + factor · `PerceptualLoss`, yours on a CPU; the factor makes the two terms equally large at the start |
 #
-# Two remarks. MS-SSIM with five scales needs 161 pixels a side; crops of 64 allow three. And the weights of VGG16 are a download of
-# 528 MiB. If they are not on this machine, the perceptual loss has **random features**, and the table says so: that is another loss.
+# Crops of 64 pixels allow MS-SSIM three scales. `course data fetch vgg16` gets VGG16's weights (528 MiB);
+# without them the perceptual loss has **random features**, and the table says so: that is another loss.
 #
-# (The first time about a minute for the synthetic heads, with a progress bar; then they are kept on disk.)
+# **Predict before you train.** Which of the five will be best inside the brain by PSNR, by SSIM, by EPI?
+
+# %% tags=["experiment"]
+prediction_of_losses = {"PSNR": None, "SSIM": None, "EPI": None}  # for example "L1"
+
+# %% [markdown]
+# (The first time, about a minute for the synthetic heads.)
 
 # %% tags=["experiment"]
 subjects = profile.pick(ci=2, cpu=12, gpu=20)
-cohort = brains.brain_slices("cohort", subjects=subjects, slices=profile.pick(ci=8, cpu=30, gpu=30))
-train_slices = cohort.images[cohort.subjects < subjects - max(1, subjects // 6)]  # the rest is for tuning, as in lab 02
+slices = profile.pick(ci=8, cpu=30, gpu=30)
+cohort = brains.brain_slices("cohort", subjects=subjects, slices=slices)
+train_slices = cohort.images[cohort.subjects < subjects - max(1, subjects // 6)]  # rest: tuning
 sigma = 0.1
 corrupt = functools.partial(noise.gaussian, sigma=sigma)
-layers = profile.pick(ci=["relu1_2"], cpu=["relu1_2", "relu2_2"], gpu=["relu1_2", "relu2_2", "relu3_3", "relu4_3"])
-perceptual = losses.PerceptualLoss(layers, pretrained="if here")  # get them with: course data fetch vgg16
-eyes = "VGG" if perceptual.init == "imagenet" else "random features"
-print(f"train on {tuple(train_slices.shape)}, synthetic; test on {tuple(colin.images.shape)}, Colin27")
-print(f"perceptual loss: {perceptual}")
+deep = ["relu1_2", "relu2_2", "relu3_3", "relu4_3"]
+layers = profile.pick(ci=deep[:1], cpu=deep[:2], gpu=deep)
+vgg = losses.PerceptualLoss(layers, pretrained="if here")
+eyes = "VGG" if vgg.init == "imagenet" else "random features"
+
+
+class Features(nn.Module):
+    """The layers of VGG16 as exercise 5 wants them; the library's normalise, so undo yours."""
+
+    def forward(self, image):
+        return vgg.features(image * STD + MEAN)
+
+
+perceptual = vgg
+if profile.device == "cpu":  # MEAN and STD stay on the CPU
+    perceptual = yours("PerceptualLoss", lambda features: vgg, name="PerceptualLoss")(Features())
+ssim_loss = yours("SSIMLoss", losses.SSIMLoss, name="SSIMLoss")(data_range=1).to(profile.device)
+print(f"train on {len(train_slices)} synthetic slices; test on {len(colin)} of Colin27")
+print(f"features: {vgg}")
 
 # %% [markdown]
-# Now train. (About four minutes and 1.5 GB on 2 cores; on a GPU longer, with more seeds.)
+# Now train. (Two to three minutes and 1.5 GB on 2 cores; on a GPU longer, with more seeds.)
 
 # %% tags=["experiment"]
 import copy
 
-from tqdm.auto import tqdm
-
 from course_lib import evaluation
+from course_lib._progress import progress_bar
 from course_lib.models.dae import BrainCDAE
 
 crop, scales = profile.pick(ci=(64, 3), cpu=(64, 3), gpu=(176, 5))
@@ -765,110 +968,138 @@ shared_epochs, own_epochs = profile.pick(ci=(8, 2), cpu=(10, 3), gpu=(100, 40))
 
 
 def train(model, loss, epochs, seed, learning_rate):
-    """`training.fit` on random crops; the same seed gives the same crops and the same noise, whatever the loss."""
+    """`training.fit` on random crops; one seed gives the same crops and noise for every loss."""
     training.fit(
-        model, train_slices, loss=loss, corrupt=corrupt, epochs=epochs, batch_size=8, learning_rate=learning_rate, seed=seed,
-        transform=lambda image, generator: images.random_crop(image, crop, generator=generator), progress=False,
+        model, train_slices, loss=loss, corrupt=corrupt, epochs=epochs, batch_size=8,
+        learning_rate=learning_rate, seed=seed, progress=False,
+        transform=lambda image, generator: images.random_crop(image, crop, generator=generator),
     )  # fmt: skip
     return model
 
 
 def perceptual_factor(model):
-    """The factor with which the perceptual term is as large as the squared error, on eight noisy training slices."""
+    """Makes the perceptual term as large as the squared error, on eight training slices."""
     some = train_slices[:: max(1, len(train_slices) // 8), :, 40:104, 40:104]
     answer = training.denoise(model, corrupt(some, generator=torch.Generator().manual_seed(0)))
     return float(nn.functional.mse_loss(answer, some) / perceptual(answer, some))
 
 
+# %% tags=["experiment"]
+def with_perceptual(factor):
+    """L2 plus the perceptual loss times a factor."""
+    return lambda x, y: nn.functional.mse_loss(x, y) + factor * perceptual(x, y)
+
+
 trained = {}  # loss -> the networks of all seeds
-for seed in tqdm(seeds, desc="seeds"):
+for seed in progress_bar(seeds, desc="seeds"):
     with training.fixed_seed(seed):
         start = train(BrainCDAE(width=32), nn.MSELoss(), shared_epochs, seed, 3e-3)
-    factor = perceptual_factor(start)
     five = {
         "L2": nn.MSELoss(),
         "L1": nn.L1Loss(),
-        "SSIM": losses.SSIMLoss(data_range=1),
+        "SSIM": ssim_loss,
         "MS-SSIM + L1": losses.MixLoss(data_range=1, scales=scales),
-        f"L2 + {eyes}": lambda prediction, target, factor=factor: (
-            nn.functional.mse_loss(prediction, target) + factor * perceptual(prediction, target)
-        ),
+        f"L2 + {eyes}": with_perceptual(perceptual_factor(start)),
     }
-    for name, loss in tqdm(five.items(), desc=f"losses, seed {seed}", leave=False):
+    for name, loss in five.items():
         model = train(copy.deepcopy(start), loss, own_epochs, seed + 100, 1e-3)
         trained.setdefault(name, []).append(train(model, loss, own_epochs, seed + 200, 2e-4))
 
 # %% tags=["experiment"]
 SCORES = {
-    "PSNR": functools.partial(metrics.psnr, data_range=1), "SSIM": functools.partial(metrics.ssim, data_range=1),
-    "MS-SSIM": functools.partial(metrics.ms_ssim, data_range=1), "EPI": metrics.epi, "CoC": metrics.coc,
-}  # fmt: skip
+    "PSNR": functools.partial(metrics.psnr, data_range=1),
+    "SSIM": functools.partial(metrics.ssim, data_range=1),
+    **{name: METRICS[name] for name in ("MS-SSIM", "EPI", "SNR")},
+}
 regions = {"whole image": None, "brain": colin.brain_masks}
-tables = [
-    evaluation.compare(
-        {name: lambda noisy, _, model=models[seed]: training.denoise(model, noisy) for name, models in trained.items()},
-        colin.images, noise.gaussian, sigma=sigma, metrics=SCORES, masks=regions, seed=seed, progress=False,
-    )
-    for seed in seeds
-]  # fmt: skip
-values = {
-    (region, name): np.array([[table.mean(name, metric, region) for metric in SCORES] for table in tables])
+
+
+def compare(seed):
+    methods = {
+        name: lambda noisy, _, model=models[seed]: training.denoise(model, noisy)
+        for name, models in trained.items()
+    }
+    return evaluation.compare(
+        methods, colin.images, noise.gaussian, sigma=sigma, metrics=SCORES, masks=regions,
+        seed=seed, progress=False,
+    )  # fmt: skip
+
+
+tables = [compare(seed) for seed in seeds]
+values = {  # each (seeds, metrics)
+    (region, name): np.array([[table.mean(name, m, region) for m in SCORES] for table in tables])
     for region in regions
     for name in trained
-}  # each (seeds, metrics)
-print(f"Colin27, {len(colin)} slices, Gaussian noise sigma {sigma}; mean ± standard deviation over {len(seeds)} seed(s);")
-print("SSIM: Wang 2004; networks clipped to [0, 1] before scoring, the noisy image is not clipped at all.")
+}
+
+# %% tags=["experiment"]
+print(f"Colin27, {len(colin)} slices, Gaussian noise sigma {sigma}, {len(seeds)} seed(s);")
+print("SSIM: Wang 2004; networks clipped to [0, 1] before scoring.")
 for region in regions:
-    print(f"\n{region:28}" + "".join(f"{metric:>18}" for metric in SCORES))
+    print(f"\n{region:20}" + "".join(f"{metric:>18}" for metric in SCORES))
     for name in trained:
-        mean, deviation = values[region, name].mean(0), values[region, name].std(0, ddof=min(1, len(seeds) - 1))
-        cells = [f"{m:.2f} ± {d:.2f}" if index == 0 else f"{m:.4f} ± {d:.4f}" for index, (m, d) in enumerate(zip(mean, deviation, strict=True))]
-        print(f"{name:28}" + "".join(f"{cell:>18}" for cell in cells))
+        of_seeds = values[region, name]
+        mean, deviation = of_seeds.mean(0), of_seeds.std(0, ddof=min(1, len(seeds) - 1))
+        digits = [2 if metric in ("PSNR", "SNR") else 4 for metric in SCORES]
+        rows = zip(mean, deviation, digits, strict=True)
+        cells = [f"{m:.{places}f} ± {d:.{places}f}" for m, d, places in rows]
+        print(f"{name:20}" + "".join(f"{cell:>18}" for cell in cells))
+print()
+for metric, said in prediction_of_losses.items():
+    column = list(SCORES).index(metric)
+    winner = max(trained, key=lambda name: values["brain", name][:, column].mean())
+    print(f"best {metric} inside the brain: you said {said}, measured {winner}")
 
 # %% [markdown]
-# A column of numbers hides what belongs together. So take the difference from L2 **of the same seed**: same first stage, same crops, same noise.
+# Now the difference from L2 **of the same seed**: same first stage, same crops, same noise.
 
 # %% tags=["experiment"]
 others = [name for name in trained if name != "L2"]
-gains = {name: values["brain", name] - values["brain", "L2"] for name in others}  # each (seeds, metrics)
-best = {metric: max(others, key=lambda name: gains[name][:, column].mean()) for column, metric in enumerate(SCORES)}
-summary = ", ".join(f"{metric} {name} ({gains[name][:, column].mean():{'+.2f' if column == 0 else '+.4f'}})" for column, (metric, name) in enumerate(best.items()))
-figure = viz.figure(13, 3.6, title=f"Inside the brain, against L2, the best of the others for {summary}")
-for column, (metric, axes) in enumerate(zip(SCORES, figure.subplots(1, len(SCORES)), strict=True)):
+gains = {name: values["brain", name] - values["brain", "L2"] for name in others}
+best = {}
+for column, metric in enumerate(SCORES):
+    name = max(others, key=lambda name: gains[name][:, column].mean())
+    best[metric] = f"{metric} {gains[name][:, column].mean():+.2g} ({name})"
+best.pop("SNR")  # its gains are those of PSNR: both have the same error below
+figure = viz.figure(
+    9, 5.6, title="Inside the brain, the largest gain over L2: " + ", ".join(best.values())
+)  # fmt: skip
+places = figure.subplots(2, 2).ravel()
+for column, (metric, axes) in enumerate(zip(best, places, strict=True)):
     for row, name in enumerate(others):
         axes.barh(row, gains[name][:, column].mean(), color="0.8")
         axes.plot(gains[name][:, column], [row] * len(seeds), "k.", markersize=5)
     axes.axvline(0, color="k", linewidth=0.8)
-    axes.set_yticks(range(len(others)), others if column == 0 else [""] * len(others))
+    axes.set_yticks(range(len(others)), others if column % 2 == 0 else [""] * len(others))
     axes.invert_yaxis()
-    axes.tick_params(axis="x", labelsize=7)
+    axes.tick_params(labelsize=8)
     axes.locator_params(axis="x", nbins=3)
-    axes.set_xlabel(f"{metric} minus that of L2{' (dB)' if column == 0 else ''}\nbar: mean, points: seeds", fontsize=8)
+    unit = " (dB)" if metric == "PSNR" else ""
+    axes.set_xlabel(f"{metric} minus that of L2{unit}\nbar: mean, points: seeds", fontsize=8)
 figure
 
 # %% tags=["experiment"]
 middle = len(colin) // 2
 noisy = corrupt(colin.images, generator=torch.Generator().manual_seed(0))
 answers = {name: training.denoise(models[0], noisy).clamp(0, 1) for name, models in trained.items()}
-rows = slice(70, 150)
-columns = slice(50, 130)
-spread = {name: float((answer - colin.images)[colin.brain_masks].std()) for name, answer in answers.items()}
+errors = {name: (answer - colin.images)[colin.brain_masks] for name, answer in answers.items()}
+order = sorted(errors, key=lambda name: errors[name].std())
+ends = [f"{errors[name].std():.4f} ({name})" for name in (order[0], order[-1])]
 viz.panel(
-    colin.images[middle][..., rows, columns], noisy[middle][..., rows, columns],
-    {name: answer[middle][..., rows, columns] for name, answer in answers.items()},
-    title="A piece of the brain, five losses: standard deviation of the error in all brains from "
-    + " to ".join(f"{spread[name]:.4f} ({name})" for name in (min(spread, key=spread.get), max(spread, key=spread.get))),
+    colin.images[middle, 0, 70:150, 50:130], noisy[middle, 0, 70:150, 50:130],
+    {name: answer[middle, 0, 70:150, 50:130] for name, answer in answers.items()}, window=window,
+    title="Five losses: standard deviation of the error in all brains from " + " to ".join(ends),
 )  # fmt: skip
 
 # %% [markdown]
-# What does each loss buy? Go through the columns one by one. A network is often best, or nearly so, in what it was trained for. That is no proof that
-# its pictures are better, and the metric that was the loss is no longer a neutral judge. Then look at the size of the gains: is any of
-# them larger than what ten minutes more of training, or twice as many heads, would give? Then look at the difference maps: which one
-# has the edges in it? And at the means below them: which losses let the brightness drift?
+# What does each loss buy? A network is often best, or nearly so, in what it was trained for. That is no proof that
+# its pictures are better. Is any gain
+# larger than ten more minutes of training would give? Which difference map
+# has the edges in it? And which losses let the brightness drift (the means below the maps)?
 #
 # ## Play: which was denoised by what?
 #
-# Four filters of lab 04, and two of your networks. They have the same noisy slice. Guess before you reveal. (The filters take a few seconds.)
+# Four filters of lab 04 and two of your networks got the same noisy slice. Guess before you reveal.
 
 # %% tags=["experiment"]
 from course_lib.classical import filters
@@ -883,36 +1114,49 @@ blind = {
     "network, L2": answers["L2"][middle],
     "network, SSIM": answers["SSIM"][middle],
 }
-viz.blind_test(colin.images[middle], blind, seed=5, zoom=(70, 50, 60), title="Which was denoised by what?")
+viz.blind_test(
+    colin.images[middle], blind, seed=5, zoom=(70, 50, 60), window=window,
+    title="Which was denoised by what?",
+)  # fmt: skip
 
 # %% [markdown]
 # ## In your own words ({{points judge}})
 #
 # A paper says: "Trained with our SSIM loss, the network reaches an SSIM of 0.93, and with MSE only 0.91. So SSIM is the better loss for diagnosis."
-# What is wrong with this argument, and what would you ask for? Use the eight pictures and the table of this lab. Four to eight sentences.
+# What is wrong with this argument, and what would you ask for? Use the eight pictures, and compare your prediction for the five losses with the table. Four to eight sentences.
 
-# %% [markdown] nbgrader={"grade_id": "judge", "solution": true, "points": 2}
-# The network was trained for the number that judges it, so a higher SSIM is what one expects, not a finding: a second metric must say so
-# too, and in my table the other columns do not all agree. SSIM is one decision about what may be lost: among eight pictures of the same
+# %% [markdown] nbgrader={"grade_id": "judge", "solution": true, "points": 3}
+# The network was trained for the number that judges it, so a higher SSIM is what one expects, not a finding; a second metric must say so
+# too. I predicted that each loss would win its own column, and inside the brain it did: SSIM by 0.010 (spread over seeds 0.004), L2 in PSNR by
+# 0.07 dB over the next, far less than the seeds differ (0.5 dB). I had not expected EPI: the SSIM loss won it by 0.12, with every seed, though nothing was
+# trained for it. That is a better argument than the paper's. SSIM is one decision about what may be lost: among eight pictures of the same
 # MSE it put salt and pepper far before Gaussian noise, and noise costs it most in the empty air, which nobody reads. So I ask for
 # the numbers inside the brain, with the window and the data range, for several seeds with error bars, and for PSNR and EPI
-# beside them. Neither number knows where a lesion is. Diagnosis means a task: readers who do not know the
+# beside them. No metric here knows where a lesion is. Diagnosis means a task: readers who do not know the
 # method find lesions, or an algorithm does, in images of both networks. And I want to see the difference maps: anatomy
 # in them is anatomy that was taken away or made up.
 #
 # ### BEGIN MARK SCHEME
-# - 1: says that the network was trained for the number that judges it, and asks for another metric, regions, seeds
+# - 1: says that the network was trained for the number that judges it, and asks for another metric, regions or seeds
+# - 1: compares the own prediction for the five losses with the table, and the size of a gain with the spread over seeds
 # - 1: asks for a task: lesions found by readers or by an algorithm, or difference maps with anatomy in them
 # ### END MARK SCHEME
+#
+# ### BEGIN EXPLANATION
+# A loss that is also the judge wins its own contest; that says nothing about another judge. Most gains in the table are smaller than the spread over seeds, so only differences within one
+# seed are worth reading. The common mistake is to trade one number for another: a diagnosis is a task, and needs a test with lesions.
+# ### END EXPLANATION
 
 # %% [markdown]
 # ## What to remember
 #
 # - A metric is a decision about what may be lost. Say which one, its window, its data range, its region.
-# - Equal MSE means equal PSNR, and nothing else: SSIM, EPI and CoC order the same eight pictures in different ways.
-# - Average PSNR over images, not their errors; inside the mask, by its own pixels.
-# - What is a loss is no neutral judge any more. Report others beside it, with seeds.
-# - A perceptual loss is as good as its features, and without trained weights it is another loss. Say so.
+# - Equal MSE on one image means equal PSNR, SNR and nearly CoC: SSIM, MS-SSIM and EPI rank the same pictures differently.
+# - SSIM = luminance · contrast · structure; with c3 = c2/2 the last two become one fraction.
+# - L1 pulls every pixel equally hard, L2 in proportion to its error.
+# - Average PSNR over images, each inside its own mask.
+# - What is a loss is no longer a neutral judge. Report others beside it, with seeds.
+# - A perceptual loss is as good as its features.
 #
 # The functions that you wrote are `course_lib.metrics.psnr` (with `.mean()`), `ssim` and `ms_ssim`, and
 # `course_lib.losses.SSIMLoss` and `PerceptualLoss`.

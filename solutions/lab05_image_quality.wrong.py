@@ -83,7 +83,9 @@ edit("squares = (", "prediction[~mask], target[~mask] = 0, 0\n    squares = (")
 # %% [batch_psnr] calls_a_helper_of_the_library
 # Calls a private helper of the library, which does the masked mean.
 def batch_psnr(prediction, target, data_range, mask):
-    return (10 * torch.log10(data_range**2 / metrics._mean((prediction - target) ** 2, mask))).mean()
+    from course_lib.metrics import scores
+
+    return (10 * torch.log10(data_range**2 / scores._mean((prediction - target) ** 2, mask))).mean()
 
 
 # %% [batch_psnr] absolute_error

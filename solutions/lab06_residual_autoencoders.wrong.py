@@ -8,6 +8,7 @@
 #   and many draws: tails, normalised, mirrored or used twice; generator and random state; input left alone
 # thesis_loss: kernels with 2 to 5 axes, in blocks, frozen; SSIM below 0; one image; gradients; weights, old gradients and
 #   the mode left alone
+# early_stop: random walks of 60 epochs; gains too small, equal, creeping; epochs after the stop; the list left alone
 # paired_t: 2 to 200 images; ties, both signs, tiny and huge numbers; input left alone
 
 # %% [OriginalBlock] calls_the_library
@@ -928,3 +929,115 @@ edit("d = first - second", """
 d = first
     d -= second
 """)
+
+
+# %% [early_stop] calls_the_library
+# Lets the library's history decide.
+def early_stop(losses, patience, min_delta):
+    history = training.History()
+    for loss in losses:
+        history.add_validation([loss], min_delta, patience)
+        if history.stopped_early:
+            break
+    return history.best_epoch, len(history.validation_loss)
+
+
+# %% [early_stop] compares_with_the_epoch_before
+# A gain over the epoch before counts as progress: a loss that jumps up and falls back never stops.
+def early_stop(losses, patience, min_delta):
+    best, waited = 0, 0
+    for epoch in range(1, len(losses)):
+        waited += 1
+        if losses[epoch] < losses[epoch - 1] - min_delta:
+            best, waited = epoch, 0
+        if waited >= patience:
+            return best + 1, epoch + 1
+    return best + 1, len(losses)
+
+
+# %% [early_stop] ignores_min_delta
+# Counts every gain, however small.
+edit("losses[best] - min_delta", "losses[best]")
+
+
+# %% [early_stop] counts_from_zero
+# Counts epochs as Python counts: from 0.
+edit("return best + 1, epoch + 1", "return best, epoch")
+edit("return best + 1, len(losses)", "return best, len(losses) - 1")
+
+
+# %% [early_stop] one_epoch_too_long
+# Stops only when more than `patience` epochs went by, as PyTorch's plateau does.
+edit("epoch - best >= patience", "epoch - best > patience")
+
+
+# %% [early_stop] worse_epochs_in_all
+# Adds up all worse epochs, also those that were not in a row.
+def early_stop(losses, patience, min_delta):
+    best, worse = 0, 0
+    for epoch, loss in enumerate(losses):
+        if loss < losses[best] - min_delta:
+            best = epoch
+        elif epoch:
+            worse += 1
+        if worse >= patience:
+            return best + 1, epoch + 1
+    return best + 1, len(losses)
+
+
+# %% [early_stop] keeps_the_last_weights
+# Stops in time, but keeps what the network was at the end.
+edit("return best + 1, epoch + 1", "return epoch + 1, epoch + 1")
+edit("return best + 1, len(losses)", "return len(losses), len(losses)")
+
+
+# %% [early_stop] lowest_of_the_whole_list
+# Looks at epochs that never run: the best of the whole list.
+edit("return best + 1, epoch + 1", "return losses.index(min(losses)) + 1, epoch + 1")
+
+
+# %% [early_stop] small_gains_move_the_mark
+# Lowers the mark with every gain, also with those that do not count: small gains never add up.
+def early_stop(losses, patience, min_delta):
+    best, mark = 0, losses[0]
+    for epoch, loss in enumerate(losses):
+        if loss < mark - min_delta:
+            best = epoch
+        mark = min(mark, loss)
+        if epoch - best >= patience:
+            return best + 1, epoch + 1
+    return best + 1, len(losses)
+
+
+# %% [early_stop] equal_is_a_gain
+# Lets an equal loss start the count again.
+edit("loss < losses[best] - min_delta", "loss <= losses[best] - min_delta")
+
+
+# %% [early_stop] min_delta_as_a_share
+# Takes min_delta for a share of the loss.
+edit("losses[best] - min_delta", "losses[best] * (1 - min_delta)")
+
+
+# %% [early_stop] never_stops
+# Forgets the stop: all epochs run.
+edit("if epoch - best >= patience:", "if False:")
+
+
+# %% [early_stop] empties_the_list
+# Takes the losses out of the caller's list one by one.
+def early_stop(losses, patience, min_delta):
+    best, lowest, epoch = 1, losses[0], 0
+    while losses:
+        loss, epoch = losses.pop(0), epoch + 1
+        if loss < lowest - min_delta:
+            best, lowest = epoch, loss
+        if epoch - best >= patience:
+            break
+    return best, epoch
+
+
+# %% [early_stop] reads_the_test_cell
+# Looks up what the test cell expects, instead of computing it.
+def early_stop(losses, patience, min_delta):
+    return next((answer for values, *rule, answer, _ in CASES if (values, *rule) == (losses, patience, min_delta)), (1, 1))

@@ -1189,9 +1189,9 @@ instant_questions("lab09", [3, 4])
 #
 # - Where measured: (s_cnn + λ·s_0) / (1 + λ). Elsewhere: the network. λ is trust in the scanner, not its inverse.
 # - The mask belongs into both branches and both gradients: what will be overwritten need not be learned.
-# - The best λ depends on the noise, and on how much the network knows already.
-# - With several coils the data step is a gradient step, or some conjugate gradients, not a replacement.
-# - A cascade: residual block, layer, and again, each block with its own weights.
+# - The best λ depends on the noise, and on how much the network knows.
+# - With several coils the data step is a gradient step, or conjugate gradients, not a replacement.
+# - A cascade: residual block, data step, repeated; each block has its own weights.
 # - Data consistency protects what was measured. Nothing protects the rest.
 #
 # The library has what you wrote as `kspace.DataConsistency` (exercises 1 to 4), `models.cascade.DeepCascade` and

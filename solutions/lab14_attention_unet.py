@@ -1294,11 +1294,11 @@ board
 # %% [markdown]
 # ## What to remember
 #
-# - scSE: two gates side by side, from the same x, summed: a factor between 0 and 2.
+# - scSE: two gates from the same x, summed: a factor between 0 and 2.
 # - Colour weights to grey: sum, and fold the normalisation in.
 # - A perceptual loss is only as good as its features. Say which they are.
-# - Predict, then add one part at a time, with seeds. A step smaller than the distance of two seeds has not
-#   been shown.
+# - Predict, then add one part at a time, with seeds. A step smaller than the distance of two seeds
+#   is not shown.
 # - Choose the strongest opponent, at its best, on the same images. Report the brain, too.
 #
 # You wrote `models.attention.ConcurrentSE`, `models.attention_unet.grey_weights` and `DecoderBlock`,

@@ -13,6 +13,7 @@ PACKAGES = [
     "course_lib.noise",
     "course_lib.metrics",
     "course_lib.kspace",
+    "course_lib.resolution",
     "course_lib.losses",
     "course_lib.training",
     "course_lib.evaluation",

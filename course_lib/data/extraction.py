@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from course_lib import metrics
 from course_lib._checks import check_image, check_number
 
 #: Work on voxels of about 2 mm: what is sought is centimetres wide, and noise averages out.
@@ -92,7 +93,7 @@ def brain_mask(data: np.ndarray, voxel_size: Sequence[float]) -> np.ndarray:
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:
-    """Overlap of two masks, 2 |A ∩ B| / (|A| + |B|).
+    """Overlap of two masks, `metrics.dice`; but where no brain was found, two empty masks are a failure, not a match.
 
     Args:
         first: bool, A.
@@ -106,10 +107,9 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
     """
     if first.shape != second.shape or first.dtype != bool or second.dtype != bool:
         raise ValueError(f"expected two boolean masks of one shape, got {first.dtype} {first.shape}, {second.dtype}")
-    total = int(first.sum()) + int(second.sum())
-    if total == 0:
+    if not first.any() and not second.any():
         raise ValueError("expected a mask that is not empty: two empty masks have no overlap to measure")
-    return 2 * int((first & second).sum()) / total
+    return float(metrics.dice(first, second))
 
 
 def _averaged(data: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from course_lib.losses.adversarial import critic_loss, generator_loss, gradient_penalty
 from course_lib.losses.attention import attention_loss
+from course_lib.losses.overlap import generalised_dice_loss
 from course_lib.losses.perceptual import PerceptualLoss
+from course_lib.losses.shape import shape_prior_loss
 from course_lib.losses.similarity import Charbonnier, DSSIMLoss, MixLoss, MSSSIMLoss, SSIMLoss, kl_divergence
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "SSIMLoss",
     "attention_loss",
     "critic_loss",
+    "generalised_dice_loss",
     "generator_loss",
     "gradient_penalty",
     "kl_divergence",
+    "shape_prior_loss",
 ]

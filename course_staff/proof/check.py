@@ -46,7 +46,7 @@ from course_staff.proof.written import scheme_problems, without_card, without_ex
 
 LIBRARY_ANSWER = "calls_the_library"
 TOLD = {"AssertionError", "AnswerFailed", "AnswerFromLibrary", "NotImplementedError"}  # speak to students
-EXPLANATIONS_DEMANDED = False  # True: an exercise without an explanation fails the check; False: a warning
+EXPLANATIONS_DEMANDED = True  # True: an exercise without an explanation fails the check; False: a warning
 WRONG_ANSWERS = 3  # of each exercise, beside the one that calls the library
 
 

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from course_lib import losses, models, training
+from course_lib import losses, models, resolution, training
 from course_lib.models.attention import AttentionGate, ConcurrentSE
 from course_lib.models.attention_unet import AttentionUNet, ResidualBlock
 from course_lib.models.autoencoders import MyronenkoCAE, ResidualUNet, ShallowResidualAE, SkipCAE
@@ -34,6 +34,8 @@ from course_lib.models.cascade import DeepCascade, DynamicCascade, Reconstructio
 from course_lib.models.dae import BrainCDAE, ConvDAE, DenseDAE
 from course_lib.models.dncnn import IRCNN_DILATIONS, DnCNN
 from course_lib.models.ldamp import LDAMP
+from course_lib.models.resolve import SMALL, DeepResolve
+from course_lib.models.shape import ShapeAutoencoder
 from course_lib.models.unet import UNet
 from course_lib.models.vae import MyronenkoVAE
 from course_lib.models.wgan import CTCritic, CTGenerator
@@ -62,6 +64,16 @@ def wasserstein(critic: nn.Module, given: tuple[torch.Tensor, ...], clean: torch
 
 def each_denoiser(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
     return F.mse_loss(model.denoiser(0)(*given), clean)
+
+
+def between_thick_slices(image: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
+    return resolution.between_slices(resolution.thick_slices(image, 2), 2)
+
+
+def shapes(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of label maps: the class that is brightest."""
+    labels = clean.argmax(1)
+    return F.cross_entropy(model(F.one_hot(labels, clean.shape[1]).movedim(-1, 1).float()), labels)
 
 
 @dataclass
@@ -104,6 +116,8 @@ NETWORKS = {
         without=("layers.13.bias", "layers.15.bias"),
     ),
     "LDAMP, lab 11": Case(LDAMP, 48, each_denoiser),
+    "DeepResolve(small), lab 12": Case(lambda: DeepResolve(**SMALL), 32, corrupt=between_thick_slices),
+    "ShapeAutoencoder, lab 12": Case(lambda: ShapeAutoencoder(64), 64, shapes, channels=4),
     "UNet": Case(lambda: UNet(width=16), 64),
     "AttentionUNet(small), lab 14": Case(lambda: AttentionUNet(encoder="small"), 48),
     "AttentionUNet(small, gate)": Case(lambda: AttentionUNet(encoder="small", attention="gate"), 48),

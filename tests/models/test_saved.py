@@ -24,6 +24,7 @@ from course_lib.models.autoencoders import MyronenkoCAE, ResidualUNet, ShallowRe
 from course_lib.models.cascade import DeepCascade, DynamicCascade, ReconstructionCNN
 from course_lib.models.dae import BrainCDAE, ConvDAE, DenseDAE
 from course_lib.models.dncnn import DnCNN
+from course_lib.models.resolve import DeepResolve
 from course_lib.models.unet import UNet
 from course_lib.models.vae import MyronenkoVAE
 
@@ -43,6 +44,7 @@ DENOISERS = [
     (DnCNN, {"width": 4, "depth": 3, "batch_norm": False, "bias": False}),
     (AttentionUNet, {"encoder": "small", "width": 4, "dilations": (1, 3), "attention": "gate"}),
     (AttentionUNet, {"dilations": ()}),
+    (DeepResolve, {"depth": 3, "width": 4, "dimensions": 2}),
 ]
 CASCADES = [
     (ReconstructionCNN, {"cascades": 2, "convolutions": 2, "width": 3}),
