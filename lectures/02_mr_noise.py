@@ -35,7 +35,7 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## 1. From the coil to the image
 #
-# A receive coil is a loop of wire near a warm patient. The electrons of the wire and the ions of the patient move at random: **thermal noise**
+# A receive coil is a loop of wire near a warm patient. The electrons of the wire and, in a clinical scanner above all, the ions of the patient move at random: **thermal noise**
 # (Johnson 1928, Nyquist 1928). The receiver multiplies the voltage by a cosine and by a sine, and so records two numbers for each point of **k-space**,
 # a real and an imaginary part. The noise of each is the sum of very many independent kicks, so it is Gaussian. It has mean 0, the same standard
 # deviation everywhere, and no memory from one sample to the next: **white, complex Gaussian noise**.
@@ -77,16 +77,16 @@ figure
 
 # %% [markdown]
 # Two warnings. Without `norm="ortho"` the transform scales the noise by √N or 1/√N, and `sigma` no longer means the same before and after. And
-# all this holds for a **fully sampled** Cartesian scan. Zero filling, filtering and interpolation colour the noise (they make neighbours alike);
+# all this holds for a **fully sampled** Cartesian scan with one receiver. Zero filling, filtering and interpolation colour the noise (they make neighbours alike);
 # parallel imaging makes it stronger in some places than in others.
 #
 # ## 2. The magnitude: Rician noise
 #
-# Small errors of the magnetic field turn the phase of an MR image. So the scanner shows the magnitude. With true signal `A`:
+# Small errors of the magnetic field turn the phase of an MR image. So the scanner shows the magnitude. With the true signal `A`:
 #
 # $$ m = \sqrt{(A + n_1)^2 + n_2^2} \qquad p(m \mid A) = \frac{m}{\sigma^2} \exp\Big(-\frac{m^2 + A^2}{2\sigma^2}\Big)\, I_0\Big(\frac{mA}{\sigma^2}\Big) $$
 #
-# That is the density of Rice (1944); Gudbjartsson and Patz (1995) made it known to the MR community. `I₀` is a Bessel function. Where `A = 0` the density is Rayleigh's.
+# That is the density of Rice (1945); in MR it is usually cited from Gudbjartsson and Patz (1995). `I₀` is a modified Bessel function. Where `A = 0` the density is Rayleigh's.
 
 # %%
 figure = viz.figure(7, 3.8)
@@ -162,7 +162,7 @@ figure
 # | a filter's answer `d`, bright tissue | `A + sigma²/(2A)` | sigma² | `correct_bias(d, sigma, of="magnitude")` |
 # | a filter's answer `d`, anywhere | the Rician mean of `A` | look `A` up | `invert_mean(d, sigma)` |
 #
-# The last row is the method of Koay and Basser (2006): solve `E[m | A] = d` for `A`. Now the same on a head: two filters, and each correction, in the brain and in the whole image.
+# The last row solves `E[m | A] = d` for `A`. That is one half of the method of Koay and Basser (2006), who find `A` and sigma at once, from the mean and the variance. Now the same on a head: two filters, and each correction, in the brain and in the whole image.
 
 # %%
 from course_lib import evaluation
@@ -184,9 +184,9 @@ rows = evaluation.compare(methods, slices, noise.rician, sigma=0.11, masks=masks
 rows
 
 # %% [markdown]
-# Inside the brain sigma² is right: it gives the same score as inverting the mean, and 2·sigma² is *worse than no correction*. In the whole image 2·sigma² looks
-# good, for another reason: in the air `d²` lies near 1.57·sigma², so subtracting more than that turns all air to exactly 0. The right answer by a wrong constant. Inverting
-# the mean is right in both. (Stabilisation is section 6.)
+# Inside the brain sigma² is right: its PSNR is close to that of inverting the mean, and with 2·sigma² the PSNR is *worse than with no correction*. In the whole image 2·sigma² looks
+# good, for another reason: in the air `d²` lies near 1.57·sigma², so subtracting more than that turns nearly all air to exactly 0. The right answer by a wrong constant. Inverting
+# the mean has the right constant everywhere. But a filter that leaves noise in the air (the Gaussian one) still has some of it after the inversion, and then the cut scores higher in the whole image. (Stabilisation is section 6.)
 #
 # With repeated scans you can choose. Here are 32 of the same slice, averaged in two ways.
 
@@ -234,7 +234,7 @@ figure.suptitle(f"The floor rises from {floors[1]:.2f} to {floors[8]:.2f} sigma 
 figure
 
 # %% [markdown]
-# More coils give a better signal, but on average the sum of squares adds `2L·sigma²` to the square of every pixel. The correction has to know `L`:
+# More coils give a better signal-to-noise ratio, but on average the noise adds `2L·sigma²` to the square of every pixel. The correction has to know `L`:
 # `noise.correct_bias(m, sigma, coils=L)`. (From the square of a mean of magnitudes subtract `(2L − 1)·sigma²`. An adaptive combination, which makes one complex image of all
 # coils, is Rician again.)
 #
@@ -329,7 +329,7 @@ for head, pictures in {"whole head": slices, "skull-stripped": slices * masks["b
         print(f"{head}, {100 * float((pictures == 0).double().mean()):.0f} % air, sigma {level}: {scores}")
 
 # %% [markdown]
-# Six of the seven published filters lie *below* the lowest score that the floor allows at sigma 0.11. So the floor is real, and it is not the whole explanation. Where our PSNR comes near the
+# Six of the seven published filters lie *below* the lowest score that the floor allows at sigma 0.11. So the floor may be a part of the explanation, but it cannot be all of it. Where our PSNR comes near the
 # published one (skull-stripped heads at sigma 0.13, or filters that hardly filter), our SSIM is about 0.1 to 0.2, far too low. Where our SSIM comes near (whole heads), the PSNR is 2 dB and more too high.
 # **No explanation here fits both numbers.** What the images were, how they were scaled, and which SSIM was computed, the slides do not say. Lab 04 lets you test the rivals on all seven filters.
 #
@@ -342,8 +342,8 @@ for head, pictures in {"whole head": slices, "skull-stripped": slices * masks["b
 # - An explanation has to fit *all* the numbers. A bound that the data break refutes it.
 #
 # **Sources.** Johnson 1928, [Thermal agitation of electricity in conductors](https://doi.org/10.1103/PhysRev.32.97); Nyquist 1928,
-# [Thermal agitation of electric charge in conductors](https://doi.org/10.1103/PhysRev.32.110); Rice 1944, [Mathematical analysis of random
-# noise](https://doi.org/10.1002/j.1538-7305.1944.tb00874.x); McGibney and Smith 1993, *An unbiased signal-to-noise ratio measure for magnetic resonance images*
+# [Thermal agitation of electric charge in conductors](https://doi.org/10.1103/PhysRev.32.110); Rice 1945, [Mathematical analysis of random
+# noise](https://doi.org/10.1002/j.1538-7305.1945.tb00453.x), part III; McGibney and Smith 1993, *An unbiased signal-to-noise ratio measure for magnetic resonance images*
 # (2·sigma²); Gudbjartsson and Patz 1995, [The Rician distribution of noisy MRI data](https://doi.org/10.1002/mrm.1910340618); Constantinides, Atalar and McVeigh 1997,
 # [Signal-to-noise measurements in magnitude images from NMR phased arrays](https://doi.org/10.1002/mrm.1910380524); Donoho and Johnstone 1994,
 # [Ideal spatial adaptation by wavelet shrinkage](https://doi.org/10.1093/biomet/81.3.425) (the MAD estimate); Koay and Basser 2006, [Analytically exact correction scheme for

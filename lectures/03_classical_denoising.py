@@ -89,7 +89,7 @@ picture("Gaussian filter", filters.gaussian)
 # ## 2. The median, the bilateral filter, total variation
 #
 # **Median**: `x̂ᵢ = median of yⱼ, j near i`. It assumes that bad pixels are few. For Gaussian noise, where every pixel is a little wrong, it gains
-# nothing over the mean. For salt and pepper it is the right choice:
+# nothing over the mean. For salt and pepper, where a few are wholly wrong, it is far better (the Gaussian filter is the one for sigma 0.1; another width would add less than 1 dB):
 
 # %%
 spotted = noise.salt_and_pepper(clean, 0.1, generator=np.random.default_rng(1))
@@ -149,7 +149,7 @@ axes.legend(fontsize=8)
 figure
 
 # %% [markdown]
-# So: transform, shrink the small coefficients, transform back. **Hard** threshold: `c` where `|c| > t`, else 0. **Soft**: `sign(c) · max(|c| − t, 0)`. Which `t`?
+# So: transform, shrink the coefficients, transform back. **Hard** threshold: `c` where `|c| > t`, else 0. **Soft**: `sign(c) · max(|c| − t, 0)`. Which `t`?
 #
 # - *Universal* (Donoho and Johnstone 1994): `t = σ √(2 ln N)` for `N` pixels, large enough that almost no noise survives.
 # - *BayesShrink* (Chang, Yu and Vetterli 2000): `t = σ² / s` in each band, where `s` is the standard deviation of its signal.
@@ -190,7 +190,7 @@ picture("shift-invariant wavelet", filters.shift_invariant_wavelet)
 #
 # The bilateral filter compares pixels. **Non-local means** (the idea: Buades, Coll and Morel 2005; these weights, with $2\sigma^2$: the same authors, 2011) compares the *patches* around them, and looks further away:
 # $\hat x_i = \sum_j w_{ij}\, y_j / \sum_j w_{ij}$ with $w_{ij} = \exp(-\max(d_{ij}^2 - 2\sigma^2, 0) / h^2)$, where $d_{ij}^2$ is the mean squared
-# difference of the two patches. A patch of 25 noisy pixels is a far better witness than one pixel. Here are the weights of one pixel:
+# difference of the two patches. A patch of 25 noisy pixels is a better witness than one pixel. Here are the weights of one pixel:
 
 # %%
 row, column, reach = 96, 60, 12  # the pixel, and how far we look
@@ -338,7 +338,7 @@ comparison
 # A perfect denoiser takes away the noise and nothing else: the residual `noisy − denoised` is then **white**, without edges. `metrics.residual_whiteness` asks
 # how strongly neighbouring pixels of it are correlated: about 1 if no more than by chance (from 0.7 to 1.7), 0.1 if ten times as much.
 # Two things make it smaller: anatomy in what was taken, and frequencies at which nothing was taken. The spectrum below the pictures tells them
-# apart: at 1 all noise is gone, below 1 some was left in, above 1 part of the image went with it.
+# apart: at 1 as much was taken as there was noise, below 1 some noise was left in, above 1 part of the image went with it.
 
 # %%
 shown = {name: batch[0, 0].numpy() for name, batch in comparison.pictures.items()}  # the slice in the middle

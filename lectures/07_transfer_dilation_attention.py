@@ -127,10 +127,9 @@ figure.legend(fontsize=8, loc="outside lower center", ncols=2)
 figure
 
 # %% [markdown]
-# Look at the dotted line: a network that has seen photographs only, and never a head. For *denoising*, A and B are close. How far
-# ahead transfer starts depends on how little there is to learn from: with more steps or more slices the lead shrinks. He et al.
-# (2019) found the same for ImageNet on large data sets: transfer saves time, and the end is the same. Raghu et al. (2019) found
-# little gain for medical images. Where B has few images, transfer may give more than time.
+# Look at the dotted line: a network that has seen photographs only, and never a head. For *denoising*, A and B are close. With
+# more steps the lead shrinks; with more slices one expects the same. He et al. (2019) found it for ImageNet and a large data set,
+# COCO: transfer saves time, and the end is the same. Raghu et al. (2019) found little gain on two large sets of medical images. Where B has few images, transfer may give more than time.
 #
 # What should be frozen? Frozen layers cannot forget, and they cost no gradient; but what they do not know they never learn. A common
 # way is in two stages: first train everything but the encoder, then everything. The model of lab 14 has the switches:
@@ -411,7 +410,7 @@ for name in KINDS:
 # puts transfer, dilation, scSE, augmentation and a VGG loss together: 38.47 dB at noise factor 0.1 (published). Doubt with us:
 #
 # - **Many changes, one number.** Which of the five did it? Only an ablation tells, with seeds. That is lab 14.
-# - **Segmentation is not denoising.** Attention and dilation were invented to find out *what is where*. Denoising is mostly local.
+# - **Segmentation is not denoising.** Attention and dilation were brought in to find out *what is in an image, and where*. Denoising is mostly local.
 # - **Transfer of what?** ImageNet teaches classes of sharp photographs. BN brings their statistics along.
 # - **Parameters are not equal.** An encoder of eleven million parameters against a small CDAE does not compare ideas.
 # - **A map of attention explains nothing by itself.** It says what a gate multiplied, not why the answer is right.

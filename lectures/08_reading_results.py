@@ -160,7 +160,7 @@ figure
 
 # %% [markdown]
 # So ask: how were the rival's parameters chosen, for which noise, on which images? Was it told sigma? Under Rician noise: was it corrected? In the deck all seven filters end
-# within one decibel, near 17 dB. Scores so alike suggest a shared error, and the floor is one. Section 6 asks whether it is the only one.
+# within one decibel, near 17 dB. Scores so alike suggest a shared error, and the floor may be one. Section 6 asks whether it can be the only one.
 #
 # ## 4. Would another seed say the same?
 #
@@ -186,7 +186,7 @@ sd = means.std(ddof=1)
 draws = np.random.default_rng(0).normal(size=(20000, len(seeds)))
 best_of = [float(sd * draws[:, :k].max(1).mean()) for k in range(1, len(seeds) + 1)]
 print(f"{len(seeds)} seeds: {means.min():.2f} to {means.max():.2f} dB, standard deviation {sd:.2f} dB")
-for k, gain in enumerate(best_of, 1):
+for k, gain in enumerate(best_of[1:], 2):
     print(f"the best of {k} seeds, for a normal distribution of this width: {gain:+.2f} dB over the mean")
 table
 
@@ -224,7 +224,7 @@ right.set_title(f"the difference by {d.sd:.2f} dB; neighbours: r = {np.median(la
 figure
 
 # %% [markdown]
-# The pairing is right: slices differ far more than methods do, so look at differences. But the test takes the slices as independent, and knows nothing of training. Its p answers: *do these two files of weights differ on
+# The pairing is right: the scores vary far more from slice to slice than the difference of two methods does, so look at differences. But the test takes the slices as independent, and knows nothing of training. Its p answers: *do these two files of weights differ on
 # this head?* They nearly always do. Whether the **method** is better takes several seeds; whether it is better for **people** takes many heads, with one value for each. And always give the size of the difference beside p, with an interval: with enough slices
 # even 0.02 dB is significant.
 #
@@ -243,8 +243,8 @@ for name, value, ssim in (("UNet-DCTD-A, Gaussian", 38.47, 0.9613), ("UNet-DCTD-
     print(f"{name:24} {value} dB is a root mean squared error of {10 ** (-value / 20):.4f}: {0.1 / 10 ** (-value / 20):.1f} times less than the noise; SSIM {ssim}")
 
 # %% [markdown]
-# The bias is largest in air. So the bias *alone* gives at least 17.2 dB, whatever the image shows, and real images are not all air. That the floor was not subtracted is plain, and it does not explain the row. Three explanations stand
-# side by side, and each predicts PSNR **and** SSIM. Do they hold?
+# The bias is largest in air. So the bias *alone* gives at least 17.2 dB, whatever the image shows (if data range and sigma have the same unit), and real images are not all air. That the floor was not subtracted is likely:
+# corrected filters score far higher here. But the floor alone does not explain the row. Three explanations stand side by side, and each predicts PSNR **and** SSIM. Do they hold?
 
 # %%
 FILTERS = {"Gaussian": filters.gaussian, "bilateral": filters.bilateral, "TV": filters.total_variation, "wavelet": filters.wavelet, "shift-invariant wavelet": filters.shift_invariant_wavelet, "NLM": filters.non_local_means, "BM3D": bm3d}
@@ -263,7 +263,7 @@ for head, pictures in {"whole head": few, "skull-stripped": few * few_masks}.ite
 
 # %% [markdown]
 # Skull-stripped heads at sigma 0.13 fit the PSNR, and miss the SSIM by far. Filters that hardly filter come near in PSNR too (look at the unfiltered image), with an even lower SSIM. Whole heads come nearer in SSIM, and have 2 to 4 dB too much. **None fits both.** It stays
-# unexplained: the images, their scaling, the SSIM (data range 2 would add 0.03 to 0.09 here, section 2), the filters' parameters, or several of these at once. That is the honest end of such a check: not "it is the floor", but
+# unexplained: the images, their scaling, the SSIM (data range 2, section 2, would add 0.04 to 0.11 here), the filters' parameters, or several of these at once. That is the honest end of such a check: not "it is the floor", but
 # "the table does not show what it seems to show".
 #
 # Three more things that a reader sees in these slides. (1) The table says *sigma 0.11*, the conclusion *13 % noise*: which? (2) The title of Table 1 has "noise factor 0.1, mean 0, standard deviation 1", which is clear if the images were in [0, 1]; the slides do not say. (3)

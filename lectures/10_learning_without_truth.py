@@ -28,13 +28,13 @@ from course_lib.classical.measurements import dct_measurement, gaussian_measurem
 # %% [markdown]
 # ## 1. A noisy target
 #
-# A network that is trained with squared error answers the **mean of all targets that go with its input**. Let the
+# A network that is trained with squared error, on enough data, answers the **mean of all targets that go with its input**. Let the
 # target be $z' = x + n'$, with $n'$ independent of what the network sees:
 #
 # $$ E\|f(z) - z'\|^2 = E\|f(z) - x\|^2 - 2\,E\langle f(z) - x,\ n' \rangle + E\|n'\|^2 $$
 #
 # The middle term is 0 if $n'$ has mean 0 given $x$ and $z$: then the noisy target costs a constant, and the best network
-# is the same. Other losses have other means: the absolute error learns the *median* of the targets.
+# is the same. Other losses learn something else: the absolute error learns the *median* of the targets.
 #
 # Below, a "network" may answer one number for a pixel of true brightness 0.2. Which number is best, by the mean
 # over 100,000 noisy targets? (Lehtinen et al. 2018, [Noise2Noise](https://arxiv.org/abs/1803.04189))
@@ -59,12 +59,12 @@ for number, (name, values) in enumerate(targets.items()):
 axes.axvline(truth, color="0.5", linestyle="--", label=f"truth {truth}")
 axes.set(xlabel="answer", ylabel="mean squared error against noisy targets")
 axes.legend(fontsize=8)
-figure.suptitle(f"Only a target of mean 0 noise teaches the truth: Rician teaches {best['Rician']:.3f}", fontsize=11)
+figure.suptitle(f"Only noise of mean 0 teaches the truth ({truth}): Rician noise teaches {best['Rician']:.3f}", fontsize=11)
 figure
 
 # %% [markdown]
-# The Poisson target varies with the signal, and teaches the truth all the same: its *mean* is right. What counts is
-# neither Gaussian nor constant, but unbiased.
+# The Poisson noise varies with the signal, and teaches the truth all the same: its *mean* is right. The noise need be
+# neither Gaussian nor constant; it must be unbiased.
 #
 # ## 2. A blind spot
 #
@@ -114,8 +114,8 @@ for name, way, *weights, decibels in rows:
 
 # %% [markdown]
 # Without a blind spot the filter learns to copy: weight 1 on itself. With one, it learns what the neighbours say, and
-# with white noise that is close to the best. With correlated noise the neighbours *do* know the noise of the pixel, and the
-# blind spot learns to rebuild it.
+# with white noise that costs less than 1 dB. With correlated noise the neighbours *do* know the noise of the pixel, and the
+# blind spot learns to rebuild a part of it.
 #
 # ## 3. Stein's formula
 #
@@ -123,7 +123,7 @@ for name, way, *weights, decibels in rows:
 #
 # $$ E\|f(z) - x\|^2 = E\|f(z) - z\|^2 + 2\,E\langle f(z) - z,\ n\rangle + E\|n\|^2 $$
 #
-# For a Gaussian density $g' = -n\,g/\sigma^2$, so one integration by parts for each pixel gives
+# For a Gaussian density $g' = -n\,g/\sigma^2$, so one integration by parts for each pixel gives, where $f$ has no jumps,
 # $E[n_i f_i(z)] = \sigma^2 E[\partial f_i / \partial z_i]$, and $E\langle z, n\rangle = N\sigma^2$. Together:
 #
 # $$ E\|f(z) - x\|^2 = E\big[\|f(z) - z\|^2 - N\sigma^2 + 2\sigma^2\,\mathrm{div} f(z)\big] $$
@@ -157,8 +157,8 @@ figure
 #
 # From $M < N$ random measurements $y = Ax + w$, go back and forth: $r = x_t + A^\top z_t$, $x_{t+1} = D(r)$,
 # $z_{t+1} = y - A x_{t+1}$. The error of $r$ looks like noise, but it is not independent of $A$: the same matrix made
-# it in the step before. **Onsager's term**, $z_t\,\mathrm{div} D(r)/M$, takes that out, to first order in the size of the
-# system; what is left is $x$ plus white Gaussian noise, whose $\sigma$ is $\|z_t\|/\sqrt M$. (Metzler et al. 2016,
+# it in the step before. **Onsager's term**, $z_t\,\mathrm{div} D(r)/M$, takes that out, if $A$ is large and has
+# independent random entries; what $r$ holds is then $x$ plus nearly white Gaussian noise, whose $\sigma$ is about $\|z_t\|/\sqrt M$. (Metzler et al. 2016,
 # [D-AMP](https://arxiv.org/abs/1406.4175))
 #
 # Here the image has few pixels that are not 0, and a soft threshold is the denoiser.
@@ -198,14 +198,14 @@ figure.suptitle(f"True noise of r at the end: {told}", fontsize=11)
 figure
 
 # %% [markdown]
-# MRI measures Fourier coefficients, most of them at low frequencies, without random signs. There what is missing is
-# aliasing, no white noise, and $\sigma$ differs from frequency to frequency. D-AMP as it stands diverges; its relative
+# MRI measures Fourier coefficients, most of them at low frequencies, without random signs. There the error of $r$ is
+# aliasing, not white noise, and its $\sigma$ differs from frequency to frequency. D-AMP as it stands may fail or diverge; its relative
 # VDAMP (Millard et al. 2020, [arXiv](https://arxiv.org/abs/2003.02701)) and the data consistency of
 # [lab 09](../labs/lab09_data_consistency/lab09_data_consistency.ipynb) are made for that.
 #
 # ## What to remember
 #
 # - Squared error learns the mean of the target. Unbiased noise in the target is harmless, biased noise is learned.
-# - A blind spot works as long as neighbours do not share the noise.
+# - A blind spot works as long as the noise has mean 0 and neighbours do not share it.
 # - Stein's formula turns Gaussian noise of known $\sigma$ into knowledge of the error.
-# - Onsager's term keeps the errors of an iteration white, and that is what lets any denoiser in.
+# - With random measurements, Onsager's term keeps the errors of an iteration nearly white, and that is what lets any denoiser in.

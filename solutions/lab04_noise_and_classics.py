@@ -22,7 +22,7 @@
 #     "estimate the strength of the noise from a picture",
 #     "write two classical ideas: wavelet shrinkage with cycle spinning, and non-local means",
 #     "choose the constant that corrects an average of magnitudes or of squares, and say why",
-#     "catch an error of a well-known tool by a law that it should obey",
+#     "catch an error in a well-known tool by a law that it should obey",
 #     "test three explanations of a published table, and say what stays unexplained",
 # ]
 # minutes = {theory = 10, rician = 10, sigma_from_background = 15, cycle_spinning = 15, nlm_weights = 20, corrected = 15, constant = 10, floor_psnr = 10, experiments = 15, gap = 15}
@@ -34,9 +34,9 @@
 # %% [markdown]
 # ## Theory in half a page
 #
-# At each point an MR scanner measures **two** numbers: the voltage in phase with a reference, and the
-# voltage a quarter turn behind. Thermal noise adds an independent Gaussian number to both, with standard
-# deviation `sigma`. What you see is the **magnitude**:
+# An MR scanner records **two** numbers at a time: the voltage in phase with a reference, and the voltage
+# a quarter turn behind. So each pixel has two channels, and thermal noise adds an independent Gaussian
+# number to both, with standard deviation `sigma`. What you see is the **magnitude**:
 #
 # $$ m = \sqrt{(A + n_1)^2 + n_2^2}, \qquad n_1, n_2 \sim \mathcal{N}(0, \sigma^2) $$
 #
@@ -48,12 +48,12 @@
 # 3. The mean of the **squares**, at every signal: `E[m²] = A² + 2·sigma²`, exactly.
 # 4. The mean of the **magnitudes**, in bright tissue: `E[m] ≈ A + sigma²/(2A)`, so `E[m]² ≈ A² + sigma²`.
 #
-# A filter averages, and an average goes to a *mean*: of `m`, or of `m²`, but never to `A`. So no
+# A filter averages, and an average tends to a *mean*: of `m`, or of `m²`, but never to `A`. So no
 # averaging filter removes the bias, however good it is. The bias has to be subtracted.
 #
 # **Sources.** Gudbjartsson and Patz 1995, [The Rician distribution of noisy MRI
 # data](https://doi.org/10.1002/mrm.1910340618); Koay and Basser 2006, [Analytically exact correction
-# scheme](https://doi.org/10.1016/j.jmr.2006.01.016); Foi 2011, *Noise estimation and removal in MR
+# scheme …](https://doi.org/10.1016/j.jmr.2006.01.016); Foi 2011, *Noise estimation and removal in MR
 # imaging*; Coifman and Donoho 1995, [Translation-invariant
 # de-noising](https://doi.org/10.1007/978-1-4612-2544-7_9); Buades, Coll and Morel 2005, [A non-local
 # algorithm for image denoising](https://doi.org/10.1109/CVPR.2005.38), and 2011, [Non-local means
@@ -208,9 +208,9 @@ viz.panel(
 # The mean of 200 copies is sharp and wrong, most of all where the image is dark. More averaging makes
 # it no better.
 #
-# Other machines have other noise. X-ray and CT detectors count photons, and counts are **Poisson**:
-# their variance grows with the signal. Ultrasound has **speckle**, which multiplies. All four below are
-# about equally strong at half brightness.
+# Other machines have other noise. An X-ray detector collects photons, and counts are **Poisson**: their
+# variance grows with the signal. (A CT image is computed from such counts; its noise is another.)
+# Ultrasound has **speckle**, which multiplies. All four are about equally strong at half brightness.
 
 # %% tags=["experiment"]
 KINDS = {  # each with its level
@@ -249,7 +249,7 @@ viz.gallery(
 # tuple: from the mean, from the standard deviation, and from the mean square of the air. `background`
 # is a boolean image: `True` where there is air.
 #
-# **Steps.** Pick the pixels of the air, those of value 0 too. Write down what facts 2 and 3 say of each
+# **Steps.** Pick the pixels of the air, also those of value 0. Write down what facts 2 and 3 say of each
 # moment for `A = 0`, and solve for sigma.
 #
 # **Example.** Air with mean 0.12533, standard deviation 0.06551 and mean square 0.02 gives
@@ -370,7 +370,8 @@ instant_questions("lab04", [1, 2])
 # ### BEGIN EXPLANATION
 # The blocks of a Haar transform lie where the image happens to be cut; averaging over all cuts leaves
 # what they agree on. Each answer has to go back to its place before it is averaged: without that, the
-# mean is a blur. The coarse picture holds the brightness, not the noise, so it is not shrunk.
+# mean is a blur. The coarse picture has as much noise in each number as the details, but far more signal,
+# so it is not shrunk.
 # ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "cycle_spinning", "solution": true}
@@ -550,7 +551,7 @@ figure
 # Do filters do what they say? A **law** helps: something that must hold whatever the code looks like.
 # The bilateral filter weighs a neighbour by its distance *and* by its difference in grey. Make the second
 # weight flat (`sigma_color` huge), and a **Gaussian filter** must remain: it turns one bright pixel into
-# a symmetric bump. We test scikit-image, which thousands of people use, and ours.
+# a symmetric bump. We test scikit-image and ours.
 
 # %% tags=["experiment"]
 import skimage
@@ -574,7 +575,7 @@ errors = {k: 100 * np.abs(answer - law).max() / law.max() for k, answer in answe
 for name, answer in answers.items():
     peak = tuple(int(i) for i in np.unravel_index(answer.argmax(), answer.shape))
     print(f"{name}: error {errors[name]:.1f} % of the peak; peak at {peak}, should be (20, 20)")
-verdict = "breaks the law" if errors[library] > 1 else "keeps the law: an old bug is mended"
+verdict = "breaks the law" if errors[library] > 1 else "keeps the law: an old bug is fixed"
 inside = (slice(10, 31), slice(10, 31))
 viz.gallery(
     [picture[inside] / law.max() for picture in (law, *answers.values())],
@@ -619,7 +620,7 @@ viz.panel(clean, gaussian_noisy, pair, window=window, title=f"The same filter an
 # ### BEGIN EXPLANATION
 # The mean of the squares lies 2·sigma² above A², because both channels add sigma². The square of a mean
 # of magnitudes lies only about sigma² above it: the other sigma² is the variance of m, which averaging
-# has already removed. Taking 2·sigma² off a filter's answer, as many papers and programs do, subtracts
+# has already removed. Taking 2·sigma² off the square of a filter's answer, as some programs do, subtracts
 # that variance a second time, and makes bright tissue too dark by sigma²/(2A).
 # ### END EXPLANATION
 
@@ -723,9 +724,9 @@ def with_yours(method, squares):
 
 
 # %% [markdown]
-# *Mean inverted* looks up the `A` whose Rician mean is the filter's answer (Koay and Basser): exact at
-# every signal. *Stabilised* turns `m` into a variable whose noise is equally strong everywhere, filters
-# that, and goes back without bias (Foi). (Under a minute.)
+# *Mean inverted* looks up the `A` whose Rician mean is the filter's answer (after Koay and Basser): the
+# right constant at every signal. *Stabilised* turns `m` into a variable whose noise is equally strong
+# everywhere, filters that, and goes back without bias (Foi). (Under a minute.)
 
 # %% tags=["experiment"]
 CORRECTIONS = {
@@ -774,8 +775,8 @@ viz.panel(
 
 # %% [markdown]
 # For an average of magnitudes the right constant falls from 1.57·sigma² (π/2, in the air) to sigma² (in
-# bright tissue); 2·sigma² is right nowhere. For an average of squares it is right everywhere, but a
-# filter tuned for `m` suits `m²` less well.
+# bright tissue); 2·sigma² is right nowhere. For an average of squares it is right everywhere, but the
+# noise of `m²` grows with the signal, and our filters were tuned for `m`.
 #
 # ## In your own words: the constant ({{points constant}})
 #
@@ -864,7 +865,7 @@ gaussian_table.panel(window=window, title=said)
 
 # %% [markdown]
 # These are **different images**: compare the order and the gaps, not our numbers with theirs. Our filters
-# lie closer together. A filter that was not tuned, or has a bug, falls behind. And many scripts **clip**
+# lie closer together. A filter that was not tuned, or has a bug, would fall behind. And many scripts **clip**
 # the noisy image to [0, 1], which cuts off the negative half of the noise in the air. What is left has a
 # positive mean, and a filter keeps a mean.
 
@@ -969,8 +970,8 @@ print("floor_psnr: right")
 
 # %% [markdown]
 # Six of the seven published filters lie **below** 17.21 dB. The bias is largest in air, and no image is
-# more than all air. So at sigma 0.11 bias alone cannot explain them. Three explanations compete, each
-# for whole heads and for skull-stripped ones, which are mostly air:
+# more than all air. So at sigma 0.11 and data range 1, bias alone cannot explain them. Three explanations
+# compete, each for whole heads and for skull-stripped ones, which are mostly air:
 #
 # - **floor**: sigma 0.11, and the filters as they are;
 # - **sigma 0.13**: the deck's conclusion says "13 % noise", so the noise may have been stronger;
@@ -1073,16 +1074,16 @@ instant_questions("lab04", [3, 4, 5])
 # you compare the filters with the network?
 
 # %% [markdown] nbgrader={"grade_id": "gap", "solution": true, "points": 3}
-# No. The filters were scored with the Rician bias still in their answers, and no filter removes it. At
-# sigma 0.11 the floor of an image that is all air gives 17.2 dB. But that is the lowest score that the
+# No. The filters were most likely scored with the Rician bias still in their answers, and no filter removes
+# it. At sigma 0.11 the floor of an image that is all air gives 17.2 dB. But that is the lowest score that the
 # floor alone can cause, and six of the seven filters lie below it, so something else plays a part. I had
 # predicted the floor for PSNR and SSIM. Measured (profile cpu), skull-stripped heads with sigma 0.13 come
 # nearest in PSNR: they miss the seven values by 0.3 dB on average, but the SSIM by 0.19. Whole heads with
 # sigma 0.13 come nearest in SSIM: 0.08, but they miss by 2.3 dB. On stripped heads, filters that
 # hardly filter miss by 0.6 dB and 0.30. No explanation fits both numbers. What stays unexplained: the images and how much
 # air they have, the scaling, the SSIM, the filters' parameters, and which sigma is true. A correction
-# gained several decibels here, so a part of the 20 dB is bias and not denoising; how large a part, two
-# tables on different images cannot tell. I need the network and the *corrected* filters on the same noisy
+# gained several decibels here, so a part of the 20 dB is probably bias and not denoising; how large a part,
+# two tables on different images cannot tell. I need the network and the *corrected* filters on the same noisy
 # slices, with the noisy row, whole image and brain, one SSIM, and several heads.
 #
 # ### BEGIN MARK SCHEME
@@ -1105,7 +1106,7 @@ instant_questions("lab04", [3, 4, 5])
 # - Noise is Gaussian in two channels; the magnitude makes it Rician. Air has mean 1.25 sigma, not 0.
 # - Averaging removes no bias. Subtract 2·sigma² from a mean of squares; from the square of a filter's
 #   answer sigma², or better, invert the mean.
-# - A score of the whole image is mostly a score of the air. Report the brain beside it.
+# - Where a floor is left, the whole image scores mostly the air. Report the brain beside it.
 # - Show the noisy row. Test rival explanations against *all* the numbers, and say what stays open.
 # - Test your tools with a law.
 #

@@ -340,8 +340,8 @@ print("SoftConsistency: right")
 # ### BEGIN EXPLANATION
 # If the errors of both sides are independent, λ is the mean |error of the network|² over the mean |noise|²: the worse the
 # network, the more the scanner counts. But a network that was fed with the same noisy data makes errors that go with the
-# noise, and then mixing the scanner in helps less than this ratio says. That is why one must take the product d·t and not
-# assume independence.
+# noise, and then the ratio is wrong: λ is too large by it where the network's error is smaller than the noise, too small where
+# it is larger. That is why one must take the product d·t and not assume independence.
 # ### END EXPLANATION
 
 
@@ -821,7 +821,7 @@ learned, _ = train(soft, 0, corrupt=noisy_scan(sigma), optimizer=own_rate)
 lambdas = [layer.strength for layer in learned.consistency]
 rebuild = {name: functools.partial(training.reconstruct, model)
            for name, model in (("hard", hard), ("learned λ", learned))}  # fmt: skip
-print(f"PSNR (dB), brain, R = 4; both were trained at sigma {sigma}")
+print(f"PSNR (dB), brain, R = 4; one seed each, trained at sigma {sigma}")
 print("sigma  zero-filled       hard  learned λ")
 for level in (0.0, 0.05, 0.1, 0.15):
     found = compare(rebuild, test, noisy_scan(level))
@@ -861,7 +861,7 @@ with torch.no_grad():
 # %% [markdown]
 # As long as the image is bad, the scanner is trusted; the better it gets, the less. The last column is the textbook's. But
 # these blocks saw the noisy data, so their errors go with the noise, and the columns differ. A λ near 0 is no failure: the
-# block has taken from the data what it can use. But then no line is guaranteed any more.
+# block has taken from the data what it can use. But then no line is guaranteed.
 #
 # ## When it goes wrong: a small lesion
 #
@@ -981,7 +981,7 @@ viz.gallery(
 #
 # ## Over time: frames that help each other
 #
-# A heart is scanned as a film, each frame with other lines. What one frame did not measure, its neighbours perhaps did:
+# A heart is scanned as a film, each frame with different lines. What one frame did not measure, its neighbours perhaps did:
 # **data sharing** (Schlemper et al. 2018).
 #
 # ## Exercise 6: borrow from the neighbours ({{points share_neighbours}})
@@ -1172,7 +1172,7 @@ instant_questions("lab09", [3, 4])
 # %% [markdown] nbgrader={"grade_id": "trust", "solution": true, "points": 3}
 # I predicted that the cascade would gain 2 dB in the brain at R = 8, since it never touches a right line; in the brain it gained nothing (24.0 dB, zero-filled 24.2), and what the whole image gained lay at skull and scalp: that my lines are right does not make the others right. I expected the smallest lesion to be kept better by the cascade than by the CNN; it was, but with 28 % against 23 %, where zero filling keeps 20 %: the lesion was not erased by a network, most of it had not been measured.
 # Data consistency with λ = ∞ promises that the measured lines stay as the scanner gave them: in my measurement to about 1e-7, while the CNN without physics changed lines that had no error. At R = 8 that is an eighth of k-space. In the other seven eighths the network writes what it learned from its training images, and nothing checks it. With noise the promise is weaker: a learned λ does not keep the lines, and a hard one keeps the noise. With several coils even a hard layer meets the lines only after many steps. So "invents nothing" is wrong.
-# Before I say yes I would put lesions of many sizes and contrasts at many places (and of kinds the network never saw), measure the kept contrast and the error with intervals and not one picture, at her noise level, with her coils and masks, count also lesions that appear where there is none, and compare with R = 4. PSNR of the whole image would not show it: the lesion is a few pixels.
+# Before I say yes I would put lesions of many sizes and contrasts at many places (and of kinds the network never saw), measure the kept contrast and the error with intervals and not one picture, at her noise level, with her coils and masks, also count lesions that appear where there are none, and compare with R = 4. PSNR of the whole image would not show it: the lesion is a few pixels.
 #
 # ### BEGIN MARK SCHEME
 # - 1: compares two recorded predictions with the measurements, and says why the reasons held or failed

@@ -39,19 +39,19 @@
 #   $E\|f(z) - z'\|^2 = E\|f(z) - x\|^2 + \text{const}$, so both targets have the same best network. It
 #   holds if $n'$ has **mean 0** whatever the image is, and is **independent** of $n$.
 # - **Noise2Void.** One noisy image is enough if the network cannot see the pixel that it has to guess.
-#   Hide a few pixels, and compare only there. It holds if the noise of a pixel tells nothing about that
-#   of its neighbours.
+#   Hide a few pixels, and compare only there. It holds if the noise has mean 0, and that of a pixel
+#   tells nothing about that of its neighbours.
 # - **SURE.** Stein's formula estimates the error itself. With $N$ pixels,
 #
 # $$ \mathrm{SURE} = \tfrac1N\|f(z) - z\|^2 - \sigma^2 + \tfrac{2\sigma^2}{N}\,\mathrm{div} f(z),
 # \qquad \mathrm{div} f = \sum_i \frac{\partial f_i}{\partial z_i} $$
 #
 #   The **divergence** says how strongly the answer follows its own pixel: how much of its noise it kept.
-#   It holds if the noise is Gaussian, white, and of known $\sigma$.
+#   It holds if the noise is Gaussian, white, and of known $\sigma$ (and $f$ has no jumps).
 #
 # The last part uses a denoiser for **compressed sensing**: from $M$ random measurements $y = Ax + w$ of an
 # image of $N > M$ pixels, D-AMP goes back and forth between the measurements and a denoiser. One term,
-# **Onsager's**, makes what the denoiser sees the image plus white Gaussian noise, at every step.
+# **Onsager's**, makes what the denoiser sees nearly the image plus white Gaussian noise, at every step.
 #
 # **Sources.** Lehtinen et al. 2018, [Noise2Noise](https://arxiv.org/abs/1803.04189); Krull et al. 2019,
 # [Noise2Void](https://arxiv.org/abs/1811.10980); Stein 1981, *Estimation of the mean of a multivariate
@@ -86,7 +86,7 @@ from course_lib import noise, selfsupervised, viz
 #
 # ### BEGIN EXPLANATION
 # The second noise cannot be predicted from the first, so the best the network can do is the mean of
-# all targets that go with its input, and that mean is the clean image's. Averaging both images first, for
+# all targets that go with its input, and that is the mean of all clean images that go with it. Averaging both images first, for
 # a better target, breaks this: then the target holds the input's own noise, and copying it pays.
 # ### END EXPLANATION
 
@@ -139,7 +139,7 @@ print("noise2noise_loss: right")
 #
 # **Steps.**
 # 1. Tile each image with boxes of `box × box` pixels, from the upper left corner; those at the right and
-#    lower rim may be smaller.
+#    lower edge may be smaller.
 # 2. In each box draw one pixel, all equally likely. Draw anew for each box and each image.
 # 3. Draw one of its neighbours: all pixels of the image that lie at most `radius` rows and columns away
 #    are equally likely, but never the pixel itself.
@@ -516,7 +516,7 @@ print("rician_floor: right")
 # ## Predict
 #
 # Next, five ways to denoise the same test head: with clean targets (N2C), with noisy ones (N2N), with blind
-# spots (N2V), with SURE, and BM3D. All networks are alike, and get the same number of steps.
+# spots (N2V), with SURE, and BM3D. All networks are alike, and get the same number of steps (one of SURE takes twice as long).
 #
 # Write down what you expect, before you run on: which training without clean images comes closest to N2C, and
 # what mean N2N leaves in the air under Rician noise of sigma 0.11. Say why in the question at the end.
@@ -530,6 +530,9 @@ prediction = {"closest to N2C": None, "air after N2N, Rician": None}  # a name; 
 # The training loop is yours of lab 01, with one line for each way to learn. All trainings of this lab take
 # about two minutes on 2 cores. The training heads are synthetic; the test head is real, and no network has
 # seen it.
+#
+# Be warned of one comfort: each step draws *new* noise for a clean patch, so no noisy image comes twice. A
+# hospital has each scan once or twice. With so few noisy images, training without clean ones ends lower.
 
 # %% tags=["experiment"]
 from course_lib._progress import progress_bar
@@ -776,7 +779,7 @@ instant_questions("lab11")
 # %% [markdown] nbgrader={"grade_id": "magnitudes", "solution": true, "points": 3}
 # Two scans with independent noise are the right idea, and no clean scan is needed. But magnitudes are Rician: the
 # network learns the mean of the noisy target, which in air is 1.25 sigma and in dark tissue still too bright. I
-# predicted the floor, and measured it in the air of the test head. The mean of ten magnitudes has the same floor, so
+# predicted 0.138 for sigma 0.11, and measured 0.138 in the air of the test head (profile cpu). The mean of ten magnitudes has the same floor, so
 # the reference agrees with the bias and the SSIM hides it. I would ask for complex data, averaged before the magnitude
 # is taken, or for a correction of the network's answer, and for scores against such a reference, in the brain and in
 # air. And I would ask whether the patient moved between the scans: then the targets differ by more than noise.
@@ -795,9 +798,9 @@ instant_questions("lab11")
 # %% [markdown]
 # ## What to remember
 #
-# - A network learns the mean of its targets. Noise of mean 0 in the target costs time, not quality.
-# - Rician noise has another mean. Noise2Noise learns the floor with the brain; correct the answer.
-# - A blind spot needs noise that its neighbours do not share. Stein's formula needs Gaussian, white noise and its sigma.
-# - Each of the three fails silently: the loss looks fine. Look at the air, at the residual, and at a case where you
-#   know the truth.
-# - In compressed sensing Onsager's term keeps the noise white, so that any denoiser may serve.
+# - A network learns the mean of its targets. Noise of mean 0 in the target costs data and time, not the goal.
+# - Rician noise does not have mean 0. Noise2Noise learns the floor with the brain; correct the answer.
+# - A blind spot needs noise of mean 0 that its neighbours do not share. Stein's formula needs Gaussian, white noise and its sigma.
+# - Each of the three fails quietly: its loss goes on falling. (A negative SURE is an alarm, though: no error is
+#   negative.) Look at the air, at the residual, and at a case where you know the truth.
+# - With random measurements Onsager's term keeps the noise nearly white, so that any denoiser may serve.

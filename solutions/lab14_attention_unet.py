@@ -37,7 +37,7 @@
 #
 # | idea | what it does | what it promises | explained by |
 # |---|---|---|---|
-# | transfer learning | the encoder, a ResNet-18, starts with weights learned from ImageNet's photographs | less is left to learn | [He et al. 2016](https://arxiv.org/abs/1512.03385) |
+# | transfer learning | the encoder, a ResNet-18, starts with weights learned from ImageNet's photographs | less is left to learn | [He et al. 2016](https://arxiv.org/abs/1512.03385) (ResNet), [Yosinski et al. 2014](https://arxiv.org/abs/1411.1792) (transfer) |
 # | dilated convolutions | kernels with gaps, where the image is small | a wide view without more weights | [Yu and Koltun 2016](https://arxiv.org/abs/1511.07122) |
 # | attention, scSE | multiplies features by factors computed from the features | looks at what matters | [Roy et al. 2018](https://arxiv.org/abs/1803.02579) |
 # | data augmentation | shows each image in many versions | works on images it has not seen | the deck |
@@ -862,7 +862,7 @@ reasons = ""
 # cell says so.
 
 # %% tags=["experiment"]
-LAYERS = profile.pick(  # the deck names none; on a GPU those of Johnson et al. 2016
+LAYERS = profile.pick(  # the deck names none; on a GPU Johnson's four, there for style
     ci=("relu1_2",), cpu=("relu1_2",), gpu=("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 )
 WEIGHTS = profile.pick(ci=False, cpu="if here", gpu="if available")
@@ -951,7 +951,7 @@ steps.figure()
 # %% [markdown]
 # The p over slices is often tiny: these two trained networks differ on this head, no more. The p over seeds
 # asks what you want to know: would the part help *again*? A step smaller than the distance between seeds has
-# not been shown, in either direction. And a perceptual loss gives PSNR away for texture.
+# not been shown, in either direction. A perceptual loss may give PSNR away for texture.
 #
 # ## In your own words: prediction and measurement ({{points ablation}})
 #
@@ -1108,7 +1108,7 @@ tables["rician"]
 # and the floor σ√(π/2) is left: 17.2 dB, the lowest score that the floor can cause. Six of the seven
 # published filters score less. Look at our first row, the unfiltered image: filters that hardly filter
 # would land near it, and a larger sigma would lower it (the deck once says "13 % noise"). Lab 04 tests
-# these explanations: none fits PSNR and SSIM together. What is certain: uncorrected filters compete there
+# these explanations: none fits PSNR and SSIM together. Most likely, uncorrected filters compete there
 # with networks that have learned to correct.
 #
 # The pictures, as in the deck's Fig. 4. In which difference maps do you see anatomy?
@@ -1265,7 +1265,7 @@ board
 # what does not? What would a reader need to believe it?
 #
 # ### BEGIN EXPLANATION
-# Most of the published 20 dB under Rician noise is a comparison of a corrected method with uncorrected ones: give BM3D its correction, and it gains
+# Much of the published 20 dB under Rician noise may come from comparing a corrected method with uncorrected ones: given its correction, our BM3D gains
 # about 9 dB in the whole image. That does not explain why the published filters score as low as they do. Common mistakes: to
 # claim that the noise floor explains the column, to compare one's own decibels with published ones on other images, and to report the whole image only, where dark
 # air counts most.
@@ -1277,10 +1277,10 @@ board
 # 0.9 dB less than BM3D in the whole image and 0.3 dB less in the brain. Under Rician noise it reached 29.8 dB in the whole image and 30.5 dB
 # in the brain, 0.2 and 0.5 dB less than BM3D with its bias corrected. The networks that come with the course, trained for far longer, pass BM3D
 # in the brain under both noises (by 0.2 and 0.3 dB) and in the whole image under Rician noise only; the moment to stop was chosen on that same head,
-# so these leads flatter. The earlier comparison, 36.8 against 16.9 dB, used filters whose bias nobody had corrected: the correction alone gave our BM3D
+# so these leads flatter. The earlier comparison, 36.8 against 16.9 dB, used filters whose bias, it seems, nobody had corrected: the correction alone gave our BM3D
 # 8.9 dB. The noise floor does not explain that column, for no image can lose more to it than pure air, which is left with 17.2 dB, and six of seven filters
 # score less; filters that hardly filter or a larger sigma may play a part, and it stays open. We report no ablation result, because two seeds differ by more
-# than any part." To believe 38.5 dB a reader needs the images and how they were split, whether the skull is in the picture, clipping, the window of SSIM,
+# than any part; and as this network had one seed only, its distances of a few tenths decide nothing." To believe 38.5 dB a reader needs the images and how they were split, whether the skull is in the picture, clipping, the window of SSIM,
 # several people with a spread, several seeds, corrected baselines and an ablation.
 #
 # ### BEGIN MARK SCHEME
