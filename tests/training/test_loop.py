@@ -758,5 +758,6 @@ def test_importing_starts_nothing():
         "reconstruct",
         "seeded",
         "squared_error",
+        "train_step",
         "undersampling",
     ]

@@ -589,6 +589,13 @@ def test_a_process_that_dies_is_said_and_nothing_waits_for_it(course, capsys, mo
 
 def test_check_of_several_labs_and_of_none(course, capsys):
     (course / "solutions" / "lab92_broken.py").write_text(textwrap.dedent(LAB).replace("{{badges}}", "{{nothing}}"))
+    # each lab is checked in a process of its own, where explanations are demanded
+    explanation = "#\n# ### BEGIN EXPLANATION\n# It is linear.\n# ### END EXPLANATION\n"
+    half = '# %% nbgrader={"grade_id": "half", "solution": true}'
+    tiny = course / "solutions" / "lab90_tiny.py"
+    edit(tiny, "tell why ({{points why}})\n", "tell why ({{points why}})\n" + explanation)
+    edit(tiny, half, f"# %% [markdown]\n# ## Halve it\n{explanation}\n{half}")
+    edit(tiny, "# Because.\n", f"# Because.\n{explanation}")
     assert checking.check(course, workers=2) == 1
     told = capsys.readouterr().out
     assert told.count("OK  ") == 1 and "FAIL lab92_broken" in told and "{{nothing}}" in told
