@@ -642,10 +642,8 @@ def library_penalty(critic, real, fake, generator):
 
 penalty = yours("gradient_penalty", library_penalty, name="gradient_penalty")
 layer = profile.pick(ci="relu1_2", cpu="relu2_2", gpu="relu5_3")
-try:
-    features = losses.PerceptualLoss((layer,))
-except FileNotFoundError:
-    features = losses.PerceptualLoss((layer,), "random")
+features = losses.PerceptualLoss((layer,), pretrained="if here")
+if features.init == "random":
     print("VGG: random features, no ImageNet weights here (`course data fetch vgg16` loads them)")
 device = profile.device
 
