@@ -25,6 +25,7 @@ PARTS = {
     "course_lib.classical.sparse.fista": ("course_lib.classical.sparse._shrinkage",),
     "course_lib.classical.sparse.ista": ("course_lib.classical.sparse._shrinkage",),
     "course_lib.classical.sparse.soft_threshold": ("course_lib.classical.sparse._shrink",),
+    "course_lib.ct.ramp_filter": ("course_lib.ct.reconstruction._response",),
     "course_lib.data.volumes.read_volume": ("course_lib.data.volumes._read",),
     "course_lib.detection.detectability": ("course_lib.detection._share_below",),
     "course_lib.detection.matched_filter": ("course_lib.detection._centred",),

@@ -266,7 +266,7 @@ def ramp_filter(sinogram, hann):
 # %% nbgrader={"grade_id": "ramp_filter_test", "points": 2}
 from course_lib.exercise import without
 
-with without("course_lib.ct.ramp_filter", "course_lib.ct.reconstruction._response"):
+with without("course_lib.ct.ramp_filter"):
     view = torch.tensor([0.0, 0, 1, 0, 0], dtype=torch.float64)
     ones = torch.ones(8, dtype=torch.float64)
     ends = torch.tensor([2.0, 0, 0, 0, 0, 0, -1], dtype=torch.float64)

@@ -15,7 +15,7 @@
 # memory = "2 GB"
 # compute_minutes = 4
 # labs = ["02", "04", "06", "07"]
-# lectures = ["07", "08"]
+# lectures = ["07", "08", "08b"]
 # mathematics = "convolution as a sum of products; paired tests"
 # objectives = [
 #     "write scSE attention, a decoder step and the perceptual loss",

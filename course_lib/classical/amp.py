@@ -57,7 +57,7 @@ def damp_step(
     Returns:
         The new image and residual; σ, (N,); r.
 
-    Source: Metzler, Maleki, Baraniuk 2016, equation 4; the divergence by Ramani et al. 2008.
+    Source: Metzler, Maleki, Baraniuk 2016; the divergence by Ramani et al. 2008.
     Lab: 11.
     """
     noisy = image + measurement.adjoint(residual)

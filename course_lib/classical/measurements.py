@@ -83,7 +83,7 @@ def dct_measurement(
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Metzler et al. 2016, section VII (fast Johnson-Lindenstrauss transform).
+    Source: Metzler et al. 2016, whose code calls it a fast Johnson-Lindenstrauss transform.
     Lab: 11.
     """
     shape, count = _sizes(shape, ratio)

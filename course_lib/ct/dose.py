@@ -40,7 +40,7 @@ def low_dose(
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Buzug 2008, section 2.4; Yu et al. 2012 (electronic noise).
+    Source: Beer and Lambert's law, and Poisson's; the bias is the second term of the logarithm's expansion.
     Lab: 10.
     """
     check_image(sinogram, "sinogram")

@@ -100,7 +100,7 @@ def window(hounsfield: Array, centre: float = 40, width: float = 400, *, clip: b
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Yang et al. 2018, section III (the abdomen).
+    Source: Yang et al. 2018 (the abdomen).
     Lab: 10.
     """
     check_image(hounsfield, "hounsfield")

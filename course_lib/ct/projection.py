@@ -47,7 +47,7 @@ def project(image: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Joseph 1982, IEEE Trans. Med. Imaging 1, 192; Kak and Slaney 1988, equation 3.4.
+    Source: Joseph 1982, IEEE Trans. Med. Imaging 1, 192; Kak and Slaney 1988, chapter 3.
     Lab: 10.
     """
     check_image(image, "image")

@@ -20,7 +20,7 @@ def roi_statistics(hounsfield: torch.Tensor, mask: torch.Tensor) -> tuple[float,
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Yang et al. 2018, table II.
+    Source: Yang et al. 2018, whose tables give both for a flat region.
     Lab: 10.
     """
     check_image(hounsfield, "hounsfield")

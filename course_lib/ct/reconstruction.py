@@ -29,7 +29,7 @@ def ramp_filter(sinogram: torch.Tensor, *, window: str = "ramp") -> torch.Tensor
     Raises:
         ValueError: an unknown window.
 
-    Source: Kak and Slaney 1988, equation 3.61 and section 3.3.3.
+    Source: Kak and Slaney 1988, chapter 3, equation 61.
     Lab: 10.
     """
     if window not in WINDOWS:
@@ -56,7 +56,7 @@ def fbp(sinogram: torch.Tensor, angles: torch.Tensor, *, window: str = "ramp") -
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Kak and Slaney 1988, section 3.3.
+    Source: Kak and Slaney 1988, chapter 3.
     Lab: 10.
     """
     check_sinogram(sinogram, angles)
@@ -80,7 +80,7 @@ def fbp_noise(sigma: float, views: int, *, window: str = "ramp") -> float:
     Returns:
         The standard deviation far from the rim, in units of the image.
 
-    Source: Kak and Slaney 1988, section 5.2; here with linear interpolation between the detectors.
+    Source: Kak and Slaney 1988, chapter 5; here with linear interpolation between the detectors.
     Lab: 10.
     """
     response = _response(1 << 16, window)

@@ -25,7 +25,7 @@ def line_integrals(hounsfield: torch.Tensor, pixel: float, views: int = 180) -> 
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Beer and Lambert's law; Kak and Slaney 1988, section 4.1.
+    Source: Beer and Lambert's law; Kak and Slaney 1988, chapter 4.
     Lab: 10.
     """
     pixel = check_number(pixel, "pixel", low=0, above=True)
@@ -84,7 +84,7 @@ def scan(
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Yang et al. 2018 for the question; the simulation is the textbook's (Buzug 2008, section 2.4).
+    Source: Yang et al. 2018 for the question; the simulation is a textbook's (Kak and Slaney 1988, chapters 3 to 5).
     Lab: 10.
     """
     sinogram = line_integrals(hounsfield, pixel, views)

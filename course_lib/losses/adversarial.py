@@ -28,7 +28,7 @@ def critic_loss(critic: Critic, real: torch.Tensor, fake: torch.Tensor) -> torch
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Arjovsky et al. 2017, algorithm 1; Yang et al. 2018, equation 2.
+    Source: Arjovsky et al. 2017, algorithm 1; Yang et al. 2018.
     Lab: 10.
     """
     check_tensors(fake, real, names=("fake", "real"))
@@ -48,7 +48,7 @@ def generator_loss(critic: Critic, fake: torch.Tensor) -> torch.Tensor:
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Arjovsky et al. 2017, algorithm 1; Yang et al. 2018, equation 8.
+    Source: Arjovsky et al. 2017, algorithm 1; Yang et al. 2018.
     Lab: 10.
     """
     return -_marks(critic, fake).mean()

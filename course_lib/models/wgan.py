@@ -23,7 +23,7 @@ class CTGenerator(nn.Module):
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Yang et al. 2018, figure 1.
+    Source: Yang et al. 2018.
     Lab: 10.
     """
 
@@ -63,7 +63,7 @@ class CTCritic(nn.Module):
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Yang et al. 2018, figure 2; the slope of the LeakyReLU, 0.2, is that of the authors' code.
+    Source: Yang et al. 2018; the slope of the LeakyReLU, 0.2, is that of the authors' code.
     Lab: 10.
     """
 

@@ -29,7 +29,7 @@ def blind_spots(
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Krull et al. 2019, section 3.2; without the pixel itself, as n2v's variant "uniform_withoutCP".
+    Source: Krull et al. 2019; without the pixel itself, as n2v's variant "uniform_withoutCP".
     Lab: 11.
     """
     check_tensors(noisy, noisy, names=("noisy", "noisy"))
@@ -74,7 +74,7 @@ def masked_loss(prediction: torch.Tensor, noisy: torch.Tensor, mask: torch.Tenso
     Raises:
         TypeError, ValueError: bad input, or no hidden pixel.
 
-    Source: Krull et al. 2019, equation 8.
+    Source: Krull et al. 2019.
     Lab: 11.
     """
     check_tensors(prediction, noisy, names=("prediction", "noisy"))

@@ -40,7 +40,7 @@ def monte_carlo_divergence(
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Ramani, Blu, Unser 2008, equation 14.
+    Source: Ramani, Blu, Unser 2008.
     Lab: 11.
     """
     check_image(noisy, "noisy", shapes=True)
@@ -79,7 +79,7 @@ def sure(
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Stein 1981; Ramani et al. 2008; as a loss: Soltanayev and Chun 2018, equation 12.
+    Source: Stein 1981; Ramani et al. 2008; as a loss: Soltanayev and Chun 2018.
     Lab: 11.
     """
     check_image(noisy, "noisy", shapes=True)

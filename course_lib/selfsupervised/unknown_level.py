@@ -28,7 +28,7 @@ class UnsureLoss:
     Raises:
         ValueError: bad settings.
 
-    Source: Tachella, Davies, Jacques 2024 (UNSURE), algorithm 1.
+    Source: Tachella, Davies, Jacques 2024 (UNSURE).
     Lab: 11.
     """
 

@@ -1,5 +1,7 @@
 """The attention U-Net: golden counts, by hand, every part switched, any size, transfer of weights, freezing."""
 
+import copy
+
 import pytest
 import requests
 import torch
@@ -351,12 +353,14 @@ def test_dilation_instead_of_strides_keeps_what_imagenet_taught(torchvisions):
     """Every second place of layer 3 and every fourth of layer 4 is torchvision's own feature, borders and all."""
     net = AttentionUNet().eval()
     net.encoder.load_state_dict(torchvisions.state_dict() | {"conv1.weight": net.encoder.conv1.weight}, strict=False)
-    x = noise(2, 128, 16, 24).clamp(min=0)
+    # in double precision: how a processor sums up in single precision is another for each instruction set
+    net, torchvisions = net.double(), copy.deepcopy(torchvisions).double()
+    x = noise(2, 128, 16, 24).clamp(min=0).double()
     third, fourth = net.encoder.layer3(x), net.encoder.layer4(net.encoder.layer3(x))
     assert third.shape == (2, 256, 16, 24) and fourth.shape == (2, 512, 16, 24)
     expected = torchvisions.layer3(x)
-    assert torch.allclose(third[..., ::2, ::2], expected, atol=1e-5, rtol=1e-5)
-    assert torch.allclose(fourth[..., ::4, ::4], torchvisions.layer4(expected), atol=1e-5, rtol=1e-5)
+    assert torch.allclose(third[..., ::2, ::2], expected, atol=1e-10, rtol=1e-10)
+    assert torch.allclose(fourth[..., ::4, ::4], torchvisions.layer4(expected), atol=1e-10, rtol=1e-10)
     assert not torch.allclose(third[..., 1::2, 1::2], expected, atol=0.1), "the places between are new"
 
 

@@ -3,7 +3,6 @@
 import pytest
 
 pytest.importorskip("IPython")
-from IPython.core.interactiveshell import InteractiveShell
 
 from course_lib.student import live, my, words
 from course_lib.student.live import CHANGED, NOT_RUN
@@ -15,17 +14,6 @@ def helper():
 of = lambda x: double(x)  # no treble
 assert of(2) == helper(), f"two times two is four, got {of(2)}"
 print("double: right")"""
-
-
-@pytest.fixture
-def shell(monkeypatch):
-    made = InteractiveShell()
-    made.history_manager.enabled = False
-    made.user_ns["__name__"] = "__main__"
-    monkeypatch.setattr(live, "_shell", lambda: made)
-    monkeypatch.setattr(words, "_shell", lambda: made)
-    live.watch()
-    return made
 
 
 def lines(capsys, **points):

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("IPython")
-from IPython.core.interactiveshell import InteractiveShell
 
 from course_lib.exercise import yours
-from course_lib.student import live, words
+from course_lib.student import live
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWER = "class Net:\n    size = 3"
@@ -21,17 +20,6 @@ TEST = 'assert Net.size == 3, "three"\nprint("net: right")'
 
 class Library:
     size = 1
-
-
-@pytest.fixture
-def shell(monkeypatch):
-    made = InteractiveShell()
-    made.history_manager.enabled = False
-    made.user_ns["__name__"] = "__main__"
-    monkeypatch.setattr(live, "_shell", lambda: made)
-    monkeypatch.setattr(words, "_shell", lambda: made)
-    live.watch()
-    return made
 
 
 def told(capsys) -> tuple[type, str]:
