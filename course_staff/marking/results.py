@@ -56,11 +56,13 @@ def read(course: Course, lab: str, student: str) -> Stored | None:
         return None
 
 
-def read_all(course: Course, lab: str) -> dict[str, Graded]:
+def stored_all(course: Course, lab: str) -> dict[str, Stored]:
     """All stored results of a lab, by student, sorted."""
-    found = {}
-    for path in sorted((course.grading(lab) / "results").glob("*.json"), key=lambda path: path.stem):
-        stored = read(course, lab, path.stem)
-        if stored is not None:
-            found[path.stem] = stored.graded
-    return found
+    paths = sorted((course.grading(lab) / "results").glob("*.json"), key=lambda path: path.stem)
+    found = {path.stem: read(course, lab, path.stem) for path in paths}
+    return {student: stored for student, stored in found.items() if stored is not None}
+
+
+def read_all(course: Course, lab: str) -> dict[str, Graded]:
+    """What is graded of a lab, by student, sorted."""
+    return {student: stored.graded for student, stored in stored_all(course, lab).items()}

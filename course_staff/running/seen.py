@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from course_lib.files import write_whole
 from course_staff.marking import results
+from course_staff.marking.results import Stored
 
 if TYPE_CHECKING:
     from course_staff.course import Course
@@ -38,10 +39,9 @@ def read(course: Course, lab: str) -> set[Row]:
         raise ValueError(f"{path}: expected the columns {', '.join(COLUMNS)}, got no {error}") from None
 
 
-def flags(course: Course, lab: str, student: str) -> list[Row]:
+def flags(student: str, stored: Stored) -> list[Row]:
     """All flags of one student's graded submission, looked at or not."""
-    stored = results.read(course, lab, student)
-    return [(student, stored.submission, words) for words in stored.graded.look] if stored else []
+    return [(student, stored.submission, words) for words in stored.graded.look]
 
 
 def tick_off(course: Course, lab: str, students: list[str], *, undo: bool = False) -> str:
@@ -49,12 +49,14 @@ def tick_off(course: Course, lab: str, students: list[str], *, undo: bool = Fals
 
     undo: forget it again. Raises ValueError for a student whose submission is not graded.
     """
+    chosen: set[Row] = set()
     for student in students:
-        if results.read(course, lab, student) is None:
+        stored = results.read(course, lab, student)
+        if stored is None:
             raise ValueError(
-                f"nothing of {student!r} is graded in {lab}: `course grade status {lab}` lists who is flagged"
+                f"nothing of {student!r} is graded in {lab}: `course grade status {lab}` names who is flagged"
             )
-    chosen = {row for student in students for row in flags(course, lab, student)}
+        chosen.update(flags(student, stored))
     path = _table(course, lab)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(".seen.lock"), timeout=60):

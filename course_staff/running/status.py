@@ -69,11 +69,12 @@ class Status:
 
 def status(course: Course, lab: str) -> Status:
     """Where a lab stands. Reads only."""
-    found, last = results.read_all(course, lab), state.read(course, lab)
+    stored, last = results.stored_all(course, lab), state.read(course, lab)
+    found = {student: one.graded for student, one in stored.items()}
     rejected = [(row.student, f"{row.file}: {row.reason}") for row in rejections(course, lab)]
     rejected += [(student, graded.rejected) for student, graded in found.items() if graded.rejected]
     due = extensions.due_date(course, lab)
-    flags = [row for student in found for row in seen.flags(course, lab, student)]
+    flags = [row for student, one in stored.items() for row in seen.flags(student, one)]
     ticked = seen.read(course, lab)
     try:
         with course.gradebook() as gradebook:
