@@ -26,13 +26,16 @@ from course_lib.noise.corruption import (
 from course_lib.noise.estimation import estimate_sigma_background, estimate_sigma_local, estimate_sigma_mad
 from course_lib.noise.levels import noising
 from course_lib.noise.rice import correct_bias, invert_mean, koay_inversion
+from course_lib.noise.scales import NoiseEstimate, estimate_noise
 from course_lib.noise.stabilisation import stabilise, unstabilise
 
 __all__ = [
     "FILTERS",
+    "NoiseEstimate",
     "complex_gaussian",
     "correlated",
     "correct_bias",
+    "estimate_noise",
     "estimate_sigma_background",
     "estimate_sigma_local",
     "estimate_sigma_mad",

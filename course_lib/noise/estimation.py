@@ -25,7 +25,7 @@ _TOLERANCE = 2.0
 _SMALLEST_BACKGROUND = 0.02
 # Daubechies' wavelet with two vanishing moments
 _LOW = np.array([1 + 3**0.5, 3 + 3**0.5, 3 - 3**0.5, 1 - 3**0.5]) / (4 * 2**0.5)
-_HIGH = _LOW[::-1] * [1, -1, 1, -1]
+HIGH = _LOW[::-1] * [1, -1, 1, -1]
 
 
 def estimate_sigma_background(image: Array, mask: Array | None = None, *, coils: int = 1) -> Array:
@@ -180,7 +180,7 @@ def _automatic_background(x: torch.Tensor, coils: int) -> float:
 
 def _mad(x: torch.Tensor, chosen: torch.Tensor | None) -> float:
     """Median absolute diagonal coefficient over 0.6745: (C, H, W) -> sigma."""
-    kernel = torch.from_numpy(np.outer(_HIGH, _HIGH))[None, None]
+    kernel = torch.from_numpy(np.outer(HIGH, HIGH))[None, None]
     # No border is made up: in one that mirrors the image, noise is weaker (by 5 % in the background of Colin27).
     coefficients = F.conv2d(x[:, None], kernel, stride=2)  # (C, H, W) -> (C, 1, ⌊H / 2⌋ - 1, ⌊W / 2⌋ - 1)
     if chosen is not None:
