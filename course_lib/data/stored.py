@@ -20,13 +20,13 @@ from course_lib._progress import progress_bar
 from course_lib.data.anatomy import MINIMUM_BRAIN_SHARE, plane_numbers
 from course_lib.data.extraction import brain_mask
 from course_lib.data.fetch import data_folder
-from course_lib.data.intensity import unit_range
+from course_lib.data.intensity import from_zero, unit_range
 from course_lib.data.planes import PROFILES, crop_or_pad, cut, resample
 from course_lib.data.volumes import Report, Scan, read_volume
 from course_lib.files import whole_file
 
 #: Part of every file's name: raise it whenever preparation changes, so that no old file is taken for a new one.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ def prepare(scan: Scan, preparation: Preparation) -> np.ndarray:
     Raises:
         ValueError: there is no brain, or too little for so many slices.
     """
-    brain = brain_mask(scan.data, scan.voxel_size)
+    data = from_zero(scan.data)
+    brain = brain_mask(data, scan.voxel_size)
     axis = PROFILES.index(preparation.profile)
     area = brain.sum(axis=tuple(k for k in range(3) if k != axis))
     pixels = brain.size // brain.shape[axis]
@@ -75,7 +76,7 @@ def prepare(scan: Scan, preparation: Preparation) -> np.ndarray:
     else:
         planes = plane_numbers(area, pixels, preparation.slices)
     width, height = (side for k, side in enumerate(scan.voxel_size) if k != axis)
-    pictures = cut(unit_range(scan.data), planes, preparation.profile)
+    pictures = cut(unit_range(data), planes, preparation.profile)
     masks = cut(brain, planes, preparation.profile).astype(np.float32)
     # (2S, H, W): pictures and masks are resampled alike
     both = resample(np.concatenate([pictures, masks]), (height, width), preparation.pixel_size)

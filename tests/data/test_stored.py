@@ -233,6 +233,25 @@ def test_bad_files_are_left_out_and_named(scans, tmp_path):
         assert len(get([scans / "head0-T1.nii.gz", tmp_path / "gone.nii"])) == 4
 
 
+@pytest.mark.parametrize("fault", ["padded with -32768", "air at -1024", "z-scored, without skull"])
+def test_backgrounds_below_zero_cost_neither_contrast_nor_the_brain(fault, tmp_path):
+    whole = brains.colin27()
+    head, truth = (part[::COARSE, ::COARSE, ::COARSE] for part in (whole.data, whole.brain_mask))
+    values = {
+        "padded with -32768": np.where(head < 0.005, -32768, 1000 * head).astype(np.int16),
+        "air at -1024": np.where(head < 0.02, -1024, 1000 * head).astype(np.int16),
+        "z-scored, without skull": np.where(truth, (head - head[truth].mean()) / head[truth].std(), 0),
+    }[fault].astype(np.float32 if "z-scored" in fault else np.int16)
+    path = tmp_path / "head.nii"
+    nibabel.save(nibabel.Nifti1Image(values, np.diag([COARSE] * 3 + [1])), path)
+    data = get(path, slices=None)
+    planes = np.fromfile(data.images.files[0], data.images.record)["plane"]
+    brain = torch.from_numpy(brains.crop_or_pad(np.rot90(truth[:, :, planes]).transpose(2, 0, 1), 80))
+    inside = data.images[:][:, 0][brain]
+    assert inside.std() > 0.09  # as without a fault: .10 with skull, .24 without; it was .003 for -32768
+    assert dice(data.brain_masks[:][:, 0].numpy(), brain.numpy()) > 0.93
+
+
 @pytest.mark.parametrize(
     ("source", "options", "error", "message"),
     [
