@@ -60,6 +60,18 @@ def _parser(extend: Callable[[Add], None] | None) -> argparse.ArgumentParser:
     evaluate.add_argument("--images", default="colin27", help="colin27 (default), ixi, or a folder of NIfTI files")
     evaluate.add_argument("--no-bm3d", action="store_true", help="leave out BM3D, which takes most of the time")
     evaluate.add_argument("--out", default="evaluation", metavar="FOLDER", help="of the results (default evaluation)")
+    denoise = add("denoise", _denoise, "denoise a NIfTI file: the same header, grid, units and number type")
+    denoise.add_argument("source", metavar="IN", help="a .nii or .nii.gz file, one volume or a series")
+    denoise.add_argument("target", metavar="OUT", help="the denoised file, .nii or .nii.gz")
+    denoise.add_argument("--method", choices=("network", "bm3d", "nlm"), default="network", help="default: network")
+    denoise.add_argument("--sigma", default="auto", help="of the noise, in the file's units; default: measured")
+    denoise.add_argument(
+        "--noise", choices=("auto", "rician", "gaussian"), default="auto", help="default: by the values"
+    )
+    denoise.add_argument(
+        "--plane", choices=("auto", "axial", "coronal", "sagittal"), default="auto", help="default: across long voxels"
+    )
+    denoise.add_argument("--report", metavar="PAGE", help="write an .html page: pictures, residual, sigma by slice")
     if extend is not None:
         extend(add)
     return parser
@@ -96,6 +108,33 @@ def _evaluate(given: argparse.Namespace) -> int:
         print(board.markdown())
         print("\nwritten:", *board.write(given.out))
     return int(bool(board.refused))
+
+
+def _denoise(given: argparse.Namespace) -> int:
+    try:
+        sigma = given.sigma if given.sigma == "auto" else float(given.sigma)
+    except ValueError:
+        raise ValueError(f"--sigma: expected a number or auto, got {given.sigma!r}") from None
+    from course_lib import scans
+
+    try:
+        found = scans.denoise_file(
+            given.source,
+            given.target,
+            method=given.method,
+            sigma=sigma,
+            noise=given.noise,
+            plane=given.plane,
+            report=given.report,
+        )
+    except FileNotFoundError as error:
+        raise ValueError(error) from error
+    for number, one in enumerate(found):
+        print(f"{f'volume {number}: ' if len(found) > 1 else ''}{one.noise}; denoised by {one.method}")
+        for doubt in one.doubts:
+            print(f"  doubtful: {doubt}")
+    print("written:", given.target, *([given.report] if given.report else []))
+    return 0
 
 
 if __name__ == "__main__":

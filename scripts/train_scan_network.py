@@ -75,6 +75,25 @@ def material(heads: int, patches: int) -> Mixture:
     return Mixture(sources, SHARES, count=patches, size=SIZE, smallest=smallest)
 
 
+def begin_at_one_level(model: NoiseMapUNet, path: Path, sigma: float) -> None:
+    """Give the body the weights of a network that was trained at one sigma: at that level it then does the same.
+
+    The body sees the image in units of sigma, and says the noise in these units: so the first layer is divided, and the
+    last one multiplied, by what the units differ. The floor of the noise begins without any effect.
+    """
+    old, body = models.load(path).state_dict(), model.body.state_dict()
+    for name, weights in old.items():
+        if name == "stem.weight":  # (w, 4, 3, 3) -> (w, 8, 3, 3): unshuffled, each channel has four
+            body[name].zero_()
+            body[name][:, :4] = weights * sigma
+        elif name in ("head.weight", "head.bias"):  # (4, ...) -> (8, ...)
+            body[name].zero_()
+            body[name][:4] = weights / sigma
+        else:
+            body[name].copy_(weights)
+    model.body.load_state_dict(body)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("any_noise.safetensors"))
@@ -86,6 +105,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=48)
     parser.add_argument("--attention", default="scse", choices=("scse", "none"))
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--begin", type=Path, default=None, help="a saved small AttentionUNet, trained at sigma 0.1")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--mixed-precision", default=None)
     parser.add_argument("--threads", type=int, default=None)
@@ -97,6 +117,8 @@ def main() -> None:
     arguments = {"width": options.width, "attention": None if options.attention == "none" else options.attention}
     with training.fixed_seed(options.seed):
         model = NoiseMapUNet(**arguments)
+    if options.begin:
+        begin_at_one_level(model, options.begin, 0.1)
 
     def told(history: training.History) -> None:
         last = f"{history.train_loss[-1]:.5f} {history.validation_loss[-1]:.5f} {history.metrics['PSNR'][-1]:.3f} dB"
@@ -118,7 +140,8 @@ def main() -> None:
         noise=f"sigma {SIGMA[0]} to {SIGMA[1]}; Gaussian, Rician, chi; a quarter of it correlated; air cleared in 30 %",
         stop=f"epoch {history.best_epoch} of {len(history.train_loss)}, best on 6 other synthetic heads (seed 200)",
         seed=options.seed, arguments=arguments, half=True,
-        note=f"{options.epochs} epochs of {options.patches} patches {SIZE}×{SIZE}, {seconds:.0f} CPU s in the last run",
+        note=(f"began as {options.begin.name}; " if options.begin else "")
+        + f"{options.epochs} epochs of {options.patches} patches {SIZE}×{SIZE}, {seconds:.0f} CPU s in the last run",
     ))  # fmt: skip
 
 

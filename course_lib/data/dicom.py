@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_lib.ct import rescale_stored
-from course_lib.data._nifti import DCM2NIIX as CONVERT
+from course_lib.data.nifti import DCM2NIIX as CONVERT
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib._checks import check_count
-from course_lib.data._nifti import DCM2NIIX, is_dicom, read_nifti
+from course_lib.data.nifti import DCM2NIIX, is_dicom, read_nifti
 
 #: So many files of a folder without volumes are looked at, to tell what they are.
 _LOOKED_AT = 100

@@ -1,7 +1,7 @@
 """Denoise a scan of your own: a NIfTI file in, the same file without (most of) its noise out.
 
-`denoise_file` is `course denoise`; `denoise_volume` does the same to an array; `measure_noise` says how strong the noise
-of a scan is, of which kind, and whether it is white. What is found is told, and doubts are told as warnings.
+`denoise_file` is `course denoise`; `denoise_volume` does the same to an array; `measure_noise` says how strong the
+noise of a scan is, of which kind, and whether it is white. What is found is told, and doubts are told in words.
 """
 
 from __future__ import annotations

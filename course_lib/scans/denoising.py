@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,8 +71,8 @@ def denoise_volume(
     Args:
         volume: (X, Y, Z), canonical RAS or any other order of axes; finite.
         voxel_size: mm; slices are cut across the longest side, where the picture is sharpest.
-        method: "network" (a `NoiseMapUNet` that comes with the course), "bm3d" or "nlm" (both stabilised where the noise
-            is Rician).
+        method: "network" (a `NoiseMapUNet` that comes with the course), "bm3d" or "nlm" (both stabilised where the
+            noise is Rician).
         sigma: of one channel, in the volume's units, or "auto".
         noise: "gaussian", "rician" or "auto".
         plane: "axial", "coronal", "sagittal" (which need RAS axes) or "auto".
@@ -89,13 +90,12 @@ def denoise_volume(
     _check(volume, method, plane)
     axis = _axis(voxel_size, plane)
     stack = np.moveaxis(volume, axis, 0).astype(np.float32)  # (S, H, W); a copy
-    filled, base = _without_filling(stack)
+    filled, lowest, base = _without_filling(stack)
     found = measure_noise(stack, kind=noise, sigma=sigma)
     bright = float(np.percentile(stack[:: max(1, len(stack) // 32)], 99.9))
     if not bright > 0:
         bright = float(stack.max())
     apply = _method(method, found.kind)
-    result = np.empty_like(stack)
     removed, alike = np.full(len(stack), np.nan), []
     for some in _batches(len(stack), progress):
         level = torch.from_numpy(found.sigma[some] / bright).float()
@@ -105,18 +105,19 @@ def denoise_volume(
         if found.kind == "rician":
             clean = clean.clamp(min=0)  # a magnitude
         clean = torch.where(cleared(noisy), noisy, clean)
-        result[some] = (clean[:, 0] * bright).numpy()
         inside = head_mask(stack[some], bright)
+        found_here = (clean[:, 0] * bright).numpy()
         for place, number in enumerate(range(*some.indices(len(stack)))):
-            share, same = _residual(stack[number] - result[number], inside[place], float(found.sigma[number]))
-            removed[number] = share
+            rest = stack[number] - found_here[place]
+            removed[number], same = _residual(rest, inside[place], float(found.sigma[number]))
             alike += [same] if same is not None else []
-    if not np.isfinite(result).all():
+        stack[some] = found_here  # in place: volumes are large
+    if not np.isfinite(stack).all():
         raise ValueError(f"{method}: expected finite values, got NaN or infinity: please report it with the file")
-    result += base
-    result[filled] = np.moveaxis(volume, axis, 0)[filled]
+    stack += np.float32(base)
+    stack[filled] = lowest
     mean_alike = float(np.mean(alike)) if alike else 0.0
-    outcome = Denoised(np.moveaxis(result, 0, axis), found, method, axis, removed, mean_alike)
+    outcome = Denoised(np.moveaxis(stack, 0, axis), found, method, axis, removed, mean_alike)
     return replace(outcome, doubts=(*found.doubts, *_doubts(outcome, float(np.median(found.sigma)) / bright)))
 
 
@@ -141,8 +142,10 @@ def _axis(voxel_size: Sequence[float], plane: str) -> int:
     return max(axis for axis in range(3) if sides[axis] >= 0.99 * longest)
 
 
-def _without_filling(stack: np.ndarray) -> tuple[np.ndarray, float]:
-    """Voxels that hold nothing become 0, and the darkest of all others too: in place. Returns where, and what was taken.
+def _without_filling(stack: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Voxels that hold nothing become 0, and the darkest of all others too: in place.
+
+    Returns where they are, what they held, and what was taken off the others.
 
     Only scans that go below 0 are moved: a magnitude's 0 means no signal.
     """
@@ -157,7 +160,7 @@ def _without_filling(stack: np.ndarray) -> tuple[np.ndarray, float]:
         base = base if base < 0 else 0.0
     stack -= np.float32(base)
     stack[filled] = 0
-    return filled, base
+    return filled, float(lowest), base
 
 
 def _batches(count: int, progress: bool) -> Iterator[slice]:
@@ -169,7 +172,7 @@ def _batches(count: int, progress: bool) -> Iterator[slice]:
 def _method(name: str, kind: str) -> Method:
     if name == "network":
         return partial(_network, shipped_network(), noise_floor(kind))
-    plain = {"bm3d": bm3d, "nlm": filters.non_local_means}[name]
+    plain: Any = {"bm3d": bm3d, "nlm": filters.non_local_means}[name]
     denoiser = stabilised(plain) if kind == "rician" else plain
 
     def each(noisy: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
@@ -210,7 +213,10 @@ def _residual(rest: np.ndarray, inside: np.ndarray, sigma: float) -> tuple[float
     if power == 0:
         return 0.0, None
     products = []
-    for here, there in (((slice(1, None), slice(None)), (slice(-1), slice(None))), ((slice(None), slice(1, None)), (slice(None), slice(-1)))):
+    for here, there in (
+        ((slice(1, None), slice(None)), (slice(-1), slice(None))),
+        ((slice(None), slice(1, None)), (slice(None), slice(-1))),
+    ):
         both = inside[here] & inside[there]
         products.append(float((values[here] * values[there])[both].mean()))
     return power**0.5 / sigma, sum(products) / 2 / power
@@ -222,10 +228,14 @@ def _doubts(outcome: Denoised, level: float) -> list[str]:
     if share.size and not 0.6 < float(np.median(share)) < 1.3:
         word = "less" if np.median(share) < 1 else "more"
         said.append(
-            f"what was taken away is {float(np.median(share)):.2f} of sigma: {word} than the noise. Look at the residual"
+            f"what was taken away is {float(np.median(share)):.2f} of sigma, {word} than noise: look at the residual"
         )
     if outcome.alike > 0.25 and outcome.noise.whiteness >= 0.8:
-        said.append(f"what was taken away is no white noise (neighbours share {outcome.alike:.2f}): structure may be in it")
+        said.append(
+            f"what was taken away is no white noise (neighbours share {outcome.alike:.2f}): structure may be in it"
+        )
     if outcome.method == "network" and not LEARNED[0] <= level <= LEARNED[1]:
-        said.append(f"sigma is {level:.3f} of the brightest tissue; the network has learned {LEARNED[0]} to {LEARNED[1]}")
+        said.append(
+            f"sigma is {level:.3f} of the brightest tissue; the network has learned {LEARNED[0]} to {LEARNED[1]}"
+        )
     return said

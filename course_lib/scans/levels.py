@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ _LOOKED_AT = 24
 #: Finest wavelets below this share of sigma: neighbours are correlated.
 _WHITE = 0.8
 #: Shares of the brightest 0.5 % below which fine structure passes for noise.
-_FAINT = 0.02
+_FAINT = 0.03
 #: Slices whose level departs more than this from the median get their own.
 _UNEVEN = 0.15
 
@@ -80,7 +81,7 @@ def measure_noise(stack: np.ndarray, *, kind: str = "auto", sigma: float | str =
         kind = "gaussian" if bool((stack < 0).any()) else "rician"
     doubts: list[str] = []
     empty = cleared(torch.from_numpy(np.ascontiguousarray(chosen))[:, None])[:, 0].numpy()
-    level = _of_air(chosen) if kind == "rician" else None
+    level = _of_air(chosen, bright) if kind == "rician" else None
     air = "noisy" if level is not None else "cleared" if float(empty.mean()) > 0.02 else "none"
     tissue, finest = _of_tissue(chosen, bright)
     if sigma != "auto":
@@ -121,18 +122,32 @@ def head_mask(stack: np.ndarray, bright: float) -> np.ndarray:
     return np.stack([ndimage.gaussian_filter(plane, 1.5) > 0.1 * bright for plane in stack])
 
 
-def _of_air(stack: np.ndarray) -> float | None:
-    """Median over the slices that have noisy air; None where fewer than a third have."""
+def _of_air(stack: np.ndarray, bright: float) -> float | None:
+    """Sigma by the air of a magnitude, over the slices that have noisy air; None where fewer than a third have.
+
+    Where the automatic background refuses, the median of what lies well outside the head is taken if it is roughly
+    Rayleigh: the air of real scans is often shaded, filtered at the rim, or holds a little ringing.
+    """
     found = []
     for plane in stack:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
             try:
-                found.append(float(noise.estimate_sigma_background(np.ascontiguousarray(plane))))
+                level: float | None = float(noise.estimate_sigma_background(np.ascontiguousarray(plane)))
             except (ValueError, UserWarning):
-                continue
-    found = [level for level in found if level > 0]
+                level = _outside(plane, bright)
+        found += [level] if level else []
     return float(np.median(found)) if 3 * len(found) >= len(stack) else None
+
+
+def _outside(plane: np.ndarray, bright: float) -> float | None:
+    head = ndimage.binary_dilation(head_mask(plane[None], bright)[0], iterations=5)
+    empty = cleared(torch.from_numpy(np.ascontiguousarray(plane))[None, None])[0, 0].numpy()
+    values = plane[~head & ~ndimage.binary_dilation(empty, iterations=2)].astype(np.float64)
+    if values.size < 0.02 * plane.size or not values.any():
+        return None
+    shape = values.mean() / np.sqrt((values**2).mean())  # 0.886 for Rayleigh noise; 0.80 for half a Gaussian
+    return float(np.median(values)) / math.sqrt(2 * math.log(2)) if 0.82 < shape < 0.92 else None
 
 
 def _of_tissue(stack: np.ndarray, bright: float) -> tuple[float | None, float | None]:

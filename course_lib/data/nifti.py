@@ -7,7 +7,9 @@ words.
 
 from __future__ import annotations
 
+import math
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,20 +38,65 @@ _MRI_CONVERT = "convert it with FreeSurfer's mri_convert"
 _SAVE = 'nibabel.save(nibabel.load("NAME.hdr"), "NAME.nii.gz") makes one file of both'
 
 
-def read_nifti(packed: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """Voxels as they are stored, scaled as the header says, float32 (X, Y, Z); and the affine, float64, voxel to mm.
+@dataclass(frozen=True)
+class Parsed:
+    """A NIfTI file taken apart.
 
-    packed: the file's bytes, packed by gzip or not. Raises ValueError.
+    Attributes:
+        stored: the voxels as they are stored, in the file's number type: (X, Y, Z), of a series (X, Y, Z, T).
+        slope, intercept: value = slope · stored + intercept.
+        affine: float64 (4, 4), voxel to mm.
+        start: all bytes before the voxels; what was mended in the header is mended here.
+    """
+
+    stored: np.ndarray
+    slope: float
+    intercept: float
+    affine: np.ndarray
+    start: bytes
+
+
+def parse_nifti(packed: bytes, *, series: bool = False) -> Parsed:
+    """Take a file apart, and check that it can be true.
+
+    Args:
+        packed: the file's bytes, packed by gzip or not.
+        series: several volumes are allowed.
+
+    Returns:
+        Its parts.
+
+    Raises:
+        ValueError: says what is wrong.
     """
     header = _header(packed)
-    shape = _shape(header)
+    shape = _shape(header, series)
     kind = _kind(header)
-    count, offset = int(np.prod(shape)), _offset(header)
+    count, offset = math.prod(shape), _offset(header)
     slope, intercept = _scaling(header)
     affine = _affine(header)
     raw = _unpacked(packed, offset + count * kind.itemsize)
-    stored = np.frombuffer(raw, kind, count, offset)
-    return _values(stored, slope, intercept).reshape(shape, order="F"), affine
+    stored = np.frombuffer(raw, kind, count, offset).reshape(shape, order="F")
+    header["vox_offset"] = offset
+    own = header.structarr.tobytes()
+    return Parsed(stored, slope, intercept, affine, own + raw[len(own) : offset])
+
+
+def read_nifti(packed: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels of one volume, scaled as the header says.
+
+    Args:
+        packed: the file's bytes, packed by gzip or not.
+
+    Returns:
+        float32 (X, Y, Z), axes as in the file; and the affine, float64 (4, 4), voxel to mm.
+
+    Raises:
+        ValueError: says what is wrong.
+    """
+    parsed = parse_nifti(packed)
+    values = scaled(parsed.stored.reshape(-1, order="F"), parsed.slope, parsed.intercept)
+    return values.reshape(parsed.stored.shape, order="F"), parsed.affine
 
 
 def _header(packed: bytes) -> Any:
@@ -92,15 +139,16 @@ def _other(start: bytes) -> str:
     return f"other content, which begins {start[:8]!r}"
 
 
-def _shape(header: Any) -> tuple[int, int, int]:
+def _shape(header: Any, series: bool) -> tuple[int, ...]:
     axes = int(header["dim"][0])
     if not 1 <= axes <= 7:
         raise ValueError(f"expected a NIfTI header of 1 to 7 axes, got a damaged one with {axes}")
     shape = tuple(int(count) for count in header["dim"][1 : axes + 1])
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
-    if len(shape) != 3:
-        raise ValueError(f"expected one 3D volume, got the shape {shape}: split series into files first")
+    if len(shape) != 3 and not (series and len(shape) == 4):
+        split = "" if series else ": split series into files first"
+        raise ValueError(f"expected one 3D volume, got the shape {shape}{split}")
     if min(shape) < 1:
         raise ValueError(f"expected at least one voxel along each axis, got the shape {shape}")
     voxels = np.prod([float(count) for count in shape])
@@ -141,8 +189,19 @@ def _scaling(header: Any) -> tuple[float, float]:
     return slope, intercept
 
 
-def _values(stored: np.ndarray, slope: float, intercept: float) -> np.ndarray:
-    """float32; computed in float64, since float32 holds no more than 24 bits of a stored integer."""
+def scaled(stored: np.ndarray, slope: float, intercept: float) -> np.ndarray:
+    """Values of stored voxels; computed in float64, since float32 holds no more than 24 bits of a stored integer.
+
+    Args:
+        stored: one axis, any real type.
+        slope, intercept: value = slope · stored + intercept.
+
+    Returns:
+        float32, as long.
+
+    Raises:
+        ValueError: values that are not finite, all the same, or too close to each other for float32.
+    """
     data = np.empty(len(stored), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         for first in range(0, len(stored), _CHUNK):

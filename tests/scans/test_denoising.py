@@ -1,0 +1,114 @@
+"""A volume through each method: better than before, in any unit, whatever fills its empty places."""
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib import models, training
+from course_lib.models.noise_map import NoiseMapUNet
+from course_lib.scans import METHODS, denoise_volume, denoising
+
+BRAIN = np.s_[50:130, 60:160]
+
+
+def decibels(volume, clean):
+    return float(-10 * np.log10(((volume - clean)[BRAIN] ** 2).mean()))
+
+
+@pytest.fixture(autouse=True)
+def identity(monkeypatch):
+    """Where this copy ships no network yet, one that changes nothing stands for it."""
+    if not any(models.read_card(path).architecture == "noise_map.NoiseMapUNet" for path in models.shipped()):
+        with training.fixed_seed(0):
+            monkeypatch.setattr(denoising, "shipped_network", lambda: NoiseMapUNet(8).eval())
+
+
+@pytest.mark.parametrize("method", ["bm3d", "nlm"])
+def test_better_than_before(clean, noisy, method):
+    found = denoise_volume(noisy, method=method, progress=False)
+    assert found.volume.dtype == np.float32 and found.volume.shape == noisy.shape and np.isfinite(found.volume).all()
+    assert decibels(found.volume, clean) > decibels(noisy, clean) + 2
+    assert 0.7 < np.nanmedian(found.removed) < 1.2 and found.alike < 0.25
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_units_do_not_matter(noisy, method):
+    small = noisy[60:124, 70:140, 2:4]
+    plain = denoise_volume(small, method=method, sigma=0.05, progress=False).volume
+    large = denoise_volume(3000 * small, method=method, sigma=150.0, progress=False).volume
+    # rounding may decide which of two patches BM3D takes
+    np.testing.assert_allclose(large / 3000, plain, atol=2e-3)
+
+
+@pytest.mark.parametrize("filling", [0.0, -32768.0, -1.5])
+def test_what_fills_empty_places_stays_exactly(clean, noisy, filling):
+    scan = np.where(clean > 0.08, noisy, filling).astype(np.float32)
+    empty = np.broadcast_to(clean <= 0.08, scan.shape)
+    found = denoise_volume(scan, method="bm3d", sigma=0.05, noise="rician", progress=False)
+    assert (found.volume[empty] == np.float32(filling)).all()
+    inside = ~empty  # no mean of squares of -32768
+    assert ((found.volume - clean)[inside] ** 2).mean() < 0.6 * ((scan - clean)[inside] ** 2).mean()
+
+
+def test_values_below_zero_keep_their_place(clean):
+    rng = np.random.default_rng(0)
+    scan = ((clean - 0.3) / 0.2 + rng.normal(0, 0.25, clean.shape)).astype(np.float32)
+    found = denoise_volume(scan, method="bm3d", progress=False)
+    assert found.noise.kind == "gaussian"
+    assert abs(found.volume.mean() - scan.mean()) < 0.03
+    assert decibels(found.volume * 0.2 + 0.3, clean) > decibels(scan * 0.2 + 0.3, clean) + 1.5
+
+
+def test_slices_are_cut_across_the_longest_voxels(noisy):
+    small = noisy[60:100, 70:110, :4]
+    for sides, axis in (((1, 1, 1), 2), ((3, 1, 1), 0), ((1, 3, 1), 1), ((1.0, 1.0, 0.999), 2)):
+        assert denoise_volume(small, sides, method="nlm", sigma=0.05, progress=False).axis == axis
+    one = denoise_volume(small, method="nlm", sigma=0.05, progress=False).volume
+    turned = denoise_volume(np.moveaxis(small, 2, 0), (3, 1, 1), method="nlm", sigma=0.05, progress=False).volume
+    np.testing.assert_allclose(np.moveaxis(turned, 0, 2), one, atol=1e-6)
+
+
+def test_a_magnitude_does_not_become_negative(noisy):
+    assert denoise_volume(noisy[..., :2], method="bm3d", progress=False).volume.min() >= 0
+
+
+def test_input_is_left_alone_and_any_number_type_is_taken(noisy):
+    whole = np.round(1000 * noisy[60:124, 70:140, :2]).astype(np.int16)
+    before = whole.copy()
+    assert np.isfinite(denoise_volume(whole, method="nlm", sigma=50, progress=False).volume).all()
+    assert (whole == before).all()
+
+
+def test_removing_structure_is_doubted(clean, noisy):
+    found = denoise_volume(noisy, method="bm3d", sigma=0.25, progress=False)
+    assert any("you gave sigma" in doubt for doubt in found.doubts)
+    assert any("taken away" in doubt for doubt in found.doubts)
+
+
+def test_a_network_that_breaks_is_no_result(noisy, monkeypatch):
+    def broken(model, floor, image, level):
+        return torch.full_like(image, float("nan"))
+
+    monkeypatch.setattr(denoising, "_network", broken)
+    with pytest.raises(ValueError, match="NaN"):
+        denoise_volume(noisy[..., :1], progress=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dict(method="magic"), "method"),
+        (dict(plane="oblique"), "plane"),
+        (dict(noise="chi"), "kind"),
+        (dict(sigma=0.0), "sigma"),
+    ],
+)
+def test_bad_settings(noisy, settings, message):
+    with pytest.raises(ValueError, match=message):
+        denoise_volume(noisy[..., :1], progress=False, **settings)
+
+
+def test_bad_volumes(noisy):
+    for volume in (noisy[..., 0], noisy.astype(complex), np.where(noisy > 0.5, np.nan, noisy)):
+        with pytest.raises(ValueError, match="volume"):
+            denoise_volume(volume, progress=False)
