@@ -1,8 +1,8 @@
-"""What the network for scans reaches beside BM3D on the test head, level by level: `python scripts/measure_scan_network.py`.
+"""What the network for scans reaches beside BM3D on the test head: `python scripts/measure_scan_network.py`.
 
 24 slices of Colin27, which no training and no choice has seen; Gaussian and Rician noise of 0.02, 0.05, 0.1 and
-0.2; whole image and brain; BM3D in the best of its forms in each column anew. Differences slice by slice with a paired t
-test (slices of one head are no sample of people: p says that a difference is no accident of the noise, no more).
+0.2; whole image and brain; BM3D in the best of its forms in each column anew. Differences slice by slice with a paired
+t test (slices of one head are no sample of people: p says that a difference is no accident of the noise, no more).
 """
 
 from __future__ import annotations
