@@ -623,6 +623,7 @@ CASES = [  # validation losses, patience, min_delta, (best, last), what to look 
     ([4, 1, 3, 2, 1.5, 1.75], 4, 0, (2, 6), "better than the epoch before is not a new best"),
     ([0.5, 0.25, 0.125], 1, 0.25, (1, 2), "a gain of exactly min_delta is not more than it"),
     ([9], 1, 0, (1, 1), "one epoch"),
+    ([1, -2], 5, 0, (2, 2), "two epochs, fewer than the patience; a loss may lie below 0"),
 ]
 with without("course_lib.training.history.History"):
     for values, patience, min_delta, expected, hint in CASES:

@@ -896,13 +896,13 @@ rng, three = np.random.default_rng(6), np.array([[1, 0], [0.6, 0.8], [0, 1]])
 many, (real, imaginary) = rng.normal(size=(9, 6)), rng.normal(size=(2, 6))
 many /= np.linalg.norm(many, axis=1, keepdims=True)
 cases = {  # patch, atoms, sparsity, and the coefficients that are not 0
-    "the example, one atom": ([3, 2], three, 1, {1: 3.4}),
-    "the example, two atoms": ([3, 2], three, 2, {0: 1.5, 1: 2.5}),
+    "the example, one atom": ([3.0, 2.0], three, 1, {1: 3.4}),
+    "the example, two atoms, whole numbers": ([3, 2], three, 2, {0: 1.5, 1: 2.5}),
     "a negative patch": ([-3.0, -2.0], three, 2, {0: -1.5, 1: -2.5}),
     "a complex patch": ([-3j, 1 - 2j], three, 1, {1: 0.8 - 3.4j}),
-    "no atom": ([3.0, 2.0], three, 0, {}),
+    "an atom itself, then nothing is left": ([3.0, 0.0], three, 2, {0: 3.0}),
     "three of nine atoms": (real, many, 3, {1: -2.6563, 6: -1.5457, 7: 1.5697}),
-    "the same, a tiny patch": (1e-8 * real, many, 3, {1: -2.6563e-8, 6: -1.5457e-8, 7: 1.5697e-8}),
+    "a tiny patch": (1e-8 * real, many, 3, {1: -2.6563e-8, 6: -1.5457e-8, 7: 1.5697e-8}),
     "a complex patch, three atoms": (real + 1j * imaginary, many, 3,
         {4: 1.6633-1.2347j, 5: -1.312-0.2629j, 7: 0.8804+1.4188j}),
 }  # fmt: skip
@@ -914,13 +914,14 @@ with without("course_lib.classical.dictionary.sparse_code", "sklearn.linear_mode
         assert same, f"{name}: your answer changed the patch or the atoms: make new arrays"
         kind, shape = isinstance(got, np.ndarray), (len(atoms),)
         assert kind and got.shape == shape, f"{name}: expected an array {shape}, got {got!r}"
-        used = {place: got[place] for place in np.flatnonzero(got).tolist()}
+        used = {i: got[i] for i in np.flatnonzero(abs(got) > 1e-9 * np.abs(patch).max()).tolist()}
         said = f"{name}: expected {expected}, got {used}"
         assert {*used} == {*expected}, f"{said}: the largest magnitude of atom · what is left, anew"
         off = max([abs(used[place] - value) for place, value in expected.items()], default=0)
         assert off < 1e-3 * np.abs(patch).max(), f"{said}: fit all chosen atoms to the patch"
     ### HIDDEN VALUE: [coded(rng, rng.normal(size=8), unit(rng, 20, 8), k) for k in (1, 2, 4, 6)]
     ### HIDDEN VALUE: coded(rng, rng.normal(size=(9, 2)) @ [1, 1j], unit(rng, 30, 9), 5)
+    ### HIDDEN VALUE: [sparse_code(atoms[0] * rng.uniform(1, 3), atoms, 3) for atoms in [unit(rng, 4, 5) for _ in range(40)]]
     ### HIDDEN VALUE: 1e7 * sparse_code(1e-7 * rng.normal(size=6), unit(rng, 5, 6), 4)
 print("sparse_code: right")
 
