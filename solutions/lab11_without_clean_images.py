@@ -530,7 +530,7 @@ prediction = {"closest to N2C": None, "air after N2N, Rician": None}  # a name; 
 # ## The experiment
 #
 # The training loop is yours of lab 01, with one line for each way to learn. All trainings of this lab take
-# about three minutes on 2 cores. The training heads are synthetic; the test head is real, and no network has
+# about three and a half minutes on 2 cores. The training heads are synthetic; the test head is real, and no network has
 # seen it.
 #
 # Be warned of one comfort: each step draws *new* noise for a clean patch, so no noisy image comes twice. A
@@ -731,6 +731,10 @@ answers = {way: training.denoise(blobby[way, 0], noisy) for way in WAYS}
 kept = {way: float((answer - middle)[~air].std() / SIGMA) for way, answer in answers.items()}
 told = ", ".join(f"{way} {share:.0%}" for way, share in kept.items())
 viz.panel(middle, noisy, answers, window=greys, title=f"Error left, of the noise: {told}")
+
+# %% [markdown]
+# Is one training enough for such claims? In our run two seeds differed by 0.2 dB at most, in both tables. N2C and N2N
+# under correlated noise lie no further apart than that. All other gaps are wider than luck.
 
 # %% [markdown]
 # ### From 5 to 25 % of the measurements
