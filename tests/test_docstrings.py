@@ -15,6 +15,7 @@ PACKAGES = [
     "course_lib.kspace",
     "course_lib.resolution",
     "course_lib.losses",
+    "course_lib.normative",
     "course_lib.training",
     "course_lib.evaluation",
     "course_lib.leaderboard",

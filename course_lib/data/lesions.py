@@ -119,10 +119,10 @@ def _place(brain: np.ndarray, seed: int, row: int) -> _Place | None:
     radius, stretch = side * rng.uniform(0.03, 0.07), rng.uniform(0.8, 1.25)
     bumps = ndimage.gaussian_filter(rng.normal(size=brain.shape), side / 32, mode="wrap")
     down, right = np.mgrid[:height, :width]
-    distance = np.hypot((down - y) * stretch, (right - x) / stretch) / radius * (1 + 0.25 * bumps / bumps.std())
+    bumps = 1 + 0.25 * np.clip(bumps / bumps.std(), -1.5, 1.5)  # a bump far away must not become a second lesion
+    distance = np.hypot((down - y) * stretch, (right - x) / stretch) / radius * bumps
     share = 1 / (1 + np.exp(np.clip(6 * (distance - 1), -50, 50)))
-    # a bump far away is no second lesion, and the rim ends somewhere
-    return _Place((float(y), float(x)), radius, np.where((share > 0.02) & (distance < 2), share, 0), rng)
+    return _Place((float(y), float(x)), radius, np.where(share > 0.02, share, 0), rng)
 
 
 def _lesion(

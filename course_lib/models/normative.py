@@ -24,8 +24,8 @@ class NormativeAE(nn.Module):
     Raises:
         TypeError, ValueError: bad input.
 
-    Source: Pinaya et al. 2019, normative autoencoder; Baur et al. 2021, dense against spatial codes; the layers are
-    ours. Lab: 13.
+    Source: Pinaya et al. 2019; Baur et al. 2021 (dense or spatial codes); the layers are ours.
+    Lab: 13.
     """
 
     def __init__(self, size: int = 64, *, latent: int = 32, width: int = 16):
