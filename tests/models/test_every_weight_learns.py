@@ -36,6 +36,7 @@ from course_lib.models.dncnn import IRCNN_DILATIONS, DnCNN
 from course_lib.models.ldamp import LDAMP
 from course_lib.models.resolve import SMALL, DeepResolve
 from course_lib.models.shape import ShapeAutoencoder
+from course_lib.models.tiled import plain_cnn, tiled_cnn
 from course_lib.models.unet import UNet
 from course_lib.models.vae import MyronenkoVAE
 from course_lib.models.wgan import CTCritic, CTGenerator
@@ -70,6 +71,12 @@ def between_thick_slices(image: torch.Tensor, *, generator: torch.Generator) -> 
     return resolution.between_slices(resolution.thick_slices(image, 2), 2)
 
 
+def quality(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """As the lab trains: half of a batch is called bad."""
+    scores = model(*given)
+    return F.binary_cross_entropy_with_logits(scores, torch.arange(len(scores), dtype=scores.dtype) % 2)
+
+
 def shapes(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of label maps: the class that is brightest."""
     labels = clean.argmax(1)
@@ -92,6 +99,7 @@ class Case:
 DSSIM = compared(training.THESIS_RECIPE["DSSIM + L2"]["loss"])
 DECK = compared(losses.attention_loss(pretrained=False))
 PHYSICS: dict[str, Any] = dict(loss=compared(training.squared_error), corrupt=training.undersampling(4, 0.08), batch=2)
+SPECTRA: dict[str, Any] = dict(channels=21, batch=64)
 NETWORKS = {
     "DenseDAE, lab 01": Case(DenseDAE, 28, batch=16),
     "ConvDAE, lab 02": Case(ConvDAE, 28),
@@ -118,6 +126,9 @@ NETWORKS = {
     "LDAMP, lab 11": Case(LDAMP, 48, each_denoiser),
     "DeepResolve(small), lab 12": Case(lambda: DeepResolve(**SMALL), 32, corrupt=between_thick_slices),
     "ShapeAutoencoder, lab 12": Case(lambda: ShapeAutoencoder(64), 64, shapes, channels=4),
+    # a spectrum has 336 points: here as 21 channels of 4×4
+    "QualityCNN(tiled), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), tiled_cnn()), 4, quality, **SPECTRA),
+    "QualityCNN(plain), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), plain_cnn()), 4, quality, **SPECTRA),
     "UNet": Case(lambda: UNet(width=16), 64),
     "AttentionUNet(small), lab 14": Case(lambda: AttentionUNet(encoder="small"), 48),
     "AttentionUNet(small, gate)": Case(lambda: AttentionUNet(encoder="small", attention="gate"), 48),
