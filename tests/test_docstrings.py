@@ -16,6 +16,7 @@ PACKAGES = [
     "course_lib.resolution",
     "course_lib.mrs",
     "course_lib.losses",
+    "course_lib.normative",
     "course_lib.training",
     "course_lib.evaluation",
     "course_lib.leaderboard",

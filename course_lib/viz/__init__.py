@@ -18,6 +18,7 @@ from course_lib.viz.figures import COLOURS, figure
 from course_lib.viz.methods import method_panel
 from course_lib.viz.panels import gallery, panel
 from course_lib.viz.play import (
+    anomaly_slider,
     blind_test,
     consistency_slider,
     convolution_slider,
@@ -36,6 +37,7 @@ from course_lib.viz.windows import window
 __all__ = [
     "COLOURS",
     "LiveCurves",
+    "anomaly_slider",
     "blind_test",
     "consistency_slider",
     "convolution_slider",

@@ -32,10 +32,13 @@ from course_lib.models.attention_unet import AttentionUNet, ResidualBlock
 from course_lib.models.autoencoders import MyronenkoCAE, ResidualUNet, ShallowResidualAE, SkipCAE
 from course_lib.models.cascade import DeepCascade, DynamicCascade, ReconstructionCNN
 from course_lib.models.dae import BrainCDAE, ConvDAE, DenseDAE
+from course_lib.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from course_lib.models.dncnn import IRCNN_DILATIONS, DnCNN
 from course_lib.models.ldamp import LDAMP
+from course_lib.models.normative import NormativeAE, NormativeVAE
 from course_lib.models.resolve import SMALL, DeepResolve
 from course_lib.models.shape import ShapeAutoencoder
+from course_lib.models.skip_denoiser import SkipDenoiser
 from course_lib.models.tiled import plain_cnn, tiled_cnn
 from course_lib.models.unet import UNet
 from course_lib.models.vae import MyronenkoVAE
@@ -83,6 +86,20 @@ def shapes(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tenso
     return F.cross_entropy(model(F.one_hot(labels, clean.shape[1]).movedim(-1, 1).float()), labels)
 
 
+def elbo(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    return losses.negative_elbo(clean, *model(*given), decoder_sd=0.1).mean()
+
+
+def drawn(generator: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """Images of codes against real ones, to see that every weight has a part in them."""
+    codes = torch.randn(len(clean), 64, generator=torch.Generator().manual_seed(len(given)))
+    return F.mse_loss(generator(codes), clean)
+
+
+def discriminated(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    return F.softplus(-model(clean)).mean() + F.softplus(model(*given)).mean()
+
+
 @dataclass
 class Case:
     """A network as a lab trains it: the smallest images (profile `cpu`, or `gpu` where only that one trains it)."""
@@ -126,6 +143,11 @@ NETWORKS = {
     "LDAMP, lab 11": Case(LDAMP, 48, each_denoiser),
     "DeepResolve(small), lab 12": Case(lambda: DeepResolve(**SMALL), 32, corrupt=between_thick_slices),
     "ShapeAutoencoder, lab 12": Case(lambda: ShapeAutoencoder(64), 64, shapes, channels=4),
+    "NormativeAE, lab 13": Case(NormativeAE, 64),
+    "NormativeVAE, lab 13": Case(NormativeVAE, 64, elbo),
+    "SkipDenoiser, lab 13": Case(SkipDenoiser, 64),
+    "DCGANGenerator, lab 13": Case(DCGANGenerator, 64, drawn),
+    "DCGANDiscriminator, lab 13": Case(DCGANDiscriminator, 64, discriminated),
     # a spectrum has 336 points: here as 21 channels of 4×4
     "QualityCNN(tiled), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), tiled_cnn()), 4, quality, **SPECTRA),
     "QualityCNN(plain), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), plain_cnn()), 4, quality, **SPECTRA),
