@@ -719,12 +719,395 @@ for name, part in {"training heads": few, "unseen heads": unseen, "Colin27": col
 # %% [markdown]
 # ## Part two: spectra
 #
-# (helper `mrs` writes from here: theory of spectra, exercise 5 `spectrum`, exercise 6 `TiledCNN`, widget, prediction,
-# experiment B, up to the line "end of mrs's part"; its own imports in its own first cell)
+# From one place in the brain, a **voxel**, a scanner can record a decaying signal, the **FID**
+# (free induction decay). Its Fourier transform is a **spectrum**: each molecule has peaks at
+# places of its own, in **ppm** (millionths of the scanner's frequency), and their size follows
+# its amount. In a healthy brain NAA (2.0 ppm, from neurons) is tallest, then creatine (3.0) and
+# choline (3.2, from membranes). In a tumour **NAA falls and choline rises**, and lactate or fat
+# may appear at 1.3.
+#
+# A head has thousands of spectra, and many are useless: little signal, broad lines, water, fat
+# from the scalp. Gurbani et al. 2018 let a **tiled CNN** throw them out
+# ([paper](https://www.ncbi.nlm.nih.gov/pmc/articles/PMC6107370/)).
+#
+# We have no such data, so ours are simulated. Chemical shifts and couplings are measured ones
+# (Govindaraju et al. 2000, *Proton NMR chemical shifts and coupling constants for brain
+# metabolites*), and the spins are computed in full. Amounts, decay times and the eight artefacts
+# are *chosen* to look typical. Each patient has eight voxels.
+
+# %%
+import math
+
+from torch import nn
+
+from course_lib import mrs
+from course_lib.models import tiled
+
+
+def voxels(patients, seed, **options):
+    return mrs.simulate(patients, generator=np.random.default_rng(seed), **options)
+
 
 # %% [markdown]
-# (end of mrs's part)
+# ## Exercise 5: from decay to spectrum ({{points spectrum}})
 #
+# **Goal.** `spectrum(fid, dwell, frequency, reference)` returns the ppm axis and the real part of the spectrum.
+# `fid` is complex, `(…, points)`, one point every `dwell` seconds; `frequency` is the scanner's, in MHz; `reference` is
+# the ppm of a signal that does not turn (0 Hz).
+#
+# **Steps.**
+# 1. Halve the first point, in a copy. The signal begins there, and whole it would lift the entire spectrum.
+# 2. Transform along the last axis, orthonormal, with zero frequency in the middle.
+# 3. Make the axis: each Hz, divided by the MHz, is one ppm above the reference. It rises.
+#
+# **Example.** For `[1, 1, 1, 1]`, 0.25 s, 1 MHz and 4.7 ppm, the axis is `[2.7, 3.7, 4.7, 5.7]` and the
+# spectrum `[-0.25, -0.25, 1.75, -0.25]`.
+#
+# **Hint.** Whatever you do to the spectrum's order, do to the frequencies too. Only plots turn the axis round.
+#
+# ### BEGIN EXPLANATION
+# The Fourier integral begins at time 0, and the trapezoid rule counts an end point half. Whole, it adds the same number to
+# every point of the spectrum: a false baseline. Positive frequencies lie above the reference, and 123 Hz are one ppm at
+# 123 MHz; shifting the spectrum but not the axis, or the voxels with it, is the usual slip. The magnitude would be always
+# positive, but it makes lines broader and turns noise into a floor (lab 04).
+# ### END EXPLANATION
+
+# %% nbgrader={"grade_id": "spectrum", "solution": true}
+def spectrum(fid, dwell, frequency, reference):
+    """The ppm axis (points,) and the real part of the spectrum (…, points)."""
+    ### BEGIN SOLUTION
+    weight = np.ones(fid.shape[-1])
+    weight[0] = 0.5
+    turned = np.fft.fftshift(np.fft.fft(fid * weight, norm="ortho"), axes=-1)
+    hertz = np.fft.fftshift(np.fft.fftfreq(fid.shape[-1], dwell))
+    return reference + hertz / frequency, turned.real
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "spectrum_test", "points": 3}
+from course_lib.exercise import without
+
+with without("course_lib.mrs.spectrum", "course_lib.mrs.spectrum_at"):
+    ones, five = np.ones(4, complex), np.array([2 + 1j, 1 - 2j, 0.5j, -1, 3j])
+    cases = [  # fid, dwell, frequency, reference, axis, spectrum, what to look at
+        (ones, 0.25, 1.0, 4.7, [2.7, 3.7, 4.7, 5.7], [-0.25, -0.25, 1.75, -0.25], "the example"),
+        (five, 0.1, 2.0, 1.0, [-1, 0, 1, 2, 3],
+         [1.4742, 2.9424, 0.4472, -1.048, -1.5798], "five points"),
+        (1j * five, 0.5, 10.0, 0.0, [-0.08, -0.04, 0, 0.04, 0.08],
+         [0.2316, -0.8691, -0.8944, 0.5073, -0.0934], "a phase of 90°"),
+    ]
+    cases.append((np.stack([ones, ones * 2, ones * 0]), *cases[0][1:4], cases[0][4],
+                  np.outer([1, 2, 0], cases[0][5]), "three voxels: each has its own spectrum"))
+    for fid, dwell, frequency, reference, axis, expected, hint in cases:
+        kept = fid.copy()
+        answer = spectrum(fid, dwell, frequency, reference)
+        assert isinstance(answer, tuple) and len(answer) == 2, "return two things: axis, spectrum"
+        ppm, real = map(np.asarray, answer)
+        assert np.array_equal(fid, kept), "your answer changed `fid`: halve a copy"
+        assert ppm.shape == np.shape(axis), f"{hint}: the axis is one row, got {ppm.shape}"
+        near = np.allclose(ppm, axis, atol=1e-3)
+        assert near, f"{hint}: expected the axis {axis}, got {ppm.round(3)}"
+        assert np.isrealobj(real), f"{hint}: the real part, not the complex spectrum"
+        near = real.shape == np.shape(expected) and np.allclose(real, expected, atol=1e-3)
+        assert near, f"{hint}: expected {np.round(expected, 3)}, got {real.round(3)}"
+    ### HIDDEN VALUE: [spectrum(rng.normal(size=(2, n)) + 1j * rng.normal(size=(2, n)), *rng.uniform(0.5, 2, 3).tolist()) for n in (7, 16)]
+print("spectrum: right")
+
+# %% [markdown]
+# Good spectra of ten healthy people and of ten tumours, by your function:
+
+# %% tags=["experiment"]
+from course_lib.exercise import yours
+
+scanner = mrs.SCANNER
+to_spectrum = yours("spectrum", mrs.spectrum, name="spectrum")
+figure = viz.figure(8.5, 3.2)
+middle = {}
+for axes, name, share in zip(
+    figure.subplots(1, 2, sharey=True), ("healthy", "tumour"), (0, 1), strict=True
+):
+    fids = voxels(10, 0, voxels=1, tumours=share, bad=0).fids
+    ppm, lines = to_spectrum(fids, scanner.dwell, scanner.frequency, scanner.reference)
+    axes.plot(ppm, lines.T, color=viz.COLOURS[share], linewidth=0.6)
+    axes.set(xlim=(4.4, 0.5), xlabel="ppm", ylabel="real part" if not share else None)
+    axes.set_title(name, fontsize=9)
+    heights = [np.median(lines[:, abs(ppm - place) < 0.06].max(1)) for place in (3.21, 2.01)]
+    middle[name] = heights[0] / heights[1]
+told = ", ".join(f"{name} {ratio:.1f}" for name, ratio in middle.items())
+figure.suptitle(f"Choline over NAA, median of the heights: {told}", fontsize=11)
+figure
+
+# %% [markdown]
+# ## Exercise 6: tiles ({{points TiledCNN}})
+#
+# **Goal.** `TiledCNN(tiles, make_part)` cuts each spectrum into equal tiles, gives each tile to a network of its own,
+# its *part*, and joins what the parts find. So the part that sees fat need not know how choline looks.
+#
+# **Steps.**
+# 1. `make_part()` makes one part. Call it once for each tile, first tile first.
+# 2. In `forward`, `spectra` is `(N, points)`. A part takes `(N, 1, points / tiles)` and returns `(N, F)`.
+# 3. Join to `(N, tiles · F)`: all that the first part found, then all of the second, and so on.
+#
+# **Example.** With `make_part = nn.Flatten`, `TiledCNN(2, nn.Flatten)` returns `[[1, 2, 3, 4]]` as it is: the first
+# part saw `[1, 2]`.
+#
+# **Hint.** In a plain Python list the parts would be invisible to the optimizer.
+#
+# ### BEGIN EXPLANATION
+# Neighbouring points form a peak, so a tile is a run of neighbours. Every sixth point would be six coarse copies of the
+# spectrum. `nn.ModuleList` registers the parts; in a list they run, but never learn. One part for all tiles is possible,
+# has fewer parameters, and looks for the same shapes everywhere; it is another network, though.
+# ### END EXPLANATION
+
+# %% nbgrader={"grade_id": "TiledCNN", "solution": true}
+class TiledCNN(nn.Module):
+    """A part of its own for each tile of a spectrum: (N, points) -> (N, tiles · F)."""
+
+    ### BEGIN SOLUTION
+    def __init__(self, tiles, make_part):
+        super().__init__()
+        self.parts = nn.ModuleList([make_part() for _ in range(tiles)])
+
+    def forward(self, spectra):
+        tiles = spectra.chunk(len(self.parts), 1)
+        pairs = zip(self.parts, tiles, strict=True)
+        return torch.cat([part(tile[:, None]) for part, tile in pairs], 1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "TiledCNN_test", "points": 2}
+from course_lib.exercise import without
+
+class Part(nn.Module):  # finds the mean and the last point of its tile, times a weight
+    def __init__(self, weight):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(float(weight)))
+
+    def forward(self, tile):
+        assert tile.ndim == 3 and tile.shape[1] == 1, "a part takes (N, 1, points of a tile)"
+        return self.weight * torch.stack([tile.mean((1, 2)), tile[:, 0, -1]], 1)
+
+def numbered():  # makes parts with the weights 1, 2, 3 …
+    weights = iter(range(1, 99))
+    return lambda: Part(next(weights))
+
+
+with without("course_lib.models.tiled.TiledCNN"):
+    for tiles, spectra, expected in [
+        (3, torch.arange(12.0).view(2, 6), [[0.5, 1, 5, 6, 13.5, 15], [6.5, 7, 17, 18, 31.5, 33]]),
+        (4, torch.tensor([[1.0, 0, 2, 5]]), [[1, 1, 0, 0, 6, 6, 20, 20]]),
+    ]:
+        got = (network := TiledCNN(tiles, numbered()))(spectra.clone())
+        shape = np.shape(expected)
+        assert np.shape(got) == shape, f"expected the shape {shape}, got {np.shape(got)}"
+        right = np.allclose(got.detach(), expected, atol=1e-4)
+        assert right, f"{tiles} tiles: expected {expected}, got {got.tolist()}"
+        count = len(list(network.parameters()))
+        assert count == tiles and got.requires_grad, f"{count} of {tiles} parts can learn"
+    ### HIDDEN VALUE: [TiledCNN(tiles, numbered())(random_tensor(rng, 3, tiles * points) * 4 - 2) for tiles, points in ((5, 4), (3, 7), (1, 6))]
+print("TiledCNN: right")
+
+# %% [markdown]
+# ## Predict
+#
+# Five judges learn from the same 300 patients, a quarter of them with a tumour: a **rule** of
+# signal-to-noise ratio and line width; the same with two more **numbers** (fat, water); a
+# **random forest** (100 decision trees vote) on all points of the spectrum; your **tiled CNN**; a
+# **plain CNN**.
+#
+# Then they learn again from *healthy people only*. A threshold rejects 5 % of good healthy
+# spectra. What share of *good tumour* spectra does the tiled CNN reject? Write down numbers; your
+# reason belongs in the question at the end.
+
+# %% tags=["experiment"]
+prediction = {
+    "best judge": None,  # its name
+    "tumour spectra rejected, tumours in training": None,  # from 0 to 1
+    "tumour spectra rejected, healthy training": None,
+}
+
+# %% [markdown]
+# ## Experiment B: who judges best?
+#
+# All spectra share one scale: divided by its own maximum, a weak spectrum would look like a
+# strong one with more noise. Training, validation and test have different patients. Experiment B
+# takes about TIME on 2 cores.
+
+# %% tags=["experiment"]
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from course_lib._progress import progress_bar
+
+Tiles = yours("TiledCNN", tiled.TiledCNN, name="TiledCNN")
+EPOCHS = profile.pick(ci=1, cpu=8, gpu=20)
+
+
+def seen(fids):
+    """What networks and forest see: 336 points from 0.5 to 4.4 ppm, large values compressed."""
+    return mrs.compressed(mrs.spectrum_at(fids))
+
+
+def by_cnn(make, train, seed):
+    """Trains a network to tell bad spectra; returns the judge, from FIDs to scores."""
+    torch.manual_seed(seed)
+    network, x = make(), torch.from_numpy(seen(train.fids))
+    y = torch.from_numpy(train.bad).float()
+    optimizer = torch.optim.Adam(network.parameters())
+    steps = EPOCHS * math.ceil(len(x) / 64)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    for batch in (b for _ in range(EPOCHS) for b in torch.randperm(len(x)).split(64)):
+        loss = F.binary_cross_entropy_with_logits(network(x[batch]), y[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval().requires_grad_(False)
+    return lambda fids: network(torch.from_numpy(seen(fids))).numpy()
+
+# %% tags=["experiment"]
+def by_numbers(names, train):
+    """Logistic regression of the logarithms of a few numbers."""
+    def numbers(fids):
+        found = mrs.quality_numbers(fids)
+        return np.log(np.maximum([found[name] for name in names], 1e-3)).T
+
+    model = LogisticRegression(max_iter=1000).fit(numbers(train.fids), train.bad)
+    return lambda fids: model.decision_function(numbers(fids))
+
+
+def by_forest(train, seed):
+    model = RandomForestClassifier(100, min_samples_leaf=3, random_state=seed)
+    model.fit(seen(train.fids), train.bad)
+    return lambda fids: model.predict_proba(seen(fids))[:, 1]
+
+
+def tiled_cnn():
+    return tiled.QualityCNN(Tiles(6, lambda: tiled.convolutions(8, 16)), 6 * 16 * 14)
+
+
+RULE = ["signal to noise", "line width"]
+JUDGES = {
+    "rule": lambda train, seed: by_numbers(RULE, train),
+    "four numbers": lambda train, seed: by_numbers([*RULE, "fat", "water"], train),
+    "forest": by_forest,
+    "tiled CNN": lambda train, seed: by_cnn(tiled_cnn, train, seed),
+    "plain CNN": lambda train, seed: by_cnn(tiled.plain_cnn, train, seed),
+}
+
+# %% tags=["experiment"]
+PATIENTS = profile.pick(ci=12, cpu=300, gpu=2000)
+SEEDS = range(profile.pick(ci=1, cpu=3, gpu=5))
+test = voxels(profile.pick(ci=40, cpu=250, gpu=1000), 1000)
+
+
+def trained(names=JUDGES, **options):
+    """{(name, seed): judge}, each trained on patients of its own seed."""
+    pairs = [(name, seed) for name in names for seed in SEEDS]
+    return {
+        (name, seed): JUDGES[name](voxels(PATIENTS, seed, **options), seed)
+        for name, seed in progress_bar(pairs, desc="training")
+    }
+
+
+def auc(scores, kind=None):
+    """Good spectra of the test against the bad ones, of one kind or of all."""
+    use = ~test.bad | (test.kinds == kind if kind else test.bad)
+    return roc_auc_score(test.bad[use], scores[use])
+
+
+judges = trained()
+scores = {key: judge(test.fids) for key, judge in judges.items()}
+print(f"| AUC, mean of {len(SEEDS)} seeds | " + " | ".join(JUDGES) + " |")
+print("|---" * (len(JUDGES) + 1) + "|")
+for kind in (*mrs.ARTEFACTS, None):
+    rows = [[auc(scores[name, seed], kind) for seed in SEEDS] for name in JUDGES]
+    spread = [f" ({min(row):.3f} to {max(row):.3f})" if kind is None else "" for row in rows]
+    cells = [f"{np.mean(row):.3f}{told}" for row, told in zip(rows, spread, strict=True)]
+    print(f"| {kind or 'all'} | " + " | ".join(cells) + " |")
+print("you predicted:", prediction["best judge"])
+
+# %% [markdown]
+# Published, for real spectra and a panel of experts: .95 for the tiled CNN. To which artefacts is
+# the rule blind? And do the tiles earn their keep? Now leave one artefact out of training.
+
+# %% tags=["experiment"]
+for kind in ("broad lines", "lipid", "spurious echo"):
+    others = [name for name in mrs.ARTEFACTS if name != kind]
+    blind = trained(["tiled CNN"], artefacts=others)
+    unseen = [auc(judge(test.fids), kind) for judge in blind.values()]
+    known = [auc(scores["tiled CNN", seed], kind) for seed in SEEDS]
+    print(f"{kind}: AUC {np.mean(known):.3f} with it in training, {np.mean(unseen):.3f} without",
+          f"({min(unseen):.3f} to {max(unseen):.3f})")
+
+# %% [markdown]
+# ## Whom does the filter throw out?
+#
+# From here on all spectra are **good**. Your threshold comes from healthy validation patients; then the others are
+# judged, by filters that had tumours in training and by filters that saw healthy people only.
+
+# %% tags=["experiment"]
+GOOD = profile.pick(ci=16, cpu=400, gpu=1000)
+good = voxels(GOOD, 1001, tumours=0.4, bad=0)
+validation = np.arange(GOOD // 2)
+others = ~np.isin(good.patients, validation)
+
+
+def rejected(judge):
+    """The threshold, and the shares of good healthy and of good tumour spectra above it."""
+    found = judge(good.fids)
+    limit = line_for(found, good.tumour, good.patients, validation, 0.05)
+    return limit, *((found > limit)[others & (good.tumour == ill)].mean() for ill in (False, True))
+
+
+bare = trained(tumours=0)
+print("| rejected, good | healthy | tumour, tumours in training | tumour, healthy training |")
+print("|---|---|---|---|")
+for name in JUDGES:
+    rows = [rejected(judges[name, seed])[1:] + rejected(bare[name, seed])[2:] for seed in SEEDS]
+    columns = zip(*rows, strict=True)
+    cells = [f"{np.mean(c):.0%} ({min(c):.0%} to {max(c):.0%})" for c in columns]
+    print(f"| {name} | " + " | ".join(cells) + " |")
+print("you predicted:", prediction)
+
+# %% [markdown]
+# How many tumours would have been enough?
+
+# %% tags=["experiment"]
+SHARES = [0, 0.02, 0.1, 0.25]
+ready = {0: bare, 0.25: judges}
+curve = []
+for share in SHARES:
+    filters = ready.get(share) or trained(["tiled CNN"], tumours=share)
+    curve.append([rejected(filters["tiled CNN", seed])[2] for seed in SEEDS])
+none, few = np.mean(curve, 1)[:2]
+title = f"Good tumour spectra rejected: {none:.0%}; with 2 % tumours in training {few:.0%}"
+figure = viz.figure(6.5, 3.2, title=title)
+axes = figure.subplots()
+for seed in SEEDS:
+    axes.plot(SHARES, np.array(curve)[:, seed], "o-", label=f"tiled CNN, seed {seed}")
+axes.axhline(0.05, color="0.4", linestyle="--", label="5 %, as of the healthy")
+axes.set(xlabel="share of training patients with a tumour", ylabel="share rejected")
+axes.legend(fontsize=8)
+figure
+
+# %% [markdown]
+# ## Play: would the filter keep it?
+#
+# An average healthy voxel and an average tumour, judged by the filter that saw healthy people
+# only. Which artefacts does it notice late? And what does it say of a tumour at severity 0, with
+# *no* artefact?
+
+# %% tags=["experiment"]
+average = [[np.mean(kind[name]) for name in mrs.COMPONENTS] for kind in (mrs.HEALTHY, mrs.TUMOUR)]
+narrow = bare["tiled CNN", 0]
+tissues = dict(zip(("healthy", "tumour"), mrs.signals(average), strict=True))
+viz.spectrum_slider(
+    tissues, narrow, rejected(narrow)[0], title="The filter that saw healthy people only"
+)
+
+# %% [markdown]
 # ## Questions to test yourself
 
 # %% tags=["experiment"]
@@ -735,18 +1118,32 @@ instant_questions("lab13")
 # %% [markdown]
 # ## Written question: who is harmed? ({{points rejected}})
 #
-# (mrs)
+# A hospital switches the filter on that saw healthy people only. It rejects most good spectra of tumours. Who is harmed, what
+# in the training made it so, and what would you report before such a filter is used? Start with your prediction, its
+# reason, and what you measured. Five to eight sentences.
 
 # %% [markdown] nbgrader={"grade_id": "rejected", "solution": true, "points": 3}
-# (mrs)
+# MODELANSWER
 #
 # ### BEGIN MARK SCHEME
-# - 3: (mrs)
+# - 1: compares a prediction, with its reason, to what was measured (the share rejected, or the best judge)
+# - 1: the cause: training knew good spectra of healthy people only, so what is unlike them counts as bad; and who is
+#   harmed: patients with a tumour, whose spectra vanish before anybody sees them
+# - 1: what to report: rejected *good* spectra for each group of patients, not the overall AUC alone; or another remedy
+#   that can be checked (tumours in training, rejected spectra shown and not deleted)
 # ### END MARK SCHEME
+#
+# ### BEGIN EXPLANATION
+# A classifier learns what tells the bad from the good *of its training set*. There all good spectra had high NAA and low
+# choline, so the network may use that. Its AUC on healthy people is fine, and nothing in the loss complains. Only a
+# score for each group shows it. A rule of signal and line width cannot do this harm, but it is blind to half of the
+# artefacts.
+# ### END EXPLANATION
 
 # %% [markdown]
 # ## What to remember
 #
 # (vae: three lines on brains)
 #
-# (mrs: two lines on spectra)
+# - A filter learned from one group of people treats the others as faults. Report what it rejects, group by group.
+# - Try the simple rivals: a forest on all points was as good a judge as the networks, and a rule knew no tumour.

@@ -14,6 +14,7 @@ PACKAGES = [
     "course_lib.metrics",
     "course_lib.kspace",
     "course_lib.resolution",
+    "course_lib.mrs",
     "course_lib.losses",
     "course_lib.normative",
     "course_lib.training",

@@ -30,6 +30,7 @@ from course_lib.viz.play import (
     receptive_field_slider,
     risk_slider,
     sampling_slider,
+    spectrum_slider,
 )
 from course_lib.viz.windows import window
 
@@ -54,5 +55,6 @@ __all__ = [
     "receptive_field_slider",
     "risk_slider",
     "sampling_slider",
+    "spectrum_slider",
     "window",
 ]

@@ -39,6 +39,7 @@ from course_lib.models.normative import NormativeAE, NormativeVAE
 from course_lib.models.resolve import SMALL, DeepResolve
 from course_lib.models.shape import ShapeAutoencoder
 from course_lib.models.skip_denoiser import SkipDenoiser
+from course_lib.models.tiled import plain_cnn, tiled_cnn
 from course_lib.models.unet import UNet
 from course_lib.models.vae import MyronenkoVAE
 from course_lib.models.wgan import CTCritic, CTGenerator
@@ -71,6 +72,12 @@ def each_denoiser(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torc
 
 def between_thick_slices(image: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
     return resolution.between_slices(resolution.thick_slices(image, 2), 2)
+
+
+def quality(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """As the lab trains: half of a batch is called bad."""
+    scores = model(*given)
+    return F.binary_cross_entropy_with_logits(scores, torch.arange(len(scores), dtype=scores.dtype) % 2)
 
 
 def shapes(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
@@ -109,6 +116,7 @@ class Case:
 DSSIM = compared(training.THESIS_RECIPE["DSSIM + L2"]["loss"])
 DECK = compared(losses.attention_loss(pretrained=False))
 PHYSICS: dict[str, Any] = dict(loss=compared(training.squared_error), corrupt=training.undersampling(4, 0.08), batch=2)
+SPECTRA: dict[str, Any] = dict(channels=21, batch=64)
 NETWORKS = {
     "DenseDAE, lab 01": Case(DenseDAE, 28, batch=16),
     "ConvDAE, lab 02": Case(ConvDAE, 28),
@@ -140,6 +148,9 @@ NETWORKS = {
     "SkipDenoiser, lab 13": Case(SkipDenoiser, 64),
     "DCGANGenerator, lab 13": Case(DCGANGenerator, 64, drawn),
     "DCGANDiscriminator, lab 13": Case(DCGANDiscriminator, 64, discriminated),
+    # a spectrum has 336 points: here as 21 channels of 4×4
+    "QualityCNN(tiled), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), tiled_cnn()), 4, quality, **SPECTRA),
+    "QualityCNN(plain), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), plain_cnn()), 4, quality, **SPECTRA),
     "UNet": Case(lambda: UNet(width=16), 64),
     "AttentionUNet(small), lab 14": Case(lambda: AttentionUNet(encoder="small"), 48),
     "AttentionUNet(small, gate)": Case(lambda: AttentionUNet(encoder="small", attention="gate"), 48),

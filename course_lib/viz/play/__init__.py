@@ -14,6 +14,7 @@ from course_lib.viz.play.planes import plane_slider
 from course_lib.viz.play.receptive import receptive_field_slider
 from course_lib.viz.play.risk import risk_slider
 from course_lib.viz.play.sampling import sampling_slider
+from course_lib.viz.play.spectra import spectrum_slider
 
 __all__ = [
     "anomaly_slider",
@@ -28,4 +29,5 @@ __all__ = [
     "receptive_field_slider",
     "risk_slider",
     "sampling_slider",
+    "spectrum_slider",
 ]
