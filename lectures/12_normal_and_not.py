@@ -115,6 +115,8 @@ for axes, values, name in zip(
 ):  # fmt: skip
     axes.plot(lengths, values, "o-", color=viz.COLOURS[0], label=name)
     axes.set(xscale="log", xlabel="numbers in the code")
+    axes.set_xticks(lengths[::2], [str(k) for k in lengths[::2]])
+    axes.minorticks_off()
     axes.set_title(name, fontsize=9)
 best = lengths[int(np.argmax(area))]
 figure.suptitle(f"Longer codes leave fewer folds and let more of the lesion through; here the map is best at {best}", fontsize=11)
