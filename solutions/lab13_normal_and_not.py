@@ -179,12 +179,10 @@ def trained(Model, seed):
     return network.eval().requires_grad_(False)
 
 # %% tags=["experiment"]
-SEEDS = range(profile.pick(ci=1, cpu=2, gpu=3))
-networks = {
-    (Model.__name__.removeprefix("Normative"), seed): trained(Model, seed)
-    for seed in SEEDS
-    for Model in (NormativeAE, NormativeVAE)
-}
+networks = {}
+for seed in range(profile.pick(ci=1, cpu=2, gpu=3)):
+    networks["AE", seed] = trained(NormativeAE, seed)
+    networks["VAE", seed] = trained(NormativeVAE, seed)
 average = train.images.flatten(1).mean(0)
 directions = torch.linalg.svd(train.images.flatten(1) - average, full_matrices=False).Vh[:32]
 
@@ -290,8 +288,8 @@ print("anomaly_map: right")
 # %% [markdown]
 # ## Where does it see a lesion?
 #
-# The lesions are painted into Colin27: brighter, darker, a patch of grain in place of the folds, or a **mass** that
-# pushes tissue aside and is no brighter than the rest. Move the strength, and change the kind.
+# Lesions painted into Colin27: brighter, darker, grain in place of the folds (*texture*), or a **mass** that pushes
+# tissue aside and is no brighter than the rest. Move the strength, and change the kind.
 
 # %% tags=["experiment"]
 library_map = lambda *given: normative.anomaly_map(*given[:3], width=given[3])
@@ -315,14 +313,13 @@ viz.anomaly_slider(
 )  # fmt: skip
 
 # %% [markdown]
-# **z-map**: by how many standard deviations each pixel differs from the mean of the training brains at that level. It is
+# **z-map**: by how many standard deviations a pixel differs from the mean of the training brains at that level. It is
 # the oldest normative model.
 #
 # ## Exercise 3: one pixel in fifty ({{points average_precision}})
 #
-# In lab 07 the AUC was the chance that a spot scores higher than no spot. It does not ask how rare spots are.
-# Suppose 2 % of the pixels are lesion, and a map marks 90 % of these, and 10 % of the others. Its AUC may be .95,
-# and yet only one marked pixel in six is lesion.
+# The AUC of lab 07 (here AUROC) does not ask how rare lesions are. It may be .95 where only one marked pixel in six is
+# lesion.
 #
 # **Goal.** `average_precision(scores, labels)`: `scores` are numbers (N,), higher means more suspicious; `labels`
 # is boolean, `True` for lesion.
@@ -385,8 +382,6 @@ print("average_precision: right")
 
 # %% [markdown]
 # ## Exercise 4: where to draw the line ({{points threshold_for}})
-#
-# A map becomes an answer by a threshold. Who chooses it on the test has seen the answers.
 #
 # **Goal.** `threshold_for(scores, ill, subjects, validation, false_alarms)`: the threshold for "suspicious",
 # which means `score > threshold`. There is one score a slice; `ill` says which slices have a lesion, `subjects`
@@ -468,9 +463,7 @@ SIGNS = {"bright": "brighter", "dark": "darker"}
 precision_of = yours("average_precision", normative.average_precision, name="average_precision")
 
 
-def medians(images):
-    filtered = [ndimage.median_filter(image, 11) for image in images[:, 0].numpy()]
-    return torch.from_numpy(np.stack(filtered))[:, None]
+medians = lambda images: torch.from_numpy(ndimage.median_filter(images.numpy(), (1, 1, 11, 11)))
 
 
 def maps_of(images, masks, levels, kind):
@@ -594,8 +587,8 @@ for name, line in lines.items():
 # %% [markdown]
 # ## In your own words: does it find lesions? ({{points judge}})
 #
-# "Our VAE finds lesions with an AUROC of .95." What would you ask before you believe that it helps a doctor? Compare
-# your prediction with the tables, for one kind that it finds and for one that it does not. Four to six sentences.
+# "Our VAE finds lesions with an AUROC of .95." What would you ask before you believe that it helps a doctor? Use your
+# prediction and the tables, for a kind that it finds and one that it does not. Four to six sentences.
 
 # %% [markdown] nbgrader={"grade_id": "judge", "solution": true, "points": 2}
 # @ANSWER@
@@ -792,12 +785,10 @@ print("spectrum: right")
 # Good spectra of ten healthy people and of ten tumours, by your function:
 
 # %% tags=["experiment"]
-from course_lib.exercise import yours
-
 scanner = mrs.SCANNER
 to_spectrum = yours("spectrum", mrs.spectrum, name="spectrum")
 figure = viz.figure(8.5, 3.2)
-middle = {}
+ratios = {}
 for axes, name, share in zip(
     figure.subplots(1, 2, sharey=True), ("healthy", "tumour"), (0, 1), strict=True
 ):
@@ -807,8 +798,8 @@ for axes, name, share in zip(
     axes.set(xlim=(4.4, 0.5), xlabel="ppm", ylabel="real part" if not share else None)
     axes.set_title(name, fontsize=9)
     heights = [np.median(lines[:, abs(ppm - place) < 0.06].max(1)) for place in (3.21, 2.01)]
-    middle[name] = heights[0] / heights[1]
-told = ", ".join(f"{name} {ratio:.1f}" for name, ratio in middle.items())
+    ratios[name] = heights[0] / heights[1]
+told = ", ".join(f"{name} {ratio:.1f}" for name, ratio in ratios.items())
 figure.suptitle(f"Choline over NAA, median of the heights: {told}", fontsize=11)
 figure
 
@@ -911,10 +902,6 @@ prediction_spectra = {
 # %% tags=["experiment"]
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-
-from course_lib._progress import progress_bar
-
 Tiles = yours("TiledCNN", tiled.TiledCNN, name="TiledCNN")
 EPOCHS = profile.pick(ci=1, cpu=8, gpu=12)
 
@@ -977,7 +964,7 @@ SEEDS = range(profile.pick(ci=1, cpu=3, gpu=5))
 test = voxels(profile.pick(ci=40, cpu=250, gpu=1000), 1000)
 
 
-def trained(names=JUDGES, **options):
+def filters_from(names=JUDGES, **options):
     """{(name, seed): judge}, each trained on patients of its own seed."""
     pairs = [(name, seed) for name in names for seed in SEEDS]
     return {
@@ -989,10 +976,10 @@ def trained(names=JUDGES, **options):
 def auc(scores, kind=None):
     """Good spectra of the test against the bad ones, of one kind or of all."""
     use = ~test.bad | (test.kinds == kind if kind else test.bad)
-    return roc_auc_score(test.bad[use], scores[use])
+    return normative.area_under_curve(scores[use], test.bad[use])
 
 
-judges = trained()
+judges = filters_from()
 scores = {key: judge(test.fids) for key, judge in judges.items()}
 print(f"| AUC, mean of {len(SEEDS)} seeds | " + " | ".join(JUDGES) + " |")
 print("|---" * (len(JUDGES) + 1) + "|")
@@ -1010,11 +997,11 @@ print("you predicted:", prediction_spectra["best judge"])
 # %% tags=["experiment"]
 for kind in ("broad lines", "lipid", "spurious echo"):
     others = [name for name in mrs.ARTEFACTS if name != kind]
-    blind = trained(["tiled CNN"], artefacts=others)
-    unseen = [auc(judge(test.fids), kind) for judge in blind.values()]
+    blind = filters_from(["tiled CNN"], artefacts=others)
+    never = [auc(judge(test.fids), kind) for judge in blind.values()]
     known = [auc(scores["tiled CNN", seed], kind) for seed in SEEDS]
-    print(f"{kind}: AUC {np.mean(known):.3f} with it in training, {np.mean(unseen):.3f} without",
-          f"({min(unseen):.3f} to {max(unseen):.3f})")
+    print(f"{kind}: AUC {np.mean(known):.3f} with it in training, {np.mean(never):.3f} without",
+          f"({min(never):.3f} to {max(never):.3f})")
 
 # %% [markdown]
 # ## Whom does the filter throw out?
@@ -1025,18 +1012,18 @@ for kind in ("broad lines", "lipid", "spurious echo"):
 # %% tags=["experiment"]
 GOOD = profile.pick(ci=16, cpu=400, gpu=1000)
 good = voxels(GOOD, 1001, tumours=0.4, bad=0)
-validation = np.arange(GOOD // 2)
-others = ~np.isin(good.patients, validation)
+set_aside = np.arange(GOOD // 2)
+others = ~np.isin(good.patients, set_aside)
 
 
 def rejected(judge):
     """The threshold, and the shares of good healthy and of good tumour spectra above it."""
     found = judge(good.fids)
-    limit = line_for(found, good.tumour, good.patients, validation, 0.05)
+    limit = line_for(found, good.tumour, good.patients, set_aside, 0.05)
     return limit, *((found > limit)[others & (good.tumour == ill)].mean() for ill in (False, True))
 
 
-bare = trained(tumours=0)
+bare = filters_from(tumours=0)
 print("| rejected, good | healthy | tumour, tumours in training | tumour, healthy training |")
 print("|---|---|---|---|")
 for name in JUDGES:
@@ -1054,7 +1041,7 @@ SHARES = [0, 0.02, 0.1, 0.25]
 ready = {0: bare, 0.25: judges}
 curve = []
 for share in SHARES:
-    filters = ready.get(share) or trained(["tiled CNN"], tumours=share)
+    filters = ready.get(share) or filters_from(["tiled CNN"], tumours=share)
     curve.append([rejected(filters["tiled CNN", seed])[2] for seed in SEEDS])
 none, few = np.mean(curve, 1)[:2]
 title = f"Good tumour spectra rejected: {none:.0%}; with 2 % tumours in training {few:.0%}"
