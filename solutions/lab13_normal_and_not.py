@@ -75,13 +75,12 @@ from course_lib import losses, noise, normative, viz
 # **Goal.** `negative_elbo(image, reconstruction, mean, log_variance, decoder_sd)`: the right side above,
 # one number for each image. Images are `(N, 1, H, W)`; mean and logarithm of the variance of the code `(N, K)`.
 #
-# **Steps.** The first term is for you. For the second, `losses.kl_divergence` is what you wrote in lab 06:
-# one number an image, summed over the code.
+# **Steps.** `losses.kl_divergence` (lab 06) is the second term, one number an image.
 #
 # **Example.** One pixel, 0.5 against 0.3, `decoder_sd` 0.1: 0.04 / 0.02 = 2. A code of mean 1 and variance 1
 # has a KL of 0.5. Together 2.5.
 #
-# **Hint.** Probabilities of independent pixels multiply, so their logarithms add up.
+# **Hint.** Probabilities of independent pixels multiply: their logarithms add up.
 #
 # ### BEGIN EXPLANATION
 # Both terms are logarithms of probabilities, so both are sums: over all pixels and over all numbers of the code. With a mean over
@@ -212,8 +211,8 @@ viz.gallery(
 )  # fmt: skip
 
 # %% [markdown]
-# All three rebuild a blurred brain, and the folds that they miss are in every map, lesion or not. Judged by this
-# error, the matrix is no worse than the networks. Keep that in mind for the experiment.
+# All three rebuild a blurred brain, and the folds that they miss are in every map, lesion or not. By this error,
+# the matrix is no worse than the networks.
 #
 # ## Exercise 2: the map ({{points anomaly_map}})
 #
@@ -541,7 +540,7 @@ figure
 # | f-AnoGAN | .283 / .221 / .856 | .342 / .255 / .923 |
 # | **threshold on the brightness** | **.374** / .271 / **.991** | **.431** / **.262** / **.996** |
 #
-# One thing is unfair: *bright pixels* knows beforehand that lesions are bright. The rows *sign known* give the
+# Unfair: *bright pixels* knows beforehand that lesions are bright. The rows *sign known* give the
 # others the same knowledge: the signed difference in place of the absolute one.
 
 # %% [markdown]
@@ -663,7 +662,7 @@ viz.gallery(
 # the last line. Ours draws blotchy brains, different ones, and copies none.
 #
 # Bermudez et al. also denoise, with an autoencoder whose skips are added. They test on new noise; whether on new
-# subjects too, we did not find. Does it matter? (The sizes of our layers are our own.)
+# subjects too, we did not find. Does it matter? (Layer sizes are ours.)
 
 # %% tags=["experiment"]
 from course_lib import evaluation, training
@@ -1115,7 +1114,8 @@ instant_questions("lab13")
 # %% [markdown]
 # ## What to remember
 #
-# (vae: three lines on brains)
-#
+# - What a short code cannot draw stays in the residual: the lesion, and every fold.
+# - Set a map beside brightness alone and beside a z-map. Read the average precision.
+# - The threshold comes from healthy people set aside. A mass that is no brighter stays invisible.
 # - A filter learned from one group of people treats the others as faults. Report what it rejects, group by group.
 # - Try the simple rivals: a forest on all points was as good a judge as the networks, and a rule knew no tumour.
