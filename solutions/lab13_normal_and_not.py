@@ -36,7 +36,7 @@
 #
 # **The idea.** Train an autoencoder on healthy brains only. Its code is short, so it must spend it on what
 # brains have in common. A lesion is not that: it goes in and does not come out. What is left, $|x - \hat x|$,
-# is an **anomaly map**. Such a model is called **normative**. It needs no labels.
+# is an **anomaly map**. Such a model is called **normative**.
 #
 # **The variational form** scores whole images as well. Its encoder answers with a mean $\mu$ and a
 # variance $s^2$ for each number of the code (lab 06). If the decoder's pixels have the standard deviation
@@ -225,7 +225,6 @@ viz.gallery(
 # **Example.** The difference is 0.2 all over the brain: the map is 0.2 up to its last pixel, and 0 outside.
 #
 # **Hint.** What comes first, the absolute value or the blur? Think of a bright and a dark pixel side by side.
-# What the reconstruction draws outside the brain must play no part.
 #
 # ### BEGIN EXPLANATION
 # blur(difference · mask) / blur(mask) is a weighted mean of brain pixels. Without the division the rim of the brain fades, and lesions
@@ -384,7 +383,7 @@ print("average_precision: right")
 #
 # **Goal.** `threshold_for(scores, ill, subjects, validation, false_alarms)`: the threshold for "suspicious",
 # which means `score > threshold`. There is one score a slice; `ill` says which slices have a lesion, `subjects`
-# whose they are, and `validation` lists the subjects set aside for choosing. All are numpy arrays.
+# whose they are, and `validation` lists the subjects set aside for choosing.
 #
 # **Steps.** Take the scores that you may look at: **healthy** slices of **validation** subjects. Return the lowest
 # of them that at most the share `false_alarms` of them lies above.
@@ -518,15 +517,17 @@ figure = viz.figure(9, 3.6)
 winners = {}
 for axes, case in zip(figure.subplots(1, 4, sharey=True), STRONG, strict=True):
     for where, mark, colour in zip(results, "os", viz.COLOURS, strict=False):
-        values = [mean_of(where, case, method)[1] for method in RIVALS]
-        axes.plot(values, range(len(RIVALS)), mark, color=colour, label=where)
+        pairs = {key: pair[1] for key, pair in results[where][case][0].items() if key[0] in RIVALS}
+        rows = [RIVALS.index(name) for name, _ in pairs]
+        axes.plot(list(pairs.values()), rows, mark, color=colour, label=where)
     axes.axvline(results["Colin27"][case][1], color="0.5", linestyle=":")
     axes.set_yticks(range(len(RIVALS)), RIVALS)
     axes.set(xlabel="average precision", xlim=(0, 1), ylim=(len(RIVALS) - 0.5, -0.5), title=case[0])
-    winners[case[0]] = f"{RIVALS[int(np.argmax(values))]} {max(values):.2f}"
+    best = max(RIVALS, key=lambda name, case=case: mean_of("Colin27", case, name)[1])
+    winners[case[0]] = f"{best} {mean_of('Colin27', case, best)[1]:.2f}"
 axes.legend(fontsize=7)
 told = "; ".join(f"{kind}: {name}" for kind, name in winners.items())
-figure.suptitle(f"Highest AP on Colin27 at strength 0.3\n{told}", fontsize=11)
+figure.suptitle(f"Highest AP on Colin27 at strength 0.3 (a mark a seed)\n{told}", fontsize=11)
 print("you predicted:", prediction)
 figure
 
@@ -590,7 +591,14 @@ for name, line in lines.items():
 # prediction and the tables, for a kind that it finds and one that it does not. Four to six sentences.
 
 # %% [markdown] nbgrader={"grade_id": "judge", "solution": true, "points": 2}
-# @ANSWER@
+# I predicted that brightness wins for bright lesions, since it looks for just that, and the VAE for all others. On Colin27
+# at strength 0.3 (profile cpu, 2 seeds) bright pixels had an average precision of .94 for bright lesions, the VAE .49. For dark ones,
+# dark pixels had .68 and the VAE .41, but .81 once the sign was known. A mass was found by nothing (.05 to .07, chance
+# .07): its grey values are normal, and stretched tissue even has fewer folds to miss. So I would ask for the same score of plain brightness
+# and of a z-map, on the same lesions; for the average precision and the share of lesion pixels (texture has an AUROC of .86 here
+# and a precision of .09); which kinds of lesions were tested; and how many healthy people of another scanner are called
+# ill. With a threshold for 5 % false alarms, 6 % (VAE) to 15 % (brightness) of the slices of unseen healthy heads were
+# suspicious, and 13 % of Colin27's for the VAE: slices of one head are alike, so twenty heads are few.
 #
 # ### BEGIN MARK SCHEME
 # - 1: compares a prediction, with its reason, to the measurement, for a kind that is found and one that is not
@@ -654,7 +662,7 @@ for name, images in drawers.items():
 nearest = pool[normative.nearest_training_image(drawn[:4], pool)[1]]
 viz.gallery(
     [*drawn[:4], *nearest], columns=4, titles=["drawn"] * 4 + ["nearest training"] * 4,
-    window=greys, title="Drawn by the GAN, and the training image nearest to each",
+    window=viz.window(nearest[0]), title="Drawn by the GAN, and the training image nearest to each",
 )  # fmt: skip
 
 # %% [markdown]
