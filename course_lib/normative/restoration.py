@@ -14,9 +14,9 @@ def restore(
     image: torch.Tensor,
     *,
     decoder_sd: float,
-    weight: float = 30.0,
+    weight: float = 15.0,
     steps: int = 100,
-    rate: float = 0.005,
+    rate: float = 0.01,
 ) -> torch.Tensor:
     """Descend from an image to one that the model finds likely, and that differs from it in few, connected pieces.
 
