@@ -49,7 +49,7 @@
 # brains, and one hopes that it is large for others.
 #
 # **The doubt.** Whoever marks the brightest pixels finds bright lesions, too. Meissen et al. did just
-# that on FLAIR images, and beat most published networks. So every map here competes with methods
+# that on FLAIR images, and beat most networks of their comparison. So every map here competes with methods
 # that need no training.
 #
 # **Sources.** Pinaya et al. 2019, *Using deep autoencoders to identify abnormal brain structural patterns*, cited by
@@ -316,8 +316,8 @@ viz.anomaly_slider(
 #
 # ## Exercise 3: one pixel in fifty ({{points average_precision}})
 #
-# The AUC of lab 07 (here AUROC) does not ask how rare lesions are. It may be .95 where only one marked pixel in six is
-# lesion.
+# The AUC of lab 07 (here AUROC) does not ask how rare lesions are. It may be .95 where only one marked pixel in
+# seven is lesion.
 #
 # **Goal.** `average_precision(scores, labels)`: `scores` are numbers (N,), higher means more suspicious; `labels`
 # is boolean, `True` for lesion.
@@ -541,7 +541,7 @@ figure
 # | f-AnoGAN | .283 / .221 / .856 | .342 / .255 / .923 |
 # | **threshold on the brightness** | **.374** / .271 / **.991** | **.431** / **.262** / **.996** |
 #
-# Unfair: *bright pixels* knows beforehand that lesions are bright. The rows *sign known* give the
+# One thing is unfair: *bright pixels* knows beforehand that lesions are bright. The rows *sign known* give the
 # others the same knowledge: the signed difference in place of the absolute one.
 
 # %% [markdown]
