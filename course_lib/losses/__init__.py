@@ -13,6 +13,7 @@ from course_lib.losses.overlap import generalised_dice_loss
 from course_lib.losses.perceptual import PerceptualLoss
 from course_lib.losses.shape import shape_prior_loss
 from course_lib.losses.similarity import Charbonnier, DSSIMLoss, MixLoss, MSSSIMLoss, SSIMLoss, kl_divergence
+from course_lib.losses.variational import negative_elbo
 
 __all__ = [
     "Charbonnier",
@@ -27,5 +28,6 @@ __all__ = [
     "generator_loss",
     "gradient_penalty",
     "kl_divergence",
+    "negative_elbo",
     "shape_prior_loss",
 ]
