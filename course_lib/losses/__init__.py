@@ -11,7 +11,7 @@ from course_lib.losses.adversarial import critic_loss, generator_loss, gradient_
 from course_lib.losses.attention import attention_loss
 from course_lib.losses.overlap import generalised_dice_loss
 from course_lib.losses.perceptual import PerceptualLoss
-from course_lib.losses.shape import shape_prior_loss
+from course_lib.losses.shape import shape_code_loss, shape_prior_loss
 from course_lib.losses.similarity import Charbonnier, DSSIMLoss, MixLoss, MSSSIMLoss, SSIMLoss, kl_divergence
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "generator_loss",
     "gradient_penalty",
     "kl_divergence",
+    "shape_code_loss",
     "shape_prior_loss",
 ]

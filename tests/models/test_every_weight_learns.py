@@ -35,7 +35,8 @@ from course_lib.models.dae import BrainCDAE, ConvDAE, DenseDAE
 from course_lib.models.dncnn import IRCNN_DILATIONS, DnCNN
 from course_lib.models.ldamp import LDAMP
 from course_lib.models.resolve import SMALL, DeepResolve
-from course_lib.models.shape import ShapeAutoencoder
+from course_lib.models.segment import SegmentationUNet
+from course_lib.models.shape import ShapeAutoencoder, ShapePredictor
 from course_lib.models.unet import UNet
 from course_lib.models.vae import MyronenkoVAE
 from course_lib.models.wgan import CTCritic, CTGenerator
@@ -74,6 +75,16 @@ def shapes(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tenso
     """Cross-entropy of label maps: the class that is brightest."""
     labels = clean.argmax(1)
     return F.cross_entropy(model(F.one_hot(labels, clean.shape[1]).movedim(-1, 1).float()), labels)
+
+
+def named(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of four classes: four steps of brightness."""
+    return F.cross_entropy(model(*given), (4 * clean[:, 0]).long().clamp(0, 3))
+
+
+def codes(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """Distance to codes that differ from image to image."""
+    return (model(*given) - clean.flatten(1)[:, :64]).square().sum(1).mean()
 
 
 @dataclass
@@ -118,6 +129,8 @@ NETWORKS = {
     "LDAMP, lab 11": Case(LDAMP, 48, each_denoiser),
     "DeepResolve(small), lab 12": Case(lambda: DeepResolve(**SMALL), 32, corrupt=between_thick_slices),
     "ShapeAutoencoder, lab 12": Case(lambda: ShapeAutoencoder(64), 64, shapes, channels=4),
+    "ShapePredictor, lab 12": Case(lambda: ShapePredictor(64), 64, codes),
+    "SegmentationUNet, lab 12": Case(lambda: SegmentationUNet(width=8), 64, named),
     "UNet": Case(lambda: UNet(width=16), 64),
     "AttentionUNet(small), lab 14": Case(lambda: AttentionUNet(encoder="small"), 48),
     "AttentionUNet(small, gate)": Case(lambda: AttentionUNet(encoder="small", attention="gate"), 48),
