@@ -29,6 +29,7 @@ from course_lib.viz.play import (
     receptive_field_slider,
     risk_slider,
     sampling_slider,
+    thickness_slider,
 )
 from course_lib.viz.windows import window
 
@@ -52,5 +53,6 @@ __all__ = [
     "receptive_field_slider",
     "risk_slider",
     "sampling_slider",
+    "thickness_slider",
     "window",
 ]

@@ -13,6 +13,7 @@ from course_lib.viz.play.planes import plane_slider
 from course_lib.viz.play.receptive import receptive_field_slider
 from course_lib.viz.play.risk import risk_slider
 from course_lib.viz.play.sampling import sampling_slider
+from course_lib.viz.play.thickness import thickness_slider
 
 __all__ = [
     "blind_test",
@@ -26,4 +27,5 @@ __all__ = [
     "receptive_field_slider",
     "risk_slider",
     "sampling_slider",
+    "thickness_slider",
 ]
