@@ -30,6 +30,7 @@ from course_lib.viz.play import (
     risk_slider,
     sampling_slider,
     shape_walk,
+    thickness_slider,
 )
 from course_lib.viz.windows import window
 
@@ -54,5 +55,6 @@ __all__ = [
     "risk_slider",
     "sampling_slider",
     "shape_walk",
+    "thickness_slider",
     "window",
 ]

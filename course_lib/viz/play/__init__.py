@@ -14,6 +14,7 @@ from course_lib.viz.play.receptive import receptive_field_slider
 from course_lib.viz.play.risk import risk_slider
 from course_lib.viz.play.sampling import sampling_slider
 from course_lib.viz.play.shapes import shape_walk
+from course_lib.viz.play.thickness import thickness_slider
 
 __all__ = [
     "blind_test",
@@ -28,4 +29,5 @@ __all__ = [
     "risk_slider",
     "sampling_slider",
     "shape_walk",
+    "thickness_slider",
 ]

@@ -1,0 +1,214 @@
+# %% [markdown]
+# # Lecture 11: Between the slices; shapes as priors
+#
+# {{badges}}
+#
+# Forty-five minutes, to be run while you listen. For [lab 12](../labs/lab12_between_the_slices/lab12_between_the_slices.ipynb). It
+# needs means, the Fourier transform of [lecture 05](05_how_mri_samples.ipynb), and orthogonal projections.
+#
+# 1. What does a thick slice measure, and where does it lie?
+# 2. Which images fit the measurement, and how much does it help to fit it?
+# 3. What can a network add, and what can it not?
+# 4. How do you score an outline?
+# 5. Can a network learn what a shape may be?
+
+# %% tags=["setup"]
+# `course build` writes the set-up cell here
+
+# %%
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from course_lib import losses, metrics, resolution, viz
+from course_lib.data import brains
+
+heads = brains.brain_slices("colin27", slices=profile.pick(ci=1, cpu=8, gpu=24))
+clean = heads.images[..., :180]
+one = clean[len(clean) // 2]
+
+# %% [markdown]
+# ## 1. A slice is a mean
+#
+# A scanner excites a slab. What comes back is the sum over its thickness, weighted by the **slice profile** $h$: a box in a
+# textbook, a bell in practice. Thick slice $i$ is $y_i = \sum_j h(j - c_i)\,x_j$, with its centre at $c_i$. So a slice does two
+# things: it filters ($h$ is a low-pass filter), and it samples (one number every $k$).
+#
+# Sampling every $k$ thin slices folds all frequencies above $1/(2k)$ back below it. A good profile has removed them before. Of the three
+# in `course_lib.resolution`, here are the shares that are left of each frequency.
+
+# %%
+factor, count = 4, 240
+figure = viz.figure(7.5, 3.6)
+axes = figure.subplots()
+frequencies = np.linspace(0, 0.5, 200)
+beyond = {}
+for number, name in enumerate(resolution.PROFILES):
+    thick = resolution.thick_slices(np.eye(count), factor, profile=name)  # (thin, thick)
+    weights = thick[:, count // factor // 2]  # of one slice in the middle
+    shares = np.abs(np.exp(-2j * np.pi * np.outer(frequencies, np.arange(count))) @ weights)
+    beyond[name] = float((shares[frequencies > 1 / (2 * factor)] ** 2).sum() / (shares**2).sum())
+    axes.plot(frequencies, shares, ("-", "--", ":")[number], color=viz.COLOURS[number], label=name)
+axes.axvline(1 / (2 * factor), color="0.5", linewidth=1)
+axes.set(xlabel="frequency (cycles per thin slice)", ylabel="share that is left")
+axes.legend(fontsize=8)
+told = ", ".join(f"{name} {share:.0%}" for name, share in beyond.items())
+figure.suptitle(f"Power that folds back (right of the line), slices {factor} times thicker: {told}", fontsize=11)
+figure
+
+# %% [markdown]
+# Taking every $k$-th thin slice, as some public code does, has no filter at all: everything folds back, and the slices are sharper than
+# any scanner's. A network that is trained on them solves another problem.
+#
+# **Where does a slice lie?** Box-shaped slice $i$ holds the thin slices $ik$ to $ik + k - 1$; its centre is $ik + (k-1)/2$. Below, linear
+# interpolation is told another centre of the first slice than the true one.
+
+# %%
+def linear_at(thick, factor, centre):
+    """Linear interpolation that takes `centre` for the centre of the first thick slice, in thin slices."""
+    places = (np.arange(thick.shape[-1] * factor) - centre) / factor
+    rows = thick.reshape(-1, thick.shape[-1]).numpy()
+    lines = [np.interp(places, np.arange(len(row)), row) for row in rows]
+    return torch.from_numpy(np.stack(lines)).float().reshape(*thick.shape[:-1], -1)
+
+
+centres = np.linspace(-1, 3, 17)
+figure = viz.figure(7.5, 3.6)
+axes = figure.subplots()
+found = []
+for number, factor in enumerate((2, 3, 4)):
+    thick = resolution.thick_slices(clean, factor)
+    scores = [float(metrics.psnr(linear_at(thick, factor, c), clean, data_range=1).mean()) for c in centres]
+    best, wrong = max(scores), scores[int(np.abs(centres).argmin())]
+    found.append(f"×{factor} best at {centres[int(np.argmax(scores))]:.2f}, {wrong - best:+.1f} dB at 0")
+    axes.plot(centres, scores, viz.figures.MARKERS[number] + "-", color=viz.COLOURS[number], label=f"×{factor}")
+axes.set(xlabel="assumed centre of the first slice (thin slices)", ylabel="PSNR (dB)")
+axes.legend(fontsize=8)
+figure.suptitle("; ".join(found), fontsize=11)
+figure
+
+# %% [markdown]
+# ## 2. All images that fit
+#
+# $y = Ax$ has $k$ times fewer equations than unknowns. Whatever fits, one may add any $n$ with $An = 0$: numbers
+# whose mean over each thick slice is 0. So the measurement cannot tell these two heads apart:
+
+# %%
+factor = 4
+thick = resolution.thick_slices(one, factor)
+fold = torch.zeros_like(one)
+fold[..., 90:110, 88:92] = 0.3 * torch.tensor([1.0, -1.0, -1.0, 1.0])  # mean 0 over one thick slice
+other = one + fold
+misfit = float((resolution.thick_slices(other, factor) - thick).abs().max())
+viz.gallery(
+    [one, other, resolution.between_slices(thick, factor)],
+    titles=["a head", "another head", "their thick slices, interpolated"],
+    title=f"Two heads, the same thick slices (largest difference {misfit:.0e})",
+    window=viz.window(one),
+)
+
+# %% [markdown]
+# **The projection.** With $A^+ = A^\top(AA^\top)^{-1}$, the nearest image to a guess $\hat x$ that fits is
+# $\hat x + A^+(y - A\hat x)$. Split the error $e = \hat x - x$ into what a thick slice sees and what it does not:
+#
+# $$ \|e\|^2 = \underbrace{\|A^+A\,e\|^2}_{\text{seen}} + \underbrace{\|e - A^+A\,e\|^2}_{\text{not seen}} $$
+#
+# Without noise the projection sets the first part to 0 and leaves the second as it is. So it helps *every* guess, by
+# exactly the part that was seen. (It is the data-consistency layer of
+# [lecture 06](06_sparsity_to_learned.ipynb), with a mean in the place of a Fourier coefficient. With noise it keeps the noise, too.)
+
+# %%
+print("| slices | interpolation | PSNR (dB) | of its squared error, seen | PSNR with the means kept (dB) |\n|---|---|---|---|---|")
+for factor in (2, 4):
+    thick = resolution.thick_slices(clean, factor)
+    for method in resolution.METHODS:
+        guess = resolution.between_slices(thick, factor, method=method)
+        kept = resolution.keep_measured(guess, thick, factor)
+        seen = float((guess - kept).square().sum() / (guess - clean).square().sum())
+        before, after = (float(metrics.psnr(image, clean, data_range=1).mean()) for image in (guess, kept))
+        print(f"| ×{factor} | {method} | {before:.2f} | {seen:.0%} | {after:.2f} |")
+
+# %% [markdown]
+# "nearest" repeats the measured means, so it fits already. Linear interpolation is far from fitting: most papers compare with it,
+# or with cubic, and forget the projection, which costs nothing. The opponent of lab 12 is a B-spline *with* it.
+#
+# ## 3. What a network adds
+#
+# DeepResolve (Chaudhari et al. 2018; layers as in the same group's [arXiv 1808.04447](https://arxiv.org/abs/1808.04447)) interpolates
+# to the thin grid and adds what 20 convolutions of 3×3×3 make of it: 1,995,329 parameters, trained by squared error on pairs of thin and
+# thick slices of knees.
+#
+# Trained by squared error, it answers the **mean of all thin slices that go with what it sees** ([lecture 10](10_learning_without_truth.ipynb)).
+# Where the anatomy decides (an edge runs on from slice to slice), this mean is sharp. Where several fit, it is a blur of
+# them; an adversarial loss would choose one of them, and it may be the wrong one
+# ([lecture 09](09_adversaries_and_perception.ipynb)). It cannot bring back what no slice saw.
+#
+# Before you believe a table of super-resolution, ask:
+#
+# - How were the thick slices made: by a profile, or by leaving slices out?
+# - Was the "truth" measured, or interpolated?
+# - Do patches of one subject lie in training *and* test?
+# - Is the PSNR that of the whole image, most of which is air?
+# - Does the opponent fit the measurement?
+#
+# ## 4. Overlap and distance
+#
+# Dice's overlap depends on the size of the structure. Below, each prediction is a disc whose outline is wrong by the same
+# distance, 1 mm; the Hausdorff distance knows that, and Dice does not.
+
+# %%
+y, x = np.mgrid[:241, :241] * 0.25 - 30  # mm
+radii = np.array([2, 3, 4, 6, 8, 12, 16, 24])
+discs = [(np.hypot(y, x) < radius + 1, np.hypot(y, x) < radius) for radius in radii]
+dice = [float(metrics.dice(*pair)) for pair in discs]
+distance = [float(metrics.hausdorff_distance(*pair, spacing=0.25)) for pair in discs]
+figure = viz.figure(7.5, 3.4)
+left, right = figure.subplots(1, 2)
+left.plot(radii, dice, "o-", color=viz.COLOURS[0], label="Dice")
+left.set(xlabel="radius of the structure (mm)", ylabel="Dice", ylim=(0, 1))
+right.plot(radii, distance, "s-", color=viz.COLOURS[1], label="Hausdorff")
+right.set(xlabel="radius of the structure (mm)", ylabel="Hausdorff distance (mm)", ylim=(0, 2))
+figure.suptitle(
+    f"Outlines wrong by 1 mm: Dice {dice[0]:.2f} for a radius of 2 mm, {dice[-1]:.2f} for 24 mm", fontsize=11
+)
+figure
+
+# %% [markdown]
+# **Classes of unequal size.** In a loss, a sum over all classes is ruled by the background. The generalised Dice loss (Sudre
+# et al. 2017, [arXiv](https://arxiv.org/abs/1707.03237)) weighs class $l$ by $w_l = 1/(\sum_n r_{ln})^2$. A slide of the DLMI lecture prints
+# $1/\sum_n (r_{ln})^2$: the square has slipped inside, and for an $r$ of 0 and 1 that is $1/\text{volume}$. What changes? Here a structure
+# of 16 of 1,024 pixels is missed altogether, then found by half.
+
+# %%
+def weighted_loss(p, r, power):
+    """1 - the generalised Dice score with weights 1 / volume^power."""
+    volume = r.flatten(2).sum(2)
+    weight = volume.clamp(min=1) ** -power
+    above, below = ((weight * part.flatten(2).sum(2)).sum(1) for part in (r * p, r + p))
+    return float((1 - 2 * above / below).mean())
+
+
+labels = torch.zeros(1, 32, 32, dtype=torch.long)
+labels[:, 14:18, 14:18] = 1
+truth = F.one_hot(labels, 2).movedim(-1, 1).float()
+half = labels.clone()
+half[:, 14:16] = 0
+rows = {"missed": torch.zeros_like(labels), "found by half": half, "found": labels}
+print("| small structure | no weights | 1 / volume (the slide) | 1 / volume² (the paper) | the library |\n|---|---|---|---|---|")
+for name, guess in rows.items():
+    p = F.one_hot(guess, 2).movedim(-1, 1).float()
+    values = [weighted_loss(p, truth, power) for power in (0, 1, 2)]
+    print(f"| {name} | {' | '.join(f'{value:.3f}' for value in values)} | {float(losses.generalised_dice_loss(p, truth)):.3f} |")
+
+# %% [markdown]
+# <!-- ACNN BEGINS: section 5 is the shape prior's -->
+# ## 5. Shapes as priors
+#
+# <!-- ACNN ENDS -->
+#
+# ## What to remember
+#
+# - A thick slice is a mean with a place. Whoever forgets the mean gets aliasing, whoever forgets the place loses decibels.
+# - Keep the measured means: without noise it cannot hurt, and it costs nothing. Compare networks with an opponent that does.
+# - What fits the measurement is not the truth: within a slice, something was guessed.
+# - Report an overlap and a distance, in mm, with the spacing, and say which average distance it is.

@@ -1,0 +1,711 @@
+# %% [markdown]
+# # Lab 12: Between the slices
+#
+# {{badges}}
+#
+# **The question of this lab: the scanner gave thick slices. May a network draw what lies between them,
+# and how do I know that the heart it draws is a heart?**
+#
+# {{head}}
+#
+# {{exercises}}
+#
+# ### BEGIN CARD
+# level = "core"
+# memory = "2 GB"
+# compute_minutes = 5
+# labs = ["05", "06", "09"]
+# lectures = ["11"]
+# mathematics = "the mean; linear interpolation; the distance of two points; the norm of a vector"
+# objectives = [
+#     "make thick slices as a scanner does, and put slices back between them at the right places",
+#     "make any guess fit what was measured",
+#     "see when a network beats the best interpolation, and when it does not",
+#     "score a segmentation by overlap and by distance, and see that the two disagree",
+#     "teach a network what a heart looks like, and see what this prior does to a heart that it never saw",
+# ]
+# minutes = {theory = 15, thick_slices = 10, between_slices = 20, keep_measured = 10, play = 5, may_it_draw = 10, generalised_dice_loss = 20, surface_scores = 20, shape_loss = 15, experiments = 30, aneurysm = 15}
+# ### END CARD
+
+# %% tags=["setup"]
+# `course build` writes the set-up cell here
+
+# %% [markdown]
+# ## Theory in half a page
+#
+# **A slice has a thickness.** What a scanner measures of it is a mean over that thickness: $y = Ax$, where $A$ averages
+# $k$ thin slices to one thick one. Thick slices are faster and less noisy. They also blur, and only in one
+# direction. To go back, one asks for $k$ numbers for each one that was measured: infinitely many images fit.
+#
+# - **Interpolation** draws a smooth curve through the thick slices. It has to know *where* they lie. And it does
+#   not know that each is a mean.
+# - **Projection.** Whatever the guess $\hat x$, the nearest image that fits the measurement is
+#   $\hat x + A^+(y - A\hat x)$. For box-shaped slices $A^+$ just repeats each number $k$ times. It is lab
+#   09's data consistency, for slices.
+# - **DeepResolve** is a network of 20 convolutions that looks at the interpolated slices and adds what is
+#   missing. It learned that from pairs of thin and thick slices. Nothing in it makes its answer fit $y$.
+#
+# **A heart has a shape.** A segmentation is scored by **overlap**, such as Dice's
+# $2|A \cap B| / (|A| + |B|)$, or by **distance**, such as Hausdorff's: how far apart are the outlines where
+# they are farthest? A network that is trained voxel by voxel knows neither. An **autoencoder of label maps** squeezes
+# each shape into a code of a few numbers; the *shape prior* of ACNN asks that the code of the
+# prediction be near the code of the truth.
+#
+# **Sources.** Chaudhari et al. 2018, *Super-resolution musculoskeletal MRI using deep learning* (DeepResolve), MRM 80(5),
+# and its successor, [arXiv 1808.04447](https://arxiv.org/abs/1808.04447); Sudre et al. 2017, [*Generalised Dice
+# overlap*](https://arxiv.org/abs/1707.03237); Oktay et al. 2017, [*Anatomically constrained neural
+# networks*](https://arxiv.org/abs/1705.08302) (ACNN); Taha and Hanbury 2015, [*Metrics for evaluating 3D medical image
+# segmentation*](https://doi.org/10.1186/s12880-015-0068-x); Colliot and Vakalopoulou 2020, [*Deep learning for medical
+# imaging*](http://www.aramislab.fr/teaching/DLMI-2019-2020/), the lecture on denoising and reconstruction ("the slide" below).
+# [Lecture 11](../../lectures/11_between_the_slices.ipynb) shows why.
+
+# %%
+import functools
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+
+from course_lib import losses, metrics, resolution, viz
+
+# %% [markdown]
+# # Part A: between the slices
+#
+# ## Exercise 1: thick slices ({{points thick_slices}})
+#
+# **Goal.** `thick_slices(image, factor)`: each thick slice is the mean of `factor` thin ones, along the **last** axis. A tensor
+# `(…, W)` becomes `(…, W / factor)`.
+#
+# **Steps.**
+# 1. If `factor` does not divide `W`, raise a `ValueError` that says both numbers.
+# 2. Split the last axis into groups of `factor` neighbours, and take the mean of each.
+#
+# **Example.** `[0, 2, 4, 8]` with factor 2 becomes `[1, 6]`.
+#
+# **Hint.** Every second slice, `[0, 4]`, is something else: no scanner leaves out half of the body.
+#
+# ### BEGIN EXPLANATION
+# A thick slice collects the signal of all that lies in it. Whoever makes thick slices by leaving out thin ones
+# gets sharp slices with aliasing, and a network that is trained on them learns to undo what no scanner does.
+# ### END EXPLANATION
+
+# %% nbgrader={"grade_id": "thick_slices", "solution": true}
+def thick_slices(image, factor):
+    """The mean of each `factor` neighbours along the last axis; (…, W) to (…, W / factor)."""
+    ### BEGIN SOLUTION
+    if image.shape[-1] % factor:
+        raise ValueError(f"expected a multiple of {factor} thin slices, got {image.shape[-1]}")
+    return image.reshape(*image.shape[:-1], -1, factor).mean(-1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "thick_slices_test", "points": 2}
+from course_lib.exercise import without
+
+with without("course_lib.resolution.thick_slices"):
+    line = torch.tensor([0.0, 2, 4, 8, -3, 6, 1, 9, 0.5, 7, 2, 2])
+    plane = torch.stack([line, 10 - line]).reshape(2, 1, 1, 12)
+    cases = [  # image, factor, expected, what to look at
+        (line[:4], 2, [1, 6], "the example"),
+        (line, 1, line.tolist(), "factor 1 changes nothing"),
+        (line, 3, [2, 3.666667, 3.5, 3.666667], "means of three"),
+        (line, 12, [3.208333], "one slice, as thick as the image"),
+        (plane, 4, [[[[3.5, 3.25, 2.875]]], [[[6.5, 6.75, 7.125]]]], "a batch: only the last axis"),
+        (plane.expand(2, 1, 6, 12)[..., :6], 6, [[[[17 / 6]] * 6], [[[43 / 6]] * 6]], "6 × 6 pixels"),
+    ]
+    for image, factor, expected, hint in cases:
+        before = image.clone()
+        got = thick_slices(image, factor)
+        assert isinstance(got, torch.Tensor), f"{hint}: return a tensor, got {type(got).__name__}"
+        expected = torch.tensor(expected, dtype=torch.float)
+        assert got.shape == expected.shape, (
+            f"{hint}: expected the shape {tuple(expected.shape)}, got {tuple(got.shape)}"
+        )
+        right = torch.allclose(got.float(), expected, atol=1e-5)
+        assert right, f"{hint}: expected {expected.flatten()}, got {got.flatten()}"
+        assert torch.equal(image, before), "your answer changes its input"
+    for width, factor in [(12, 5), (4, 8), (7, 2)]:
+        try:
+            got = thick_slices(torch.ones(2, width), factor)
+        except ValueError as error:
+            assert str(factor) in str(error) and str(width) in str(error), "say both numbers"
+        else:
+            raise AssertionError(f"{width} slices, factor {factor}: expected a ValueError")
+    ### HIDDEN VALUE: [thick_slices(random_tensor(rng, n, h, w * k), k) for n, h, w, k in rng.integers((1, 1, 2, 2), (3, 7, 6, 6), (5, 4)).tolist()]
+print("thick_slices: right")
+
+# %% [markdown]
+# ## Exercise 2: between the slices ({{points between_slices}})
+#
+# **Goal.** `between_slices(thick, factor)`: linear interpolation along the last axis, `(…, n)` to `(…, n · factor)`.
+#
+# **Steps.**
+# 1. Thick slice $i$ holds the thin slices $ik$ to $ik + k - 1$, so its centre lies at $ik + (k-1)/2$. Turn that
+#    around: at which place, counted in thick slices, does thin slice $j$ lie?
+# 2. Before the first centre and behind the last one there is nothing to interpolate: repeat the end.
+# 3. Elsewhere mix the two thick slices left and right of that place, by how near they are.
+#
+# **Example.** `[0, 4]` with factor 2: the centres lie at 0.5 and 2.5, so the answer is `[0, 1, 3, 4]`.
+#
+# **Hint.** `torch.arange`, `.clamp` and `.floor` are enough. The right neighbour of the last slice is itself.
+#
+# ### BEGIN EXPLANATION
+# Thin slice j lies at (j − (k − 1)/2)/k. Without the (k − 1)/2 the whole image moves by half a thick slice less half a
+# thin one: it looks plausible, and costs about 5 dB. With `align_corners=True` the first and last slice are put on
+# the first and last thin one, and the image is stretched. Lines drawn on beyond the ends invent values that nobody measured.
+# ### END EXPLANATION
+
+# %% nbgrader={"grade_id": "between_slices", "solution": true}
+def between_slices(thick, factor):
+    """Linear interpolation between the centres of thick slices; (…, n) to (…, n · factor)."""
+    ### BEGIN SOLUTION
+    n = thick.shape[-1]
+    place = ((torch.arange(n * factor) - (factor - 1) / 2) / factor).clamp(0, n - 1)
+    left = place.floor().long()
+    right = (left + 1).clamp(max=n - 1)
+    share = (place - left).to(thick.dtype)
+    return thick[..., left] * (1 - share) + thick[..., right] * share
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "between_slices_test", "points": 2}
+from course_lib.exercise import without
+
+with without("course_lib.resolution.between_slices"):
+    line = torch.tensor([6.0, 0, 3, -9])
+    cases = [  # thick, factor, expected, what to look at
+        (torch.tensor([0.0, 4]), 2, [0, 1, 3, 4], "the example"),
+        (line, 1, line.tolist(), "factor 1 changes nothing"),
+        (line, 2, [6, 4.5, 1.5, 0.75, 2.25, 0, -6, -9], "factor 2"),
+        (line, 3, [6, 6, 4, 2, 0, 1, 2, 3, -1, -5, -9, -9], "factor 3: a centre lies on a thin slice"),
+        (line[:2], 4, [6, 6, 5.25, 3.75, 2.25, 0.75, 0, 0], "factor 4: two slices at each end"),
+        (line[:1], 3, [6, 6, 6], "one thick slice: all there is"),
+    ]
+    for thick, factor, expected, hint in cases:
+        for shape in [(-1,), (1, 1, 1, -1)]:
+            before = thick.clone()
+            got = between_slices(thick.reshape(shape), factor)
+            assert isinstance(got, torch.Tensor), f"{hint}: return a tensor, got {type(got).__name__}"
+            wanted = torch.tensor(expected, dtype=torch.float).reshape(shape)
+            assert got.shape == wanted.shape, (
+                f"{hint}: expected the shape {tuple(wanted.shape)}, got {tuple(got.shape)}"
+            )
+            right = torch.allclose(got.float(), wanted, atol=1e-4)
+            assert right, f"{hint}: expected {expected}, got {got.flatten().tolist()}"
+            assert torch.equal(thick, before), "your answer changes its input"
+    rows = torch.stack([line, 2 * line]).reshape(2, 1, 1, 4).expand(2, 1, 3, 4)
+    got = between_slices(rows, 2)
+    assert got.shape == (2, 1, 3, 8), f"expected the shape (2, 1, 3, 8), got {tuple(got.shape)}"
+    assert torch.allclose(got[1], 2 * got[0]), "each row of each image by itself"
+    ### HIDDEN VALUE: [between_slices(random_tensor(rng, n, 1, h, w), k) for n, h, w, k in rng.integers((1, 1, 1, 2), (3, 5, 7, 6), (6, 4)).tolist()]
+print("between_slices: right")
+
+# %% [markdown]
+# ## Exercise 3: keep what was measured ({{points keep_measured}})
+#
+# **Goal.** `keep_measured(guess, thick, factor)` changes a guess of the thin slices as little as possible, so
+# that its thick slices are exactly those measured. `guess` is `(…, n · factor)`, `thick` is `(…, n)`.
+#
+# **Steps.**
+# 1. What thick slices would the guess give?
+# 2. How far are they from the measured ones?
+# 3. Give that difference to each thin slice of its thick one.
+#
+# **Example.** `guess = [1, 3, 5, 5]`, `thick = [3, 4]`, factor 2. The guess would give `[2, 5]`: 1 too little, 1 too
+# much. The answer is `[2, 4, 4, 4]`.
+#
+# **Hint.** Check yourself: the means of the answer must be `thick`, to the last digit. Nothing is clipped.
+#
+# ### BEGIN EXPLANATION
+# Adding one number to all thin slices of a thick one changes its mean by that number, and is the smallest change
+# that does. What lies *within* the thick slice comes from the guess alone. Whoever interpolates the difference
+# smoothly gets a prettier picture whose means fit no longer; whoever clips breaks the means too.
+# ### END EXPLANATION
+
+# %% nbgrader={"grade_id": "keep_measured", "solution": true}
+def keep_measured(guess, thick, factor):
+    """The nearest image whose thick slices are those measured; shape of the guess (…, n · factor)."""
+    ### BEGIN SOLUTION
+    would = guess.reshape(*thick.shape, factor).mean(-1)
+    return guess + (thick - would).repeat_interleave(factor, -1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "keep_measured_test", "points": 2}
+from course_lib.exercise import without
+
+with without("course_lib.resolution.keep_measured"):
+    guess = torch.tensor([0.5, 0.75, 0.0, 1.0, 0.25, 0.5])
+    thirds = [0.583333, 0.833333, 0.083333, 0.916667, 0.166667, 0.416667]
+    cases = [  # guess, thick, factor, expected, what to look at
+        (torch.tensor([1.0, 3, 5, 5]), torch.tensor([3.0, 4]), 2, [2, 4, 4, 4], "the example"),
+        (guess, torch.tensor([0.625, 0.5, 0.375]), 2, guess.tolist(), "a guess that fits stays"),
+        (guess, torch.tensor([1.0, 0, 0.5]), 2, [0.875, 1.125, -0.5, 0.5, 0.375, 0.625], "factor 2"),
+        (guess, torch.tensor([0.5, 0.5]), 3, thirds, "factor 3"),
+        (guess, guess + 1, 1, (guess + 1).tolist(), "factor 1: all was measured"),
+    ]
+    for guess, thick, factor, expected, hint in cases:
+        for rows in [(-1,), (1, 1, 1, -1)]:
+            before = guess.clone(), thick.clone()
+            got = keep_measured(guess.reshape(rows), thick.reshape(rows), factor)
+            assert isinstance(got, torch.Tensor), f"{hint}: return a tensor, got {type(got).__name__}"
+            wanted = torch.tensor(expected, dtype=torch.float).reshape(rows)
+            assert got.shape == wanted.shape, (
+                f"{hint}: expected the shape {tuple(wanted.shape)}, got {tuple(got.shape)}"
+            )
+            right = torch.allclose(got.float(), wanted, atol=1e-5)
+            assert right, f"{hint}: expected {expected}, got {got.flatten().tolist()}"
+            same = torch.equal(guess, before[0]) and torch.equal(thick, before[1])
+            assert same, "your answer changes its input: no +=, no [...] ="
+    slope = torch.zeros(2, 1, 3, 8, requires_grad=True)
+    (keep_measured(slope, torch.ones(2, 1, 3, 2), 4) * torch.arange(8.0)).sum().backward()
+    expected = [-1.5, -0.5, 0.5, 1.5] * 2
+    got = slope.grad[1, 0, 2].tolist()
+    assert got == expected, f"a gradient goes through it: expected {expected}, got {got}"
+    ### HIDDEN VALUE: [keep_measured(random_tensor(rng, n, 1, h, w * k) * 2 - 0.5, random_tensor(rng, n, 1, h, w), k) for n, h, w, k in rng.integers((1, 1, 2, 2), (3, 5, 6, 6), (5, 4)).tolist()]
+print("keep_measured: right")
+
+# %% [markdown]
+# ## How thick is too thick?
+#
+# Choose the thickness of the slices, an interpolation, and whether the measured means are kept. The test head is cut
+# from left to right: its slices are sagittal, seen here from above. **Look at the ventricles, and at the folds.**
+
+# %% tags=["experiment"]
+from course_lib.data import brains
+
+heads = brains.brain_slices("colin27", slices=profile.pick(ci=1, cpu=12, gpu=24))
+clean, masks = heads.images[..., :180], heads.brain_masks[..., :180]  # 180: a multiple of 2, 3 and 4
+middle = clean[len(clean) // 2][None]
+greys = viz.window(middle)
+viz.thickness_slider(middle, window=greys)
+
+# %% [markdown]
+# ## Predict
+#
+# Next, a network is trained on synthetic heads to add what interpolation leaves out, and is tested on the real one. The
+# slices are 2 mm thick, then 4 mm. Its hardest rival is a B-spline with the measured means kept.
+#
+# By how many dB does the network (with the means kept, too) win or lose against that rival, in the brain? And what if the slices
+# of the test have another *profile* than those of the training: Gaussian instead of a box? Say why in the question at
+# the end of this part.
+
+# %% tags=["experiment"]
+prediction = {"2 mm": None, "4 mm": None, "2 mm, Gaussian slices": None}  # dB above (+) or below (-) the rival
+
+# %% [markdown]
+# ## Experiment A: may a network draw what lies between?
+#
+# A small DeepResolve, in two dimensions: TO_FILL. The heads of the training are
+# synthetic, made from one template; the test head is real. Your `thick_slices` makes the training pairs, your
+# `between_slices` what the network sees.
+
+# %% tags=["experiment"]
+from course_lib._progress import progress_bar
+from course_lib.exercise import yours
+from course_lib.models.resolve import DeepResolve
+
+thicken = yours("thick_slices", resolution.thick_slices, name="thick_slices")
+interpolate = yours("between_slices", resolution.between_slices, name="between_slices")
+keep = yours("keep_measured", resolution.keep_measured, name="keep_measured")
+
+subjects, cuts = profile.pick(ci=(1, 2), cpu=(6, 12), gpu=(20, 30))
+thin = brains.brain_slices("cohort", subjects=subjects, slices=cuts).images[..., :180]
+
+
+def patches(pairs, factor, count, size, generator):
+    """Random patches (count, 2, size, size), the same place of both channels of (N, 2, H, W)."""
+    found = []
+    for _ in range(count):
+        n, y, x = (
+            int(torch.randint(0, high, (), generator=generator))
+            for high in (len(pairs), 217 - size, (180 - size) // factor)
+        )
+        found.append(pairs[n, :, y : y + size, x * factor : x * factor + size])
+    return torch.stack(found)
+
+# %% tags=["experiment"]
+STEPS = profile.pick(ci=2, cpu=600, gpu=6000)
+DEPTH, WIDTH = profile.pick(ci=(2, 4), cpu=(8, 32), gpu=(20, 64))  # gpu: as published, in two dimensions
+
+
+def trained(factor, seed):
+    """A DeepResolve for box-shaped slices of this thickness; mean squared error, as published."""
+    torch.manual_seed(seed)
+    g = torch.Generator().manual_seed(seed)
+    pairs = torch.cat([interpolate(thicken(thin, factor), factor), thin], 1)
+    network = DeepResolve(DEPTH, WIDTH, dimensions=2).to(profile.device)
+    optimizer = torch.optim.Adam(network.parameters(), 2e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+    for _ in progress_bar(range(STEPS), desc=f"{factor} mm, seed {seed}"):
+        seen, truth = patches(pairs, factor, 8, 48, g).to(profile.device).split(1, 1)
+        loss = F.mse_loss(network(seen), truth)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 0.1)
+        optimizer.step()
+        schedule.step()
+    return network.eval()
+
+# %% tags=["experiment"]
+from IPython.display import Markdown
+
+SEEDS = range(profile.pick(ci=1, cpu=2, gpu=3))
+RIVAL, OURS = "B-spline, means kept", "network, means kept"
+networks = {factor: [trained(factor, seed) for seed in SEEDS] for factor in (2, 4)}
+
+
+def applied(network, seen):
+    """In one batch for each slice: a whole head takes memory."""
+    with torch.no_grad():
+        return torch.cat([network(one[None].to(profile.device)).cpu() for one in seen])
+
+
+def answers_to(thick, factor):
+    """Every way to fill the gaps, named; the networks give an answer for each seed."""
+    between = functools.partial(resolution.between_slices, thick, factor)
+    found = {"repeated": between(method="nearest"), "linear": interpolate(thick, factor)}
+    found["linear, half a slice off"] = between(profile="fir")  # as if the first thin slice were the centre
+    found |= {"cubic": between(method="cubic"), "B-spline": between(method="bspline")}
+    found[RIVAL] = keep(found["B-spline"], thick, factor)
+    found = {name: [image] for name, image in found.items()}
+    found["network"] = [applied(network, found["linear"][0]) for network in networks[factor]]
+    found[OURS] = [keep(answer, thick, factor) for answer in found["network"]]
+    return found
+
+# %% tags=["experiment"]
+def scores_of(image, thick, factor):
+    """PSNR of the whole image and of the brain (dB), SSIM, and how badly it fits what was measured."""
+    shown, misfit = image.clamp(0, 1), thicken(image, factor) - thick
+    whole = metrics.psnr(shown, clean, data_range=1).mean()
+    brain = metrics.psnr(shown, clean, data_range=1, mask=masks).mean()
+    ssim = metrics.ssim(shown, clean, data_range=1).mean()
+    return [float(value) for value in (whole, brain, ssim, misfit.square().mean().sqrt())]
+
+
+def table(found, thick, factor, title):
+    """The scores as a table (of several seeds the mean, and ± half the distance of the extremes), and as numbers."""
+    rows = [f"**{title}**\n", "| | whole (dB) | brain (dB) | SSIM | misfit |", "|---|---|---|---|---|"]
+    numbers = {}
+    for name, images in found.items():
+        values = np.array([scores_of(image, thick, factor) for image in images])
+        numbers[name] = values.mean(0)
+        spread = np.ptp(values, 0) / 2 if len(values) > 1 else [0] * 4
+        texts = [
+            f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if len(values) > 1 and digits < 4 else "")
+            for mean, half, digits in zip(numbers[name], spread, (2, 2, 3, 4), strict=True)
+        ]
+        rows.append(f"| {name} | {' | '.join(texts)} |")
+    return Markdown("\n".join(rows)), numbers
+
+# %% tags=["experiment"]
+won, answers = {}, {}
+for factor in (2, 4):
+    thick = thicken(clean, factor)
+    answers[factor] = answers_to(thick, factor)
+    shown, numbers = table(answers[factor], thick, factor, f"Box-shaped slices of {factor} mm")
+    won[f"{factor} mm"] = numbers[OURS][1] - numbers[RIVAL][1]
+    display(shown)
+for name, gain in won.items():
+    print(f"{name}: {OURS} {gain:+.2f} dB against {RIVAL} (brain); you predicted {prediction[name]}")
+
+# %% tags=["experiment"]
+one = len(clean) // 2
+shown = {name: answers[4][name][0][one] for name in ("linear", RIVAL, OURS)}
+repeated = answers[4]["repeated"][0][one]
+viz.panel(
+    clean[one], repeated, shown, window=greys,
+    titles=["thin slices", "measured: 4 mm", *shown],
+    title=f"Slices of 4 mm: the network's brain is {won['4 mm']:+.2f} dB from its rival's",
+)
+
+# %% [markdown]
+# **Published, to stand beside it** (2 times thinner slices of knees, double-echo steady-state MRI, first echo; slices by the
+# `"fir"` profile; the successor MRSR, fine-tuned, [arXiv 1808.04447](https://arxiv.org/abs/1808.04447)): MRSR 37.7 dB / SSIM .98,
+# sparse coding 36.6 / .97, tricubic 32.5 / .95, Fourier 32.4 / .92. Other bodies, other slices: read the *gaps*. Against cubic interpolation
+# the gap is 5 dB, against the better opponent 1 dB. DeepResolve's own paper of 2018 found no significant gain over sparse
+# coding for slices 4 and 8 times thicker.
+#
+# ### Another profile
+#
+# Now the slices of the test are Gaussian, as wide at half their height as before. The networks do not know.
+# A scientist who has measured the profile can keep the right means.
+
+# %% tags=["experiment"]
+bell = resolution.thick_slices(clean, 2, profile="gaussian")
+found = answers_to(bell, 2)
+kept = functools.partial(resolution.keep_measured, thick=bell, factor=2, profile="gaussian")
+for name in ("B-spline", "network"):
+    found[f"{name}, right profile kept"] = [kept(image) for image in found[name]]
+shown, numbers = table(found, bell, 2, "Gaussian slices of 2 mm; \"means kept\" still takes them for boxes")
+gain = numbers[OURS][1] - numbers[RIVAL][1]
+print(f"{OURS} {gain:+.2f} dB against {RIVAL}; you predicted {prediction['2 mm, Gaussian slices']}")
+shown
+
+# %% [markdown]
+# ## Written question: may it draw? ({{points may_it_draw}})
+#
+# A clinic wants to scan with slices of 4 mm instead of 2 mm, let the network draw the rest, and look for small lesions in
+# it. "The answer fits the measurement exactly", they say. Compare your prediction with what you measured; then say what
+# their sentence proves, what it does not, and what they should test. Four to six sentences.
+
+# %% [markdown] nbgrader={"grade_id": "may_it_draw", "solution": true, "points": 3}
+# TO_FILL
+# %% [markdown]
+# # Part B: is the heart a heart?
+#
+# Cardiac slices are 8 mm thick, with pixels of 1 to 2 mm. What matters there is seldom the brightness between them: it is
+# the shape of the heart.
+#
+# ## Exercise 4: every class counts ({{points generalised_dice_loss}})
+#
+# **Goal.** `generalised_dice_loss(probabilities, target)` for tensors `(N, C, H, W)`: class probabilities and the one-hot
+# truth. Of each image, with $p$ the prediction, $r$ the truth, $l$ a class, $n$ a pixel:
+#
+# $$ 1 - 2\,\frac{\sum_l w_l \sum_n r_{ln}\, p_{ln}}{\sum_l w_l \sum_n (r_{ln} + p_{ln})},
+# \qquad w_l = \frac{1}{\big(\sum_n r_{ln}\big)^2} $$
+#
+# Return the mean over the images, one number.
+#
+# **Steps.**
+# 1. Of each image and class: the volume $\sum_n r_{ln}$, and from it the weight.
+# 2. A class that an image does not show would weigh 1/0. Give it the largest weight that another class
+#    of this image has.
+# 3. Both sums, the fraction, the mean.
+#
+# **Example.** Two pixels of class 0, one of class 1, so the weights are 1/4 and 1. If all three pixels say "0.5 and 0.5":
+# 1 − 2 · (1/4 · 1 + 1 · 0.5) / (1/4 · 3.5 + 1 · 2.5) = 0.5556.
+#
+# **Hint.** The slide prints $1/\sum_n r_{ln}^2$. For an $r$ of 0 and 1 that is just 1 / volume: no square is left.
+#
+# ### BEGIN EXPLANATION
+# A plain sum over the classes is ruled by the background: a network that never finds a small structure scores well. The
+# weights make each class count. The square belongs outside the sum. Weights made from the prediction would let the
+# network choose what counts; a 1 added to both sums, against division by zero, rewards an empty answer.
+# ### END EXPLANATION
+
+# %% nbgrader={"grade_id": "generalised_dice_loss", "solution": true}
+def generalised_dice_loss(probabilities, target):
+    """One minus the generalised Dice score, the mean over the images; tensors (N, C, H, W)."""
+    ### BEGIN SOLUTION
+    p, r = probabilities.flatten(2), target.flatten(2)
+    volume = r.sum(2)
+    weight = torch.where(volume > 0, 1 / volume.clamp(min=1) ** 2, 0)
+    weight = torch.where(volume > 0, weight, weight.amax(1, keepdim=True))
+    overlap, size = (weight * (r * p).sum(2)).sum(1), (weight * (r + p).sum(2)).sum(1)
+    return (1 - 2 * overlap / size).mean()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "generalised_dice_loss_test", "points": 3}
+from course_lib.exercise import without
+
+with without("course_lib.losses.generalised_dice_loss", "course_lib.metrics.generalised_dice"):
+    def one_hot(*labels, classes=3):
+        """Labels of 2 × 3 pixels as (N, classes, 2, 3)."""
+        return F.one_hot(torch.tensor(labels), classes).movedim(-1, 1).double().unflatten(2, (2, 3))
+
+    p = [[7, 6, 2, 1, 3, 8], [2, 3, 7, 5, 3, 1], [1, 1, 1, 4, 4, 1]]
+    p = torch.tensor(p).double().reshape(1, 3, 2, 3) / 10
+    labels, absent = [0, 0, 1, 1, 2, 0], [0, 0, 1, 1, 0, 0]
+    truth = one_hot(labels)
+    cases = [  # probabilities, target, expected, what to look at
+        (torch.full((1, 2, 1, 3), 0.5), torch.tensor([[[[1.0, 1, 0]], [[0, 0, 1]]]]), 0.555556, "the example"),
+        (truth, truth, 0, "the truth itself"),
+        (p, truth, 0.516199, "three classes"),
+        (one_hot([0] * 6), truth, 0.733333, "only background: nothing is added to either sum"),
+        (p, one_hot(absent), 0.483871, "class 2 is absent: the largest weight of the others"),
+        (torch.cat([p, p]), one_hot(labels, absent), 0.500035, "two images: each by itself"),
+    ]
+    for given, target, expected, hint in cases:
+        loss = generalised_dice_loss(given, target)
+        assert loss is not None and np.ndim(loss) == 0, f"{hint}: return one number, got {loss}"
+        got = float(loss)
+        assert abs(got - expected) < 1e-5, f"{hint}: expected {expected}, got {got:.6f}"
+    p.requires_grad_()
+    loss = generalised_dice_loss(p, truth)
+    assert loss.requires_grad, "the loss has no gradient: no argmax, no .item()"
+    loss.backward()
+    slope = p.grad[0, 2].flatten().tolist()
+    assert np.allclose(slope, [0.1254, 0.1254, 0.1254, 0.1254, -0.3930, 0.1254], atol=1e-4), (
+        f"the gradient of class 2: got {np.round(slope, 4)}"
+    )
+    ### HIDDEN VALUE: [generalised_dice_loss(torch.softmax(3 * random_tensor(rng, n, c, 5, 7), 1), F.one_hot(torch.tensor(rng.integers(0, c - 1, (n, 5, 7)) * rng.integers(0, 2, (n, 5, 7))), c).movedim(-1, 1).float()) for n, c in ((1, 3), (2, 4), (3, 3), (1, 5))]
+print("generalised_dice_loss: right")
+
+# %% [markdown]
+# ## Exercise 5: how far apart ({{points surface_scores}})
+#
+# **Goal.** `surface_scores(prediction, target, spacing)` returns two distances of the outlines in mm: Hausdorff's, and the
+# average surface distance of the slide. The masks are boolean arrays, `(H, W)` or `(D, H, W)`; `spacing` has the mm from
+# voxel to voxel along each axis.
+#
+# **Steps.**
+# 1. A border voxel lies in the mask and has a neighbour (by a face) that does not. Beyond the image is outside.
+# 2. Places in mm: `np.argwhere(border) * spacing`.
+# 3. From each border voxel of one mask, the distance to the *nearest* one of the other; the same back.
+# 4. Hausdorff: the largest of all. Average: the mean there, the mean back, and the mean of these two numbers.
+#
+# **Example.** One voxel each, two slices apart, spacing `(8, 1.25, 1.25)`: 16 mm and 16 mm.
+#
+# **Hint.** `ndimage.binary_erosion(mask)` takes the border off. The masks here are small: a table of all distances is fine.
+#
+# ### BEGIN EXPLANATION
+# One direction is not enough: a prediction that misses half of the heart lies close to the truth all the same.
+# Without the spacing, a step through a slice of 8 mm counts as much as one of 1.25 mm. Pooling all distances is another
+# usual average (MONAI, medpy): the longer border then counts more, so say which one a table holds.
+# ### END EXPLANATION
+
+# %% nbgrader={"grade_id": "surface_scores", "solution": true}
+def surface_scores(prediction, target, spacing):
+    """Hausdorff distance and average surface distance in mm, of boolean masks (H, W) or (D, H, W)."""
+    ### BEGIN SOLUTION
+    a, b = (np.argwhere(mask & ~ndimage.binary_erosion(mask)) * spacing for mask in (prediction, target))
+    distances = np.linalg.norm(a[:, None] - b[None], axis=-1)
+    there, back = distances.min(1), distances.min(0)
+    return max(there.max(), back.max()), (there.mean() + back.mean()) / 2
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "surface_scores_test", "points": 3}
+from course_lib.exercise import without
+
+### BEGIN HIDDEN TESTS
+def blobs(rng, shape):
+    """Two smooth random masks of unequal size."""
+    for _ in range(50):
+        masks = [ndimage.gaussian_filter(rng.normal(size=shape), 1.2) > level for level in (0.1, 0.3)]
+        if min(mask.sum() for mask in masks) > 9:
+            return masks
+    return [np.ones(shape, bool), np.ones(shape, bool)]
+
+
+### END HIDDEN TESTS
+with without(
+    "course_lib.metrics.hausdorff_distance",
+    "course_lib.metrics.average_surface_distance",
+    "course_lib.metrics.surface_distances",
+):
+    def mask(shape, *boxes):
+        """True within the boxes, each (from, to) along every axis."""
+        made = np.zeros(shape, bool)
+        for box in boxes:
+            made[tuple(slice(low, high) for low, high in box)] = True
+        return made
+
+    volume, plane = (5, 12, 10), (6, 7)
+    truth = mask(volume, ((1, 4), (2, 9), (2, 8)))
+    found = mask(volume, ((1, 3), (3, 9), (2, 7)), ((4, 5), (11, 12), (9, 10)))
+    first, second = (mask((4, 3, 3), ((z, z + 1), (1, 2), (1, 2))) for z in (0, 2))
+    full = mask(plane, ((0, 6), (0, 7)))
+    ring, small = full & ~mask(plane, ((2, 4), (2, 5))), mask(plane, ((2, 4), (3, 4)))
+    heart, thick = (8, 1.25, 1.25), "steps are 8 mm along the first axis"
+    cases = [  # prediction, target, spacing, Hausdorff, average, what to look at
+        (first, second, heart, 16, 16, "the example"),
+        (truth, truth, heart, 0, 0, "equal masks"),
+        (found, truth, (1, 1, 1), 3.741657, 0.534777, "voxels of 1 mm"),
+        (found, truth, heart, 9.182184, 2.078904, thick),
+        (truth, found, heart, 9.182184, 2.078904, "the other way round: the same"),
+        (ring, full, (2.0, 1.5), 2, 0.28125, "a hole has a border, and so has the image's edge"),
+        (small, full, (2.0, 1.5), 6.020797, 4.428839, "unequal sizes: the mean of two means"),
+    ]
+    for prediction, target, spacing, farthest, average, hint in cases:
+        got = surface_scores(prediction.copy(), target.copy(), spacing)
+        assert got is not None and len(got) == 2, f"{hint}: return two numbers, got {got}"
+        for name, value, expected in zip(("Hausdorff", "average"), got, (farthest, average), strict=True):
+            right = abs(float(value) - expected) < 1e-4
+            assert right, f"{hint}: {name}: expected {expected} mm, got {float(value):.4f}"
+    ### HIDDEN VALUE: [surface_scores(*blobs(rng, shape), rng.uniform(0.5, 9, len(shape))) for shape in ((9, 11), (16, 7), (4, 9, 8), (7, 6, 9))]
+print("surface_scores: right")
+
+# %% [markdown]
+# ## Same Dice, different distance
+#
+# One truth, four predictions. Three of them add the same number of wrong pixels, in three ways; the last one is
+# the truth, moved away. Volumetric similarity (VS) is $1 - \big||A| - |B|\big| / (|A| + |B|)$. Guess first: which of the first
+# three has the largest distances, which the smallest?
+
+# %% tags=["experiment"]
+def overlap(prediction, truth):
+    """Dice and volumetric similarity of two masks: given, you have written Dice's sums above."""
+    a, b = prediction.sum(), truth.sum()
+    return 2 * (prediction & truth).sum() / (a + b), 1 - abs(int(a) - int(b)) / (a + b)
+
+
+def library_scores(prediction, target, spacing):
+    named = {"prediction": prediction, "target": target, "spacing": spacing}
+    return metrics.hausdorff_distance(**named), metrics.average_surface_distance(**named)
+
+
+def with_extra(row, column):
+    """The truth, and the 100 pixels outside it that are nearest to a place."""
+    nearest = np.argsort(np.where(truth, np.inf, np.hypot(y - row, x - column)), axis=None, kind="stable")
+    found = truth.copy()
+    found.flat[nearest[:100]] = True
+    return found
+
+
+distances_of = yours("surface_scores", library_scores, name="surface_scores")
+y, x = np.mgrid[:64, :64]
+truth = np.hypot(y - 32, x - 30) < 14  # pixels of 2 mm
+found = {"too large": with_extra(32, 30), "bulge": with_extra(32, 46), "island": with_extra(10, 56)}
+found["elsewhere"] = np.roll(truth, (-15, 28), (0, 1))
+names, far = ["truth"], []
+for name, mask in found.items():
+    (dice, vs), (hausdorff, average) = overlap(mask, truth), distances_of(mask, truth, (2, 2))
+    far.append(hausdorff)
+    names.append(f"{name}: Dice {dice:.3f}, VS {vs:.3f}, Hausdorff {hausdorff:.1f} mm, ASD {average:.1f} mm")
+told = f"The first three share their Dice; their Hausdorff distances are {far[0]:.0f}, {far[1]:.0f} and {far[2]:.0f} mm"
+viz.gallery([truth, *found.values()], titles=names, columns=5, title=told)
+
+# %% [markdown]
+# Dice counts pixels, wherever they lie. Hausdorff sees the farthest one and nothing else. The average distance
+# sees all of them, and even ranks the bulge before the thin rim of wrong pixels. VS calls a heart in the wrong place perfect. No
+# one number tells you all; report an overlap and a distance.
+
+# %% [markdown]
+# <!-- ACNN BEGINS: from here to "ACNN ENDS" all cells are the shape prior's: a few lines of theory, exercise 6 shape_loss,
+# Predict, Experiment B, the walk along the code, the written question aneurysm -->
+#
+# ## Exercise 6: a shape in few numbers ({{points shape_loss}})
+
+# %% nbgrader={"grade_id": "shape_loss", "solution": true}
+def shape_loss(encoder, probabilities, target):
+    """Squared distance of the codes, the mean over the batch."""
+    ### BEGIN SOLUTION
+    return (encoder(probabilities) - encoder(target).detach()).square().sum(1).mean()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "shape_loss_test", "points": 2}
+from course_lib.exercise import without
+
+with without("course_lib.losses.shape_prior_loss"):
+    assert float(shape_loss(lambda maps: maps.flatten(1), torch.ones(1, 2), torch.zeros(1, 2))) == 2, "a place holder"
+print("shape_loss: right")
+
+# %% [markdown]
+# ## Written question: the aneurysm ({{points aneurysm}})
+
+# %% [markdown] nbgrader={"grade_id": "aneurysm", "solution": true, "points": 3}
+# A place holder.
+
+# %% [markdown]
+# <!-- ACNN ENDS -->
+#
+# ## Questions to test yourself
+
+# %% tags=["experiment"]
+from course_lib.student import instant_questions
+
+instant_questions("lab12")
+
+# %% [markdown]
+# ## What to remember
+#
+# - A thick slice is a mean with a place: average to make it, mind its centre to undo it.
+# - Without noise, keeping the measured means helps any guess and costs nothing. A fair opponent keeps them, too.
+# - An image that fits is one of infinitely many. Within a slice, somebody guessed.
+# - A network knows the slices that it was trained on. Measure the profile, or say that you did not.
+# - Overlap counts, distance looks: report both, in mm, and say which average it is.
