@@ -665,24 +665,89 @@ viz.gallery([truth, *found.values()], titles=names, columns=5, title=told)
 # one number tells you all; report an overlap and a distance.
 
 # %% [markdown]
-# <!-- ACNN BEGINS: from here to "ACNN ENDS" all cells are the shape prior's: a few lines of theory, exercise 6 shape_loss,
-# Predict, Experiment B, the walk along the code, the written question aneurysm -->
-#
 # ## Exercise 6: a shape in few numbers ({{points shape_loss}})
+#
+# An autoencoder of label maps squeezes a heart into a **code** of 64 numbers and draws it again. Its encoder $f$ is trained
+# first, then **frozen**. ACNN trains a segmentation network by cross-entropy plus $\lambda\,\|f(p) - f(y)\|^2$.
+#
+# **Goal.** `shape_loss(encoder, probabilities, target)`: that squared distance of codes, summed over the code, the mean over the
+# batch. Maps are `(N, C, H, W)`, codes `(N, K)`.
+#
+# **Steps.**
+# 1. Freeze the encoder: eval mode, and no gradient for its weights.
+# 2. Compare the two codes. The gradient must reach `probabilities`, *through* the encoder.
+#
+# **Example.** Two images. Codes (1, 2) and (4, 6) are 25 apart; those of the second image are equal. The loss is 12.5.
+#
+# **Hint.** Freezing weights and stopping the gradient are two things: `no_grad` does both. And `model.train()` wakes every part of
+# the model, a frozen encoder too.
+#
+# ### BEGIN EXPLANATION
+# The network learns from the prior only if the gradient passes through the encoder to the probabilities, so neither no_grad nor
+# argmax may stand in its way. The encoder itself must not learn: giving all shapes one code would be the easiest way to a loss
+# of 0. A mean over the code is the same goal with a weight 64 times smaller, so a published lambda would mean another thing.
+# ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "shape_loss", "solution": true}
 def shape_loss(encoder, probabilities, target):
-    """Squared distance of the codes, the mean over the batch."""
+    """Squared distance of the codes, summed over the code, the mean over the batch."""
     ### BEGIN SOLUTION
-    return (encoder(probabilities) - encoder(target).detach()).square().sum(1).mean()
+    encoder.eval().requires_grad_(False)
+    return (encoder(probabilities) - encoder(target)).square().sum(1).mean()
     ### END SOLUTION
 
 
 # %% nbgrader={"grade_id": "shape_loss_test", "points": 2}
 from course_lib.exercise import without
 
+### BEGIN HIDDEN TESTS
+def loss_and_slope(rng, n, classes, size):
+    """The loss under a random encoder, and its gradient for the probabilities."""
+    from course_lib.exercise import random_tensor, random_weights
+
+    encoder = torch.nn.Sequential(
+        torch.nn.Conv2d(classes, 3, 3, stride=2), torch.nn.Tanh(), torch.nn.Dropout(0.3), torch.nn.Flatten(),
+        torch.nn.LazyLinear(5),
+    )  # fmt: skip
+    p = torch.softmax(4 * random_tensor(rng, n, classes, size, size), 1)
+    y = F.one_hot(torch.tensor(rng.integers(0, classes, (n, size, size))), classes).movedim(-1, 1).float()
+    encoder(p)
+    random_weights(encoder, rng)
+    p.requires_grad_()
+    loss = shape_loss(encoder.train(), p, y)
+    loss.backward()
+    return loss.detach(), p.grad, float(sum(0 if w.grad is None else w.grad.abs().sum() for w in encoder.parameters()))
+
+
+### END HIDDEN TESTS
 with without("course_lib.losses.shape_prior_loss"):
-    assert float(shape_loss(lambda maps: maps.flatten(1), torch.ones(1, 2), torch.zeros(1, 2))) == 2, "a place holder"
+    layers = [torch.nn.Conv2d(3, 2, 3, stride=2), torch.nn.ReLU(), torch.nn.Dropout(0.5)]
+    encoder = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(8, 4)).double()
+    for number, weight in enumerate(encoder.parameters()):
+        steps = torch.arange(weight.numel(), dtype=torch.float64)
+        weight.data = torch.sin(steps * (number + 1.3)).view_as(weight)
+    one = torch.tensor([[0, 1, 2, 1, 0]] * 3 + [[0] * 5] * 2)
+    truth = F.one_hot(torch.stack([one, one.T, one.flip(0)]), 3).movedim(-1, 1).double()
+    p = 2 * torch.cos(torch.arange(225, dtype=torch.float64)).view(3, 3, 5, 5)
+    p = p.softmax(1).requires_grad_()
+    cases = [  # probabilities, target, expected, what to look at
+        (truth, truth, 0, "the truth itself"),
+        (p[:1], truth[:1], 10.446975, "one image: a sum of squares, the encoder in eval mode"),
+        (p, truth, 10.263748, "three images: the mean of three sums"),
+        (0.5 * truth + 1 / 6, truth, 3.226343, "in doubt: the encoder sees probabilities"),
+    ]
+    for given, target, expected, hint in cases:
+        loss = shape_loss(encoder.train(), given, target)
+        assert loss is not None and np.ndim(loss) == 0, f"{hint}: return one number, got {loss}"
+        got = float(loss)
+        assert abs(got - expected) < 1e-4, f"{hint}: expected {expected}, got {got:.6f}"
+    loss = shape_loss(encoder.train(), p, truth)
+    assert loss.requires_grad, "no gradient reaches the probabilities: no no_grad, no argmax"
+    loss.backward()
+    assert abs(float(p.grad.norm()) - 28.7163) < 1e-3, "expected a gradient of norm 28.7163"
+    learns = any(w.grad is not None and bool(w.grad.any()) for w in encoder.parameters())
+    assert not learns, "the encoder's weights got a gradient: it is not frozen"
+    ### HIDDEN VALUE: [loss_and_slope(rng, n, c, size) for n, c, size in ((1, 3, 7), (2, 4, 6), (3, 2, 9))]
 print("shape_loss: right")
 
 # %% [markdown]

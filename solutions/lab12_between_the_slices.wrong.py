@@ -391,3 +391,82 @@ edit("max(there.max(), back.max())", "max(np.percentile(there, 95), np.percentil
 # %% [surface_scores] steps_along_the_axes
 # Adds up the steps along the axes.
 edit("np.linalg.norm(a[:, None] - b[None], axis=-1)", "np.abs(a[:, None] - b[None]).sum(-1)")
+
+
+# %% [shape_loss] calls_the_library
+# Calls the function that the exercise builds.
+def shape_loss(encoder, probabilities, target):
+    return losses.shape_prior_loss(encoder.eval(), probabilities, target)
+
+
+# %% [shape_loss] argmax
+# Compares the labels that were chosen: no gradient.
+edit("encoder(probabilities)", "encoder(F.one_hot(probabilities.argmax(1), probabilities.shape[1]).movedim(-1, 1).to(target))")
+
+
+# %% [shape_loss] softmax_again
+# Takes the probabilities for logits.
+edit("encoder(probabilities)", "encoder(probabilities.softmax(1))")
+
+
+# %% [shape_loss] logarithms
+# Gives the encoder what cross-entropy works with.
+edit("encoder(probabilities)", "encoder(probabilities.clamp(min=1e-9).log())")
+
+
+# %% [shape_loss] freezes_by_no_grad
+# Stops the gradient for all in order to freeze the encoder.
+def shape_loss(encoder, probabilities, target):
+    encoder.eval()
+    with torch.no_grad():
+        return (encoder(probabilities) - encoder(target)).square().sum(1).mean()
+
+
+# %% [shape_loss] detaches_the_prediction
+# Detaches the code that has to learn.
+edit("encoder(probabilities)", "encoder(probabilities.detach())")
+
+
+# %% [shape_loss] mean_over_the_code
+# The mean over the code: with 64 numbers the weight means 64 times less.
+edit(".sum(1).mean()", ".mean()")
+
+
+# %% [shape_loss] sum_over_the_batch
+# Sums over the images too: the weight depends on the size of the batch.
+edit(".sum(1).mean()", ".sum()")
+
+
+# %% [shape_loss] not_squared
+# The distance, not its square.
+edit(".sum(1).mean()", ".sum(1).sqrt().mean()")
+
+
+# %% [shape_loss] absolute
+# Absolute differences.
+edit(".square()", ".abs()")
+
+
+# %% [shape_loss] encodes_the_difference
+# Encodes the difference of the maps: right only if the encoder were linear.
+edit("(encoder(probabilities) - encoder(target))", "encoder(probabilities - target)")
+
+
+# %% [shape_loss] compares_the_maps
+# Compares the maps pixel by pixel, as cross-entropy does already.
+edit("(encoder(probabilities) - encoder(target)).square().sum(1)", "(probabilities - target).square().flatten(1).sum(1)")
+
+
+# %% [shape_loss] encoder_learns
+# Leaves the encoder's weights free: one code for all shapes would be a loss of 0.
+edit("encoder.eval().requires_grad_(False)", "encoder.eval()")
+
+
+# %% [shape_loss] encoder_in_training_mode
+# Leaves the encoder in training mode: the code changes from call to call.
+edit("encoder.eval().requires_grad_(False)", "encoder.requires_grad_(False)")
+
+
+# %% [shape_loss] distance_of_the_mean_codes
+# Compares the mean code of the batch.
+edit(".square().sum(1).mean()", ".mean(0).square().sum()")
