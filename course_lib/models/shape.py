@@ -116,9 +116,9 @@ class ShapeAutoencoder(nn.Module):
                 raise ValueError(f"maps: expected at least two of different codes, got {len(codes)}")
             last, first = self.encoder[-1], self.decoder[0]
             assert isinstance(last, nn.Linear) and isinstance(first, nn.Linear)
-            last.weight /= spread
-            last.bias /= spread
-            first.weight *= spread
+            last.weight.div_(spread)
+            last.bias.div_(spread)
+            first.weight.mul_(spread)
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         return self.decode(self.encode(maps))

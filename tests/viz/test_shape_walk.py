@@ -36,7 +36,8 @@ def pictures(figure):
 
 def test_on_paper_five_places_the_ends_the_shapes_and_the_middle_one_shape_in_the_code_only():
     drawn = viz.shape_walk(encode, decode, SHAPES, title="A walk", live=False)
-    assert len(drawn.axes) == 10 and drawn.get_suptitle() == "A walk"
+    assert len(drawn.axes) == 10 and drawn.get_suptitle().startswith("A walk")
+    assert "Halfway from left to right, in no doubt: 100.0% in the code, 83.3% in the pixels" in drawn.get_suptitle()
     code, pixels = pictures(drawn)[:5], pictures(drawn)[5:]
     for end in (0, 4):
         assert np.allclose(code[end], pixels[end], atol=1e-4)

@@ -91,7 +91,9 @@ def shape_walk(
 
 
 def _static(between: Any, start: str, end: str, title: str | None) -> Figure:
-    drawn = figure(9, 4.2, title=title or f"From {start} to {end}: in the code, and in the pixels")
+    code, pixels = (sure(chances) for chances in between(start, end, 0.5))
+    told = f"Halfway from {start} to {end}, in no doubt: {code:.1%} in the code, {pixels:.1%} in the pixels"
+    drawn = figure(9, 4.2, title=f"{title}\n{told}" if title else told)
     grid = drawn.subplots(2, len(PLACES), squeeze=False)
     for column, place in enumerate(PLACES):
         for row, (where, chances) in enumerate(zip(("code", "pixels"), between(start, end, place), strict=True)):
