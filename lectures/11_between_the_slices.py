@@ -84,7 +84,7 @@ for number, factor in enumerate((2, 3, 4)):
     axes.plot(centres, scores, viz.figures.MARKERS[number] + "-", color=viz.COLOURS[number], label=f"×{factor}")
 axes.set(xlabel="assumed centre of the first slice (thin slices)", ylabel="PSNR (dB)")
 axes.legend(fontsize=8)
-figure.suptitle("; ".join(found), fontsize=11)
+figure.suptitle(f"Linear interpolation: {'; '.join(found)}", fontsize=11)
 figure
 
 # %% [markdown]
@@ -129,8 +129,8 @@ for factor in (2, 4):
         print(f"| ×{factor} | {method} | {before:.2f} | {seen:.0%} | {after:.2f} |")
 
 # %% [markdown]
-# "nearest" repeats the measured means, so it fits already. Linear interpolation is far from fitting: most papers compare with it,
-# or with cubic, and forget the projection, which costs nothing. The opponent of lab 12 is a B-spline *with* it.
+# "nearest" repeats the measured means, so it fits already. Linear interpolation is far from fitting. A network that is compared with
+# linear or cubic interpolation alone has an easy opponent: the projection costs nothing. The opponent of lab 12 is a B-spline *with* it.
 #
 # ## 3. What a network adds
 #

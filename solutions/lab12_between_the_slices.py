@@ -33,30 +33,27 @@
 # %% [markdown]
 # ## Theory in half a page
 #
-# **A slice has a thickness.** What a scanner measures of it is a mean over that thickness: $y = Ax$, where $A$ averages
-# $k$ thin slices to one thick one. Thick slices are faster and less noisy. They also blur, and only in one
-# direction. To go back, one asks for $k$ numbers for each one that was measured: infinitely many images fit.
+# **A slice is a mean.** What a scanner measures is $y = Ax$, where $A$ averages $k$ thin slices to one thick one.
+# Thick slices are faster and less noisy, and blurred in one direction. To go back, you need $k$ numbers for each one that
+# was measured: infinitely many images fit.
 #
-# - **Interpolation** draws a smooth curve through the thick slices. It has to know *where* they lie. And it does
+# - **Interpolation** draws a smooth curve through the thick slices. It has to know *where* they lie, and it does
 #   not know that each is a mean.
-# - **Projection.** Whatever the guess $\hat x$, the nearest image that fits the measurement is
-#   $\hat x + A^+(y - A\hat x)$. For box-shaped slices $A^+$ just repeats each number $k$ times. It is lab
-#   09's data consistency, for slices.
-# - **DeepResolve** is a network of 20 convolutions that looks at the interpolated slices and adds what is
-#   missing. It learned that from pairs of thin and thick slices. Nothing in it makes its answer fit $y$.
+# - **Projection.** The nearest image to a guess $\hat x$ that fits is $\hat x + A^+(y - A\hat x)$. For box-shaped slices
+#   $A^+$ just repeats each number $k$ times. It is lab 09's data consistency, for slices.
+# - **DeepResolve**, a network of 20 convolutions, adds what is missing to the interpolated slices. It learns
+#   that from pairs of thick and thin slices. Nothing in it makes its answer fit $y$.
 #
-# **A heart has a shape.** A segmentation is scored by **overlap**, such as Dice's
-# $2|A \cap B| / (|A| + |B|)$, or by **distance**, such as Hausdorff's: how far apart are the outlines where
-# they are farthest? A network that is trained voxel by voxel knows neither. An **autoencoder of label maps** squeezes
-# each shape into a code of a few numbers; the *shape prior* of ACNN asks that the code of the
-# prediction be near the code of the truth.
+# **A heart has a shape**, and a segmentation is scored by **overlap** (Dice: $2|A \cap B| / (|A| + |B|)$) or by
+# **distance** (Hausdorff: how far apart are the outlines where they are farthest?). Part B scores shapes, and teaches a
+# network what a heart may look like.
 #
 # **Sources.** Chaudhari et al. 2018, *Super-resolution musculoskeletal MRI using deep learning* (DeepResolve), MRM 80(5),
 # and its successor, [arXiv 1808.04447](https://arxiv.org/abs/1808.04447); Sudre et al. 2017, [*Generalised Dice
 # overlap*](https://arxiv.org/abs/1707.03237); Oktay et al. 2017, [*Anatomically constrained neural
 # networks*](https://arxiv.org/abs/1705.08302) (ACNN); Taha and Hanbury 2015, [*Metrics for evaluating 3D medical image
 # segmentation*](https://doi.org/10.1186/s12880-015-0068-x); Colliot and Vakalopoulou 2020, [*Deep learning for medical
-# imaging*](http://www.aramislab.fr/teaching/DLMI-2019-2020/), the lecture on denoising and reconstruction ("the slide" below).
+# imaging*](http://www.aramislab.fr/teaching/DLMI-2019-2020/) ("the slide" below).
 # [Lecture 11](../../lectures/11_between_the_slices.ipynb) shows why.
 
 # %%
@@ -83,7 +80,7 @@ from course_lib import losses, metrics, resolution, viz
 #
 # **Example.** `[0, 2, 4, 8]` with factor 2 becomes `[1, 6]`.
 #
-# **Hint.** Every second slice, `[0, 4]`, is something else: no scanner leaves out half of the body.
+# **Hint.** Every second slice, `[0, 4]`, is something else: no scanner leaves out half a body.
 #
 # ### BEGIN EXPLANATION
 # A thick slice collects the signal of all that lies in it. Whoever makes thick slices by leaving out thin ones
@@ -222,7 +219,7 @@ print("between_slices: right")
 
 # %% nbgrader={"grade_id": "keep_measured", "solution": true}
 def keep_measured(guess, thick, factor):
-    """The nearest image whose thick slices are those measured; shape of the guess (…, n · factor)."""
+    """The nearest image whose thick slices are those measured; the shape of the guess."""
     ### BEGIN SOLUTION
     would = guess.reshape(*thick.shape, factor).mean(-1)
     return guess + (thick - would).repeat_interleave(factor, -1)
@@ -265,14 +262,14 @@ print("keep_measured: right")
 # %% [markdown]
 # ## How thick is too thick?
 #
-# Choose the thickness of the slices, an interpolation, and whether the measured means are kept. The test head is cut
-# from left to right: its slices are sagittal, seen here from above. **Look at the ventricles, and at the folds.**
+# Choose a thickness and an interpolation, and whether the measured means are kept. The slices of the test head are sagittal,
+# seen here from above. **Watch the ventricles and the folds.**
 
 # %% tags=["experiment"]
 from course_lib.data import brains
 
 heads = brains.brain_slices("colin27", slices=profile.pick(ci=1, cpu=12, gpu=24))
-clean, masks = heads.images[..., :180], heads.brain_masks[..., :180]  # 180: a multiple of 2, 3 and 4
+clean, masks = heads.images[..., :180], heads.brain_masks[..., :180]  # 2, 3 and 4 divide 180
 middle = clean[len(clean) // 2][None]
 greys = viz.window(middle)
 viz.thickness_slider(middle, window=greys)
@@ -280,22 +277,21 @@ viz.thickness_slider(middle, window=greys)
 # %% [markdown]
 # ## Predict
 #
-# Next, a network is trained on synthetic heads to add what interpolation leaves out, and is tested on the real one. The
-# slices are 2 mm thick, then 4 mm. Its hardest rival is a B-spline with the measured means kept.
+# Next, a network learns on synthetic heads what interpolation leaves out, and is tested on a real one. Its hardest rival is a
+# B-spline (a smooth curve through all slices) with the measured means kept.
 #
-# By how many dB does the network (with the means kept, too) win or lose against that rival, in the brain? And what if the slices
-# of the test have another *profile* than those of the training: Gaussian instead of a box? Say why in the question at
-# the end of this part.
+# By how many dB does the network, with the means kept too, win or lose in the brain? And if the slices of the test have another
+# *profile* than those of the training: Gaussian, not a box? Your reasons go into the question below.
 
 # %% tags=["experiment"]
-prediction = {"2 mm": None, "4 mm": None, "2 mm, Gaussian slices": None}  # dB above (+) or below (-) the rival
+# dB above (+) or below (-) the rival
+prediction = {"2 mm": None, "4 mm": None, "2 mm, Gaussian slices": None}
 
 # %% [markdown]
 # ## Experiment A: may a network draw what lies between?
 #
-# A small DeepResolve, in two dimensions. The heads of the training are synthetic, made from one template; the test head
-# is real. Your `thick_slices` makes the training pairs, your `between_slices` what the network sees. Four trainings take
-# about 80 seconds of a processor.
+# A small DeepResolve, in two dimensions. Your `thick_slices` makes the training pairs, your `between_slices` what the
+# network sees. Four trainings take about 80 seconds of a processor.
 
 # %% tags=["experiment"]
 from course_lib._progress import progress_bar
@@ -362,7 +358,7 @@ def answers_to(thick, factor):
     """Every way to fill the gaps, named; the networks give an answer for each seed."""
     between = functools.partial(resolution.between_slices, thick, factor)
     found = {"repeated": between(method="nearest"), "linear": interpolate(thick, factor)}
-    found["linear, half a slice off"] = between(profile="fir")  # as if the first thin slice were the centre
+    found["linear, without the shift"] = between(profile="fir")
     found |= {"cubic": between(method="cubic"), "B-spline": between(method="bspline")}
     found[RIVAL] = keep(found["B-spline"], thick, factor)
     found = {name: [image] for name, image in found.items()}
@@ -372,7 +368,7 @@ def answers_to(thick, factor):
 
 # %% tags=["experiment"]
 def scores_of(image, thick, factor):
-    """PSNR of the whole image and of the brain (dB), SSIM, and how badly it fits what was measured."""
+    """PSNR of the whole image and of the brain (dB), SSIM, and how badly it fits."""
     shown, misfit = image.clamp(0, 1), thicken(image, factor) - thick
     whole = metrics.psnr(shown, clean, data_range=1).mean()
     brain = metrics.psnr(shown, clean, data_range=1, mask=masks).mean()
@@ -381,16 +377,16 @@ def scores_of(image, thick, factor):
 
 
 def table(found, thick, factor, title):
-    """The scores as a table (of several seeds the mean, and ± half the distance of the extremes), and as numbers."""
-    rows = [f"**{title}**\n", "| | whole (dB) | brain (dB) | SSIM | misfit |", "|---|---|---|---|---|"]
+    """A table (of several seeds the mean ± half the range), and its numbers."""
+    names = ("", "whole (dB)", "brain (dB)", "SSIM", "misfit")
+    rows = [f"**{title}**\n", f"| {' | '.join(names)} |", "|---|---|---|---|---|"]
     numbers = {}
     for name, images in found.items():
         values = np.array([scores_of(image, thick, factor) for image in images])
         numbers[name] = values.mean(0)
-        spread = np.ptp(values, 0) / 2 if len(values) > 1 else [0] * 4
         texts = [
-            f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if len(values) > 1 and digits < 4 else "")
-            for mean, half, digits in zip(numbers[name], spread, (2, 2, 3, 4), strict=True)
+            f"{v.mean():.{n}f}" + (f" ± {np.ptp(v) / 2:.{n}f}" if len(v) > 1 else "")
+            for v, n in zip(values.T, (2, 2, 3, 4), strict=True)
         ]
         rows.append(f"| {name} | {' | '.join(texts)} |")
     return Markdown("\n".join(rows)), numbers
@@ -404,7 +400,8 @@ for factor in (2, 4):
     won[f"{factor} mm"] = numbers[OURS][1] - numbers[RIVAL][1]
     display(shown)
 for name, gain in won.items():
-    print(f"{name}: {OURS} {gain:+.2f} dB against {RIVAL} (brain); you predicted {prediction[name]}")
+    told = f"{OURS} {gain:+.2f} dB against {RIVAL} (brain)"
+    print(f"{name}: {told}; you predicted {prediction[name]}")
 
 # %% tags=["experiment"]
 one, part = len(clean) // 2, (slice(60, 160), slice(40, 140))
@@ -417,16 +414,15 @@ viz.method_panel(
 )
 
 # %% [markdown]
-# **Published, to stand beside it** (2 times thinner slices of knees, double-echo steady-state MRI, first echo; slices by the
-# `"fir"` profile; the successor MRSR, fine-tuned, [arXiv 1808.04447](https://arxiv.org/abs/1808.04447)): MRSR 37.7 dB / SSIM .98,
-# sparse coding 36.6 / .97, tricubic 32.5 / .95, Fourier 32.4 / .92. Other bodies, other slices: read the *gaps*. Against cubic interpolation
-# the gap is 5 dB, against the better opponent 1 dB. DeepResolve's own paper of 2018 found no significant gain over sparse
-# coding for slices 4 and 8 times thicker.
+# **Published** (knees, slices 2 times thicker by the `"fir"` profile, first echo, MRSR, fine-tuned,
+# [arXiv 1808.04447](https://arxiv.org/abs/1808.04447)): MRSR 37.7 dB / SSIM .98, sparse coding 36.6 / .97, tricubic 32.5 / .95,
+# Fourier 32.4 / .92. Other bodies, other slices: read the *gaps*, 5 dB to cubic, 1 dB to the better opponent. DeepResolve's
+# paper of 2018 found no significant gain over sparse coding for slices 4 and 8 times thicker.
 #
 # ### Another profile
 #
-# Now the slices of the test are Gaussian, as wide at half their height as before. The networks do not know.
-# A scientist who has measured the profile can keep the right means.
+# Now the slices of the test are Gaussian, as wide at half their height as the boxes were. The networks do not know. Who has
+# measured the profile can keep the right means.
 
 # %% tags=["experiment"]
 bell = resolution.thick_slices(clean, 2, profile="gaussian")
@@ -434,17 +430,36 @@ found = answers_to(bell, 2)
 kept = functools.partial(resolution.keep_measured, thick=bell, factor=2, profile="gaussian")
 for name in ("B-spline", "network"):
     found[f"{name}, right profile kept"] = [kept(image) for image in found[name]]
-shown, numbers = table(found, bell, 2, "Gaussian slices of 2 mm; \"means kept\" still takes them for boxes")
+shown, numbers = table(found, bell, 2, "Gaussian slices of 2 mm, taken for boxes")
 gain = numbers[OURS][1] - numbers[RIVAL][1]
 print(f"{OURS} {gain:+.2f} dB against {RIVAL}; you predicted {prediction['2 mm, Gaussian slices']}")
 shown
 
 # %% [markdown]
+# ### A lesion that no training saw
+#
+# Five bright spots of 3 × 3 mm lie in each brain now. How much of their contrast comes back from slices of 4 mm?
+
+# %% tags=["experiment"]
+g = torch.Generator().manual_seed(0)
+spots = torch.zeros_like(clean)
+for spot, mask in zip(spots, masks, strict=True):
+    inside = mask[0].nonzero()
+    row, column = inside[torch.randperm(len(inside), generator=g)[:5]].T
+    spot[0, row, column] = 1
+lesions = 0.2 * F.max_pool2d(spots, 3, 1, 1)
+ill = answers_to(thicken(clean + lesions, 4), 4)
+for name in ("repeated", "linear", RIVAL, OURS):
+    pairs = zip(ill[name], answers[4][name], strict=True)
+    shares = [float(((sick - well) * lesions).sum() / lesions.square().sum()) for sick, well in pairs]
+    print(f"{name}: {np.mean(shares):.0%} of a lesion's contrast")
+
+# %% [markdown]
 # ## Written question: may it draw? ({{points may_it_draw}})
 #
-# A clinic wants to scan with slices of 4 mm instead of 2 mm, let the network draw the rest, and look for small lesions in
-# the result. "Our answer fits the measurement exactly", it says. Compare your prediction with what you measured. Then: what does
-# that sentence prove, what does it not prove, and what should the clinic test? Four to six sentences.
+# A clinic wants slices of 4 mm instead of 2 mm, lets the network draw the rest, and looks for small lesions in it. "Our answer fits
+# the measurement exactly." Compare your prediction with what you measured. Then: what does that sentence prove, what not, and
+# what should the clinic test? Four to six sentences.
 
 # %% [markdown] nbgrader={"grade_id": "may_it_draw", "solution": true, "points": 3}
 # TO_FILL
@@ -464,29 +479,25 @@ shown
 # %% [markdown]
 # # Part B: is the heart a heart?
 #
-# Cardiac slices are 8 mm thick, with pixels of 1 to 2 mm. What matters there is seldom the brightness between them: it is
-# the shape of the heart.
+# Cardiac slices are about 8 mm thick. What matters there is seldom the brightness between them, but the shape of the heart.
 #
 # ## Exercise 4: every class counts ({{points generalised_dice_loss}})
 #
-# **Goal.** `generalised_dice_loss(probabilities, target)` for tensors `(N, C, H, W)`: class probabilities and the one-hot
-# truth. Of each image, with $p$ the prediction, $r$ the truth, $l$ a class, $n$ a pixel:
+# **Goal.** `generalised_dice_loss(probabilities, target)`, tensors `(N, C, H, W)`: class probabilities $p$ and the one-hot
+# truth $r$. The mean over the images of (class $l$, pixel $n$)
 #
 # $$ 1 - 2\,\frac{\sum_l w_l \sum_n r_{ln}\, p_{ln}}{\sum_l w_l \sum_n (r_{ln} + p_{ln})},
 # \qquad w_l = \frac{1}{\big(\sum_n r_{ln}\big)^2} $$
 #
-# Return the mean over the images, one number.
-#
 # **Steps.**
 # 1. Of each image and class: the volume $\sum_n r_{ln}$, and from it the weight.
-# 2. A class that an image does not show would weigh 1/0. Give it the largest weight that another class
-#    of this image has.
+# 2. A class that an image lacks would weigh 1/0. Give it the largest weight of the others in this image.
 # 3. Both sums, the fraction, the mean.
 #
 # **Example.** Two pixels of class 0, one of class 1, so the weights are 1/4 and 1. If all three pixels say "0.5 and 0.5":
 # 1 − 2 · (1/4 · 1 + 1 · 0.5) / (1/4 · 3.5 + 1 · 2.5) = 0.5556.
 #
-# **Hint.** The slide prints $1/\sum_n r_{ln}^2$. For an $r$ of 0 and 1 that is just 1 / volume: no square is left.
+# **Hint.** The slide prints $1/\sum_n r_{ln}^2$. For an $r$ of 0 and 1 that is 1 / volume: no square is left.
 #
 # ### BEGIN EXPLANATION
 # A plain sum over the classes is ruled by the background: a network that never finds a small structure scores well. The
@@ -542,9 +553,8 @@ print("generalised_dice_loss: right")
 # %% [markdown]
 # ## Exercise 5: how far apart ({{points surface_scores}})
 #
-# **Goal.** `surface_scores(prediction, target, spacing)` returns two distances of the outlines in mm: Hausdorff's, and the
-# average surface distance of the slide. The masks are boolean arrays, `(H, W)` or `(D, H, W)`; `spacing` has the mm from
-# voxel to voxel along each axis.
+# **Goal.** `surface_scores(prediction, target, spacing)` returns Hausdorff's distance and the slide's average surface
+# distance (ASD), in mm. The masks are boolean arrays, `(H, W)` or `(D, H, W)`; `spacing` is in mm, for each axis.
 #
 # **Steps.**
 # 1. A border voxel lies in the mask and has a neighbour (by a face) that does not. Beyond the image is outside.
@@ -554,7 +564,7 @@ print("generalised_dice_loss: right")
 #
 # **Example.** One voxel each, two slices apart, spacing `(8, 1.25, 1.25)`: 16 mm and 16 mm.
 #
-# **Hint.** `ndimage.binary_erosion(mask)` takes the border off. The masks here are small: a table of all distances is fine.
+# **Hint.** `ndimage.binary_erosion(mask)` takes the border off. The masks are small: a table of all distances will do.
 #
 # ### BEGIN EXPLANATION
 # One direction is not enough: a prediction that misses half of the heart lies close to the truth all the same.
@@ -564,7 +574,7 @@ print("generalised_dice_loss: right")
 
 # %% nbgrader={"grade_id": "surface_scores", "solution": true}
 def surface_scores(prediction, target, spacing):
-    """Hausdorff distance and average surface distance in mm, of boolean masks (H, W) or (D, H, W)."""
+    """Hausdorff distance and average surface distance of boolean masks, in mm."""
     ### BEGIN SOLUTION
     a, b = (np.argwhere(mask & ~ndimage.binary_erosion(mask)) * spacing for mask in (prediction, target))
     distances = np.linalg.norm(a[:, None] - b[None], axis=-1)
@@ -618,28 +628,26 @@ print("surface_scores: right")
 # %% [markdown]
 # ## Same Dice, different distance
 #
-# One truth, four predictions. Three of them add the same number of wrong pixels, in three ways; the last one is
-# the truth, moved away. Volumetric similarity (VS) is $1 - \big||A| - |B|\big| / (|A| + |B|)$. Guess first: which of the first
-# three has the largest distances, which the smallest?
+# One truth, four predictions: three add the same number of wrong pixels, the last is the truth, moved away. Volumetric
+# similarity (VS) is $1 - \big||A| - |B|\big| / (|A| + |B|)$. Guess first: which of the three has the largest distances?
 
 # %% tags=["experiment"]
 def overlap(prediction, truth):
-    """Dice and volumetric similarity of two masks: given, you have written Dice's sums above."""
+    """Dice and volumetric similarity of two masks."""
     a, b = prediction.sum(), truth.sum()
     return 2 * (prediction & truth).sum() / (a + b), 1 - abs(int(a) - int(b)) / (a + b)
 
 
 def library_scores(prediction, target, spacing):
-    named = {"prediction": prediction, "target": target, "spacing": spacing}
-    return metrics.hausdorff_distance(**named), metrics.average_surface_distance(**named)
+    scores = metrics.hausdorff_distance, metrics.average_surface_distance
+    return tuple(score(prediction, target, spacing=spacing) for score in scores)
 
 
 def with_extra(row, column):
     """The truth, and the 100 pixels outside it that are nearest to a place."""
-    nearest = np.argsort(np.where(truth, np.inf, np.hypot(y - row, x - column)), axis=None, kind="stable")
-    found = truth.copy()
-    found.flat[nearest[:100]] = True
-    return found
+    away = np.where(truth, np.inf, np.hypot(y - row, x - column)).ravel()
+    extra = np.isin(np.arange(len(away)), np.argsort(away, kind="stable")[:100])
+    return truth | extra.reshape(truth.shape)
 
 
 distances_of = yours("surface_scores", library_scores, name="surface_scores")
@@ -649,16 +657,15 @@ found = {"too large": with_extra(40, 22), "bulge": with_extra(40, 38), "island":
 found["elsewhere"] = np.roll(truth, (-22, 25), (0, 1))
 names, far = ["truth"], []
 for name, mask in found.items():
-    (dice, vs), (hausdorff, average) = overlap(mask, truth), distances_of(mask, truth, (2, 2))
-    far.append(hausdorff)
-    names.append(f"{name}: Dice {dice:.3f}, VS {vs:.3f}, Hausdorff {hausdorff:.1f} mm, ASD {average:.1f} mm")
-told = f"The first three share their Dice; their Hausdorff distances are {far[0]:.0f}, {far[1]:.0f} and {far[2]:.0f} mm"
+    (dice, vs), (hausdorff, asd) = overlap(mask, truth), distances_of(mask, truth, (2, 2))
+    far.append(f"{hausdorff:.0f}")
+    names.append(f"{name}: Dice {dice:.3f}, VS {vs:.3f}, Hausdorff {far[-1]} mm, ASD {asd:.1f} mm")
+told = f"The first three share their Dice; Hausdorff: {far[0]}, {far[1]} and {far[2]} mm"
 viz.gallery([truth, *found.values()], titles=names, columns=5, title=told)
 
 # %% [markdown]
-# Dice counts pixels, wherever they lie. Hausdorff sees the farthest one and nothing else. The average distance
-# sees all of them, and even ranks the bulge before the thin rim of wrong pixels. VS calls a heart in the wrong place perfect. No
-# one number tells you all; report an overlap and a distance.
+# Dice counts pixels, wherever they lie. Hausdorff sees the farthest one and nothing else. The average distance sees all of
+# them, and ranks the bulge before the thin rim. VS calls a heart in the wrong place perfect. Report an overlap and a distance.
 
 # %% [markdown]
 # ## Exercise 6: a shape in few numbers ({{points shape_loss}})
