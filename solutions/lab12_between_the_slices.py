@@ -784,7 +784,9 @@ from course_lib.models.shape import heart_shapes
 prior = yours("shape_loss", losses.shape_prior_loss, name="shape_loss")
 shapes = heart_shapes().to(profile.device)
 images, labels, _ = synthetic_hearts(profile.pick(ci=1, cpu=40, gpu=200), seed=1).slices()
-unseen, truths, _ = synthetic_hearts(profile.pick(ci=1, cpu=12, gpu=60), seed=3).slices()
+count = profile.pick(ci=1, cpu=12, gpu=60)
+usual = synthetic_hearts(count, seed=3).slices()[:2]
+bulging = synthetic_hearts(count, seed=3, kinds=["aneurysm"]).slices()[:2]
 
 
 def scan(image, generator, blots=2.0, sigma=0.08):
@@ -835,7 +837,7 @@ def largest_pieces(found):
 
 
 @torch.no_grad()
-def rows_of(plain, with_prior, given):
+def rows_of(plain, with_prior, given, truths):
     """{row: labels}, and how far the codes of both networks lie from those of the truth."""
     p, q = plain(given).softmax(1), with_prior(given).softmax(1)
     found = [maps.argmax(1).cpu() for maps in (p, q, shapes(p), shapes(q))]
@@ -844,7 +846,7 @@ def rows_of(plain, with_prior, given):
     return dict(zip(ROWS, [*found, largest_pieces(found[0])], strict=True)), apart
 
 # %% tags=["experiment"]
-def scores_of_hearts(found):
+def scores_of_hearts(found, truths):
     """Of cavity and wall: Dice, Hausdorff, ASD (mm), and in how many slices it was missed."""
     a, b = (torch.stack([one == 1, one == 2], 1) for one in (found, truths))
     there, result = b.flatten(2).any(2), []
@@ -871,12 +873,19 @@ def as_table(table, title):
     return Markdown("\n".join(lines))
 
 # %% tags=["experiment"]
+TESTS = {  # hearts, and how they are scanned
+    "as trained": (usual, {}),
+    "harder": (usual, {"blots": 4.0, "sigma": 0.16}),
+    "aneurysm": (bulging, {}),
+}
 tables, kept = {}, {}
-for name, how in {"as trained": {}, "harder": {"blots": 4.0, "sigma": 0.16}}.items():
-    given = scan(unseen, torch.Generator().manual_seed(5), **how)
-    both = [rows_of(a, b, given) for a, b in zip(*segmenters.values(), strict=True)]
-    tables[name] = {row: np.stack([scores_of_hearts(found[row]) for found, _ in both]) for row in ROWS}
-    kept[name] = given, both[0][0]
+for name, ((clean_hearts, truths), how) in TESTS.items():
+    given = scan(clean_hearts, torch.Generator().manual_seed(5), **how)
+    both = [rows_of(a, b, given, truths) for a, b in zip(*segmenters.values(), strict=True)]
+    tables[name] = {
+        row: np.stack([scores_of_hearts(found[row], truths) for found, _ in both]) for row in ROWS
+    }
+    kept[name] = given, truths, both[0][0]
     plain, helped = np.mean([apart for _, apart in both], 0)
     display(as_table(tables[name], f"{name}: {len(truths)} slices, distances in mm"))
     print(f"distance of the codes from the truth's: {plain:.3f} without, {helped:.3f} with prior")
@@ -887,7 +896,7 @@ best = max(ROWS, key=lambda row: means[row][0])
 nearest = min(ROWS, key=lambda row: means[row][1])
 print(f"highest Dice: you predicted {predicted['highest Dice']}, measured {best}")
 print(f"smallest Hausdorff: you predicted {predicted['smallest Hausdorff']}, measured {nearest}")
-given, found = kept["harder"]
+given, truths, found = kept["harder"]
 place = len(truths) // 2
 maps = [one[place] / 3 for one in (truths, *found.values())]
 told = f"Harder images: highest Dice by {best}, smallest Hausdorff by {nearest}"
@@ -910,14 +919,23 @@ viz.gallery(pictures, titles=["image", "truth", *ROWS], columns=4, title=told)
 #
 # ### A walk along the code
 #
-# Halfway between two hearts, in the code and in the pixels. Try the aneurysm, a bulge of the wall: it is the one kind of
-# heart that the autoencoder never saw.
+# Halfway between two hearts, in the code and in the pixels. Then an aneurysm, a bulge of the wall: the one kind of heart
+# that the autoencoder never saw. Above, what it was given; below, what it draws of it.
 
 # %% tags=["experiment"]
-hearts = synthetic_hearts(4, seed=8, kinds=("dilated", "thickened", "normal", "aneurysm"))
-slice_of = {kind: one_hot(hearts.labels[k, 6][None])[0] for k, kind in enumerate(hearts.kinds)}
+two = synthetic_hearts(2, seed=8, kinds=("dilated", "thickened")).labels[:, 6]
 drawer = shapes.cpu()
-viz.shape_walk(drawer.encode, drawer.decode, slice_of)
+viz.shape_walk(drawer.encode, drawer.decode, dict(zip(("dilated", "thickened"), one_hot(two))))
+
+# %% tags=["experiment"]
+bulges = synthetic_hearts(5, seed=2000, kinds=["aneurysm"]).labels[:, 7]
+with torch.no_grad():
+    drawn = drawer(one_hot(bulges)).argmax(1)
+pair = (drawn == 1)[:, None], (bulges == 1)[:, None]
+overlap_of, far = metrics.dice(*pair), metrics.hausdorff_distance(*pair, spacing=2.0)
+under = [f"Dice {a:.3f}, {b:.1f} mm" for a, b in zip(overlap_of.ravel(), far.ravel(), strict=True)]
+told = f"Drawn again, the bulge is gone: mean Dice of the cavity {float(overlap_of.mean()):.3f}"
+viz.gallery([*(bulges / 3), *(drawn / 3)], titles=["given"] * 5 + under, columns=5, title=told)
 
 # %% [markdown]
 # ## Written question: the aneurysm ({{points aneurysm}})
