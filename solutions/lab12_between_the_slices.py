@@ -715,22 +715,23 @@ def loss_and_slope(rng, n, classes, size):
     """The loss under a random encoder, and its gradient for the probabilities."""
     from course_lib.exercise import random_tensor, random_weights
 
-    encoder = torch.nn.Sequential(
-        torch.nn.Conv2d(classes, 3, 3, stride=2), torch.nn.Tanh(), torch.nn.Dropout(0.3), torch.nn.Flatten(),
-        torch.nn.LazyLinear(5),
-    )  # fmt: skip
+    with torch.random.fork_rng():
+        layers = [torch.nn.Conv2d(classes, 3, 3, stride=2), torch.nn.Tanh(), torch.nn.Dropout(0.3)]
+        last = torch.nn.Linear(3 * ((size - 1) // 2) ** 2, 5)
+    encoder = torch.nn.Sequential(*layers, torch.nn.Flatten(), last)
     p = torch.softmax(4 * random_tensor(rng, n, classes, size, size), 1)
-    y = F.one_hot(torch.tensor(rng.integers(0, classes, (n, size, size))), classes).movedim(-1, 1).float()
-    encoder(p)
+    y = torch.tensor(rng.integers(0, classes, (n, size, size)))
+    y = F.one_hot(y, classes).movedim(-1, 1).float()
     random_weights(encoder, rng)
     p.requires_grad_()
     loss = shape_loss(encoder.train(), p, y)
     loss.backward()
-    return loss.detach(), p.grad, float(sum(0 if w.grad is None else w.grad.abs().sum() for w in encoder.parameters()))
+    learned = sum(float(w.grad.abs().sum()) for w in encoder.parameters() if w.grad is not None)
+    return loss.detach(), p.grad, learned
 
 
 ### END HIDDEN TESTS
-with without("course_lib.losses.shape_prior_loss"):
+with without("course_lib.losses.shape_prior_loss"), torch.random.fork_rng():
     layers = [torch.nn.Conv2d(3, 2, 3, stride=2), torch.nn.ReLU(), torch.nn.Dropout(0.5)]
     encoder = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(8, 4)).double()
     for number, weight in enumerate(encoder.parameters()):
