@@ -19,6 +19,7 @@ from course_lib.viz.windows import Window, grey, said
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+NAMES = {"bspline": "B-spline", "lanczos": "Lanczos", "fourier": "Fourier"}
 PLAIN, BEST = ("linear", False), ("bspline", True)  # what stands on paper: (method, measured means kept)
 EXACT = 1e-5  # of the data range: what float32 leaves of an exact answer
 NOTE = "PSNR of the whole image, clipped to [0, 1]; slices from left to right"
@@ -81,7 +82,7 @@ def thickness_slider(
         layout=ipywidgets.Layout(**WIDE),
     )
     method = ipywidgets.Dropdown(
-        options=list(resolution.METHODS),
+        options=[(NAMES.get(name, name), name) for name in resolution.METHODS],
         value="linear",
         description="between",
         tooltip="interpolation between the slices",
@@ -122,7 +123,8 @@ def _told(score: float) -> str:
 
 
 def _called(method: str, kept: bool) -> str:
-    return f"{method}, means kept" if kept else method
+    name = NAMES.get(method, method)
+    return f"{name}, means kept" if kept else name
 
 
 def _static(clean: np.ndarray, found: _Slices, greys: Window, title: str | None) -> Figure:
