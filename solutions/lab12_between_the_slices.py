@@ -807,7 +807,7 @@ def learn(network, steps, rate, weight, seed):
     """Cross-entropy plus weight times the prior."""
     g = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.to(profile.device).parameters(), rate, weight_decay=1e-5)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.1)
     for _ in progress_bar(range(steps), desc=f"lambda {weight}"):
         chosen = torch.randint(len(images), (8,), generator=g)
         truth = one_hot(labels[chosen]).to(profile.device)
@@ -847,10 +847,12 @@ def largest_pieces(found):
 @torch.no_grad()
 def rows_of(plain, with_prior, given, truths):
     """{row: labels}, and how far the codes of both networks lie from those of the truth."""
-    p, q = plain(given).softmax(1), with_prior(given).softmax(1)
-    found = [maps.argmax(1).cpu() for maps in (p, q, shapes(p), shapes(q))]
-    wanted = shapes.encode(one_hot(truths).to(p.device))
-    apart = [float((shapes.encode(maps) - wanted).square().sum(1).mean()) for maps in (p, q)]
+    p = [network(given).softmax(1) for network in (plain, with_prior)]
+    wanted = shapes.encode(one_hot(truths).to(profile.device))
+    apart = [float((shapes.encode(maps) - wanted).square().sum(1).mean()) for maps in p]
+    found = [maps.argmax(1) for maps in p]
+    drawn = [shapes(one_hot(labels)).argmax(1) for labels in found]  # it has learned from labels
+    found = [labels.cpu() for labels in (*found, *drawn)]
     return dict(zip(ROWS, [*found, largest_pieces(found[0])], strict=True)), apart
 
 # %% tags=["experiment"]
@@ -932,7 +934,7 @@ viz.gallery(pictures, titles=["image", "truth", *ROWS], columns=4, title=told)
 
 # %% tags=["experiment"]
 two = synthetic_hearts(2, seed=8, kinds=("dilated", "thickened")).labels[:, 6]
-drawer = shapes.cpu()
+drawer = heart_shapes()
 viz.shape_walk(drawer.encode, drawer.decode, dict(zip(("dilated", "thickened"), one_hot(two))))
 
 # %% tags=["experiment"]
