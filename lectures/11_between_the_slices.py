@@ -275,7 +275,8 @@ with torch.no_grad():
 #
 # ## What to remember
 #
-# - A thick slice is a mean with a place. Whoever forgets the mean gets aliasing, whoever forgets the place loses decibels.
-# - Keep the measured means: without noise it cannot hurt, and it costs nothing. Compare networks with an opponent that does.
+# - A thick slice is a mean with a place. Forget the mean, and you get aliasing; forget the place, and you lose decibels.
+# - Keep the measured means: without noise it cannot hurt, and it costs nothing. Compare networks with an opponent that keeps them.
 # - What fits the measurement is not the truth: within a slice, something was guessed.
 # - Report an overlap and a distance, in mm, with the spacing, and say which average distance it is.
+# - A shape prior knows the shapes that it was trained on. It makes a rare heart look usual.
