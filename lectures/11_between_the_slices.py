@@ -213,6 +213,9 @@ for name, guess in rows.items():
 # in the same step as the autoencoder, so that codes are what an image can tell (a **T-L network**: both legs of the T in training, one leg,
 # the L, afterwards; Girdhar et al. 2016). The enhanced image then minimises a smooth $L_1$ distance plus $\lambda\,\|p(\hat x) - p(x)\|^2$. In
 # the library these are `losses.shape_prior_loss`, with either network, and `losses.shape_code_loss`.
+# `scripts/shape_super_resolution.py` does all three on our hearts, with slices four pixels thick. In two seeds the prior had nothing to gain:
+# from the plain network's images the predictor finds shapes as good as from the sharp ones (Dice within .003), so it moved no Dice
+# by more than .001, and a $\lambda$ of 0.1 cost 0.02 and 0.21 dB.
 #
 # What does the code see? Below, label maps are changed in ways whose Dice and Hausdorff distance you can compute. The codes
 # are scaled so that two hearts of the training are 1 apart.

@@ -107,7 +107,7 @@ def scores(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subjects", type=int, default=60)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--weights", type=float, nargs="+", default=[0.0, 0.01, 0.1])
     parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()

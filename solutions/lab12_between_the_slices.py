@@ -764,7 +764,7 @@ print("shape_loss: right")
 # %% [markdown]
 # ## Predict
 #
-# Next, a small U-Net finds cavity and wall in images in which flow has blotted out places: there it has to guess the shape. It
+# Next, a small U-Net finds cavity and wall in images where flow has blotted out patches: there it has to guess. It
 # is trained by cross-entropy, then a little longer in two ways: without the prior ($\lambda = 0$) and with it. Two rivals need
 # no training: `decode(encode)` draws the answer anew, as a shape that the autoencoder knows; *largest pieces* deletes all
 # but the largest piece of each class.
@@ -925,16 +925,16 @@ viz.gallery(pictures, titles=["image", "truth", *ROWS], columns=4, title=told)
 #
 # ACNN's Hausdorff distance is **not** the best of its own table. It wins in Dice and in the mean distance.
 #
-# **What we measured** (profile `cpu`, three seeds). With the prior the codes lie a fifth nearer, and Hausdorff's distance of the
+# **What we measured** (profile `cpu`, three seeds). With the prior the codes lie a fifth nearer (as trained), and Hausdorff's distance of the
 # cavity falls in every seed, by 0.4 to 2.1 mm. The wall's Dice falls too, by .007 to .010; on harder images no Dice changes by more
 # than .005. Drawing the answer anew needs no training, and takes that distance from 14 to 5 mm. The prior helps it on harder images:
 # Hausdorff is 0.1 to 1.4 mm less, and the wall's Dice .006 to .040 more, than by `decode(encode)` alone; more cavities are missed. Larger
-# weights (0.2 to 1, one seed) only cost Dice. Oktay et al. had real hearts, in 3D, and many more of them.
+# weights (about 0.2, 0.5 and 1; one seed) only cost Dice. Oktay et al. had real hearts, in 3D, and many more of them.
 #
 # ### A walk along the code
 #
 # Halfway between two hearts, in the code and in the pixels. Then an aneurysm, a bulge of the wall: the one kind of heart
-# that the autoencoder never saw. Above, what it was given; below, what it draws of it.
+# that the autoencoder never saw.
 
 # %% tags=["experiment"]
 two = synthetic_hearts(2, seed=8, kinds=("dilated", "thickened")).labels[:, 6]
@@ -996,3 +996,4 @@ instant_questions("lab12")
 # - An image that fits is one of infinitely many. What lies within a slice is a guess, and more dB are not more lesions.
 # - A network knows the slices that it was trained on. Measure the profile, or say that you did not.
 # - Report an overlap and a distance, in mm, and say which average distance it is.
+# - A shape prior knows the shapes of its training. It makes a rare heart usual, and a failure look like a heart.
