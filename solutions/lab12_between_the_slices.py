@@ -937,9 +937,9 @@ viz.gallery(pictures, titles=["image", "truth", *ROWS], columns=4, title=told)
 # that the autoencoder never saw.
 
 # %% tags=["experiment"]
-two = synthetic_hearts(2, seed=8, kinds=("dilated", "thickened")).labels[:, 6]
+two = one_hot(synthetic_hearts(2, seed=8, kinds=("dilated", "thickened")).labels[:, 6])
 drawer = heart_shapes()
-viz.shape_walk(drawer.encode, drawer.decode, dict(zip(("dilated", "thickened"), one_hot(two))))
+viz.shape_walk(drawer.encode, drawer.decode, {"dilated": two[0], "thickened": two[1]})
 
 # %% tags=["experiment"]
 bulges = synthetic_hearts(5, seed=2000, kinds=["aneurysm"]).labels[:, 7]
