@@ -452,8 +452,10 @@ for spot, mask in zip(spots, masks, strict=True):
 lesions = 0.2 * F.max_pool2d(spots, 3, 1, 1)
 ill = answers_to(thicken(clean + lesions, 4), 4)
 for name in ("repeated", "linear", RIVAL, OURS):
-    pairs = zip(ill[name], answers[4][name], strict=True)
-    shares = [float(((sick - well) * lesions).sum() / lesions.square().sum()) for sick, well in pairs]
+    shares = [
+        float(((sick - well) * lesions).sum() / lesions.square().sum())
+        for sick, well in zip(ill[name], answers[4][name], strict=True)
+    ]
     print(f"{name}: {np.mean(shares):.0%} of a lesion's contrast")
 
 # %% [markdown]
