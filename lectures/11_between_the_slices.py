@@ -258,6 +258,9 @@ with torch.no_grad():
 # at half the image. The autoencoder never had to draw an island, so its code has no number for one. The prior sees place, size and
 # a missing wall. Against islands, delete all but the largest piece, or draw the answer anew from its code: lab 12 measures both.
 #
+# Lab 12 trains on 40 hearts. With 4, the codes of test hearts come no nearer (0.340 without the prior, 0.335 with it; means of three seeds), and
+# the Dice of the cavity falls by .004. The prior compares *training* images with their truth. It brings no knowledge of other images.
+#
 # And what does it not know? The autoencoder was trained on normal, dilated and thickened hearts. Drawn again, an aneurysm loses its bulge:
 
 # %%
