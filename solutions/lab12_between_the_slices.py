@@ -45,8 +45,7 @@
 #   that from pairs of thick and thin slices. Nothing in it makes its answer fit $y$.
 #
 # **A heart has a shape**, and a segmentation is scored by **overlap** (Dice: $2|A \cap B| / (|A| + |B|)$) or by
-# **distance** (Hausdorff: how far apart are the outlines where they are farthest?). Part B scores shapes, and teaches a
-# network what a heart may look like.
+# **distance** (Hausdorff: how far apart are the outlines where they are farthest?). Part B does both.
 #
 # **Sources.** Chaudhari et al. 2018, *Super-resolution musculoskeletal MRI using deep learning* (DeepResolve), MRM 80(5),
 # and its successor, [arXiv 1808.04447](https://arxiv.org/abs/1808.04447); Sudre et al. 2017, [*Generalised Dice
@@ -417,7 +416,7 @@ viz.method_panel(
 # %% [markdown]
 # **Published** (knees, slices 2 times thicker by the `"fir"` profile, first echo, MRSR, fine-tuned,
 # [arXiv 1808.04447](https://arxiv.org/abs/1808.04447)): MRSR 37.7 dB / SSIM .98, sparse coding 36.6 / .97, tricubic 32.5 / .95,
-# Fourier 32.4 / .92. Other bodies, other slices: read the *gaps*, 5 dB to cubic, 1 dB to the better opponent. DeepResolve's
+# Fourier 32.4 / .92. Read the *gaps*: 5 dB to cubic, 1 dB to the better opponent. DeepResolve's
 # paper of 2018 found no significant gain over sparse coding for slices 4 and 8 times thicker.
 #
 # ### Another profile
