@@ -767,7 +767,7 @@ print("shape_loss: right")
 #
 # Next, a small U-Net finds cavity and wall in images where flow has blotted out patches: there it has to guess. It
 # is trained by cross-entropy, then a little longer in two ways: without the prior ($\lambda = 0$) and with it. Two rivals need
-# no training: `decode(encode)` draws the answer anew, as a shape that the autoencoder knows; *largest pieces* deletes all
+# no training: `decode(encode)` draws the answer anew, as a shape it knows; *largest pieces* deletes all
 # but the largest piece of each class.
 #
 # Which row will win on images that are corrupted twice as badly? Say why in the last question.
