@@ -30,7 +30,9 @@ from course_lib.viz.play import (
     receptive_field_slider,
     risk_slider,
     sampling_slider,
+    shape_walk,
     spectrum_slider,
+    thickness_slider,
 )
 from course_lib.viz.windows import window
 
@@ -56,5 +58,7 @@ __all__ = [
     "risk_slider",
     "sampling_slider",
     "spectrum_slider",
+    "shape_walk",
+    "thickness_slider",
     "window",
 ]

@@ -37,7 +37,8 @@ from course_lib.models.dncnn import IRCNN_DILATIONS, DnCNN
 from course_lib.models.ldamp import LDAMP
 from course_lib.models.normative import NormativeAE, NormativeVAE
 from course_lib.models.resolve import SMALL, DeepResolve
-from course_lib.models.shape import ShapeAutoencoder
+from course_lib.models.segment import SegmentationUNet
+from course_lib.models.shape import ShapeAutoencoder, ShapePredictor
 from course_lib.models.skip_denoiser import SkipDenoiser
 from course_lib.models.tiled import plain_cnn, tiled_cnn
 from course_lib.models.unet import UNet
@@ -100,6 +101,16 @@ def discriminated(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torc
     return F.softplus(-model(clean)).mean() + F.softplus(model(*given)).mean()
 
 
+def named(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of four classes: four steps of brightness."""
+    return F.cross_entropy(model(*given), (4 * clean[:, 0]).long().clamp(0, 3))
+
+
+def codes(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """Distance to codes that differ from image to image."""
+    return (model(*given) - clean.flatten(1)[:, :64]).square().sum(1).mean()
+
+
 @dataclass
 class Case:
     """A network as a lab trains it: the smallest images (profile `cpu`, or `gpu` where only that one trains it)."""
@@ -151,6 +162,8 @@ NETWORKS = {
     # a spectrum has 336 points: here as 21 channels of 4×4
     "QualityCNN(tiled), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), tiled_cnn()), 4, quality, **SPECTRA),
     "QualityCNN(plain), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), plain_cnn()), 4, quality, **SPECTRA),
+    "ShapePredictor, lab 12": Case(lambda: ShapePredictor(64), 64, codes),
+    "SegmentationUNet, lab 12": Case(lambda: SegmentationUNet(width=8), 64, named),
     "UNet": Case(lambda: UNet(width=16), 64),
     "AttentionUNet(small), lab 14": Case(lambda: AttentionUNet(encoder="small"), 48),
     "AttentionUNet(small, gate)": Case(lambda: AttentionUNet(encoder="small", attention="gate"), 48),

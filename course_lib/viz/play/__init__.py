@@ -14,7 +14,9 @@ from course_lib.viz.play.planes import plane_slider
 from course_lib.viz.play.receptive import receptive_field_slider
 from course_lib.viz.play.risk import risk_slider
 from course_lib.viz.play.sampling import sampling_slider
+from course_lib.viz.play.shapes import shape_walk
 from course_lib.viz.play.spectra import spectrum_slider
+from course_lib.viz.play.thickness import thickness_slider
 
 __all__ = [
     "anomaly_slider",
@@ -30,4 +32,6 @@ __all__ = [
     "risk_slider",
     "sampling_slider",
     "spectrum_slider",
+    "shape_walk",
+    "thickness_slider",
 ]
