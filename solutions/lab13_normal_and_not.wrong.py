@@ -1,12 +1,12 @@
 # Named wrong answers of lab 13: each is a real misconception and costs the points of its exercise and of no other. See CONTRIBUTING.md.
 #
 # What is tested of each exercise:
-# negative_elbo: one number an image, sums over pixels and code, decoder_sd squared and doubled, log-variance, gradients, in place
-# anomaly_map: the absolute value first, rims and holes of the brain, loud values outside it, widths, in place
-# average_precision: any order, equal scores on both sides, negative scores, rare lesions, in place
-# threshold_for: whose scores, which tail, equal scores, shares that make no whole number, in place
-# spectrum: the example, an odd number of points, a phase, several voxels, in place, real part, another dwell and field
-# TiledCNN: order of tiles and of features, own parts, parameters found, several spectra, a channel axis, gradients
+# negative_elbo: one number an image, sums over pixels and code, decoder_sd squared and doubled, log-variance, gradients of both terms, any range, in place
+# anomaly_map: the absolute value first, rims and holes of the brain, a lonely pixel, loud values outside it, values above 1, widths, in place
+# average_precision: any order, equal scores on both sides, negative scores, scores far apart, rare lesions, in place
+# threshold_for: whose scores, which tail, equal scores, negative scores, shares that make no whole number, in place
+# spectrum: the example, an odd number of points, a phase, several voxels, a grid of them, in place, real part, another dwell and field
+# TiledCNN: order of tiles and of features, own parts, parameters found and reached, many tiles, several spectra, a channel axis, gradients
 
 # %% [negative_elbo] calls_the_library
 # Calls the function that the exercise builds.
@@ -67,6 +67,22 @@ edit("((image - reconstruction) ** 2)", "(image - reconstruction).abs()")
 edit("errors / (2", "errors.detach() / (2")
 
 
+# %% [negative_elbo] divergence_for_looking_only
+# Takes the KL out of the gradient: the bound has its value, but the code never learns to stay near N(0, 1).
+edit("losses.kl_divergence(mean, log_variance)", "losses.kl_divergence(mean, log_variance).detach()")
+
+
+# %% [negative_elbo] clipped_reconstruction
+# Clips the reconstruction to [0, 1]: whatever lies outside costs nothing.
+edit("(image - reconstruction)", "(image - reconstruction.clamp(0, 1))")
+
+
+# %% [negative_elbo] clipped_log_variance
+# Keeps the log-variance between -2 and 2, "for stability": a sharp code costs too little.
+edit("kl_divergence(mean, log_variance)", "kl_divergence(mean, log_variance.clamp(-2, 2))")
+
+
+
 # %% [anomaly_map] calls_the_library
 # Calls the function that the exercise builds.
 def anomaly_map(image, reconstruction, mask, width):
@@ -122,6 +138,33 @@ edit("blur((image - reconstruction).abs() * inside, width)", "(image - reconstru
 # %% [anomaly_map] one_width
 # The width of the lab, whatever is asked for.
 edit("inside = mask.to(image)", "inside, width = mask.to(image), 1.0")
+
+
+# %% [anomaly_map] clipped
+# Clips the map to [0, 1]: the worst places look alike.
+edit("clamp(min=1e-12), 0)", "clamp(min=1e-12), 0).clamp(0, 1)")
+
+
+# %% [anomaly_map] careful_division
+# Divides by no less than a quarter: thin and lonely pieces of brain fade.
+edit("clamp(min=1e-12)", "clamp(min=0.25)")
+
+
+# %% [anomaly_map] nan_outside
+# Multiplies by the mask in place of choosing: far outside, 0 / 0 times 0 is not 0.
+edit(
+    "torch.where(mask, difference / blur(inside, width).clamp(min=1e-12), 0)",
+    "difference / blur(inside, width) * inside",
+)
+
+
+# %% [anomaly_map] changes_the_reconstruction
+# Writes the image into the background of the reconstruction: right, but the caller's reconstruction is another one.
+def anomaly_map(image, reconstruction, mask, width):
+    reconstruction[~mask] = image[~mask]
+    smooth = blur((image - reconstruction).abs(), width) / blur(mask.to(image), width).clamp(min=1e-12)
+    return torch.where(mask, smooth, 0)
+
 
 
 # %% [average_precision] calls_the_library
@@ -185,6 +228,27 @@ edit("np.cumsum(labels[order])", "np.cumsum(labels)")
 edit("[labels[order]]", "[labels]")
 
 
+# %% [average_precision] a_hundred_thresholds
+# A hundred thresholds between the ends: scores between two of them come in together.
+def average_precision(scores, labels):
+    lines = np.linspace(scores.min(), scores.max(), 101)
+    return float(np.mean([labels[scores >= lines[lines <= score][-1]].mean() for score in scores[labels]]))
+
+
+# %% [average_precision] rounded_scores
+# Rounds the scores to two digits: small ones are all equal.
+edit("order = np", "scores = np.round(scores, 2)\n    order = np")
+
+
+# %% [average_precision] nearly_equal_scores
+# Lets scores within 1 % come in together.
+def average_precision(scores, labels):
+    return float(
+        np.mean([labels[(scores > score) | np.isclose(scores, score, rtol=0.01)].mean() for score in scores[labels]])
+    )
+
+
+
 # %% [threshold_for] calls_the_library
 # Calls the function that the exercise builds.
 def threshold_for(scores, ill, subjects, validation, false_alarms):
@@ -239,6 +303,17 @@ edit("int(false_alarms * len(healthy) + 1e-9)", "int(np.ceil(false_alarms * len(
 # %% [threshold_for] interpolates
 # numpy's quantile lies between two scores.
 edit("float(healthy[len(healthy) - 1 - above])", "float(np.quantile(healthy, 1 - false_alarms))")
+
+
+# %% [threshold_for] never_below_zero
+# Starts its search at 0: logarithms of odds are below.
+edit("float(healthy[len(healthy) - 1 - above])", "max(0.0, float(healthy[len(healthy) - 1 - above]))")
+
+
+# %% [threshold_for] healthy_people_alone
+# Leaves out all slices of whoever has a lesion somewhere.
+edit("~ill &", "~np.isin(subjects, subjects[ill]) &")
+
 
 
 # %% [spectrum] calls_the_library
@@ -330,6 +405,20 @@ def spectrum(fid, dwell, frequency, reference):
     turned = np.fft.fftshift(np.fft.fft(fid, norm="ortho"), axes=-1)
     hertz = np.fft.fftshift(np.fft.fftfreq(fid.shape[-1], dwell))
     return reference + hertz / frequency, turned.real
+
+
+# %% [spectrum] rows_of_voxels_alone
+# Knows one FID and a table of them: in a grid of voxels it halves a column of voxels.
+def spectrum(fid, dwell, frequency, reference):
+    fid = fid.copy()
+    if fid.ndim == 1:
+        fid[0] *= 0.5
+    else:
+        fid[:, 0] *= 0.5
+    turned = np.fft.fftshift(np.fft.fft(fid, norm="ortho"), axes=-1)
+    hertz = np.fft.fftshift(np.fft.fftfreq(fid.shape[-1], dwell))
+    return reference + hertz / frequency, turned.real
+
 
 
 # %% [spectrum] halves_in_place
@@ -473,6 +562,30 @@ edit("part(tile[:, None])", "part(tile)")
 # %% [TiledCNN] whole_spectrum_for_each
 # Every part sees the whole spectrum.
 edit("part(tile[:, None])", "part(spectra[:, None])")
+
+
+# %% [TiledCNN] parts_in_the_order_of_their_names
+# Sorts the parts by name: from eleven tiles on, "10" comes before "2".
+class TiledCNN(nn.Module):
+    def __init__(self, tiles, make_part):
+        super().__init__()
+        self.parts = nn.ModuleDict({str(i): make_part() for i in range(tiles)})
+
+    def forward(self, spectra):
+        tiles = spectra.chunk(len(self.parts), 1)
+        names = sorted(self.parts)
+        return torch.cat([self.parts[name](tile[:, None]) for name, tile in zip(names, tiles, strict=True)], 1)
+
+
+# %% [TiledCNN] a_gradient_of_its_own
+# Asks the joined result for a gradient, after the numbers have left the parts: the parts get none.
+edit("part(tile[:, None])", "part(tile[:, None]).detach().requires_grad_()")
+
+
+# %% [TiledCNN] one_part_too_many
+# Makes a part to look at first: the parts that work are the second to the last.
+edit("self.parts = ", "self.example = make_part()\n        self.parts = ")
+
 
 
 # %% [TiledCNN] without_gradient
