@@ -1032,7 +1032,7 @@ values = {  # each (seeds, metrics)
 }
 
 # %% tags=["experiment"]
-print(f"Colin27, {len(colin)} slices, Gaussian noise sigma {sigma}: mean ± sd of {len(seeds)} seed(s).")
+print(f"Colin27, {len(colin)} slices, noise sigma {sigma}: mean ± sd of {len(seeds)} seed(s).")
 print("SSIM: Wang 2004; PSNR and SNR in dB; networks clipped to [0, 1] before scoring.")
 for region in regions:
     print(f"\n{region:20}" + "".join(f"{metric:>18}" for metric in SCORES))
