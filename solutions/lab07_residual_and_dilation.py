@@ -606,7 +606,7 @@ axes.legend(fontsize=8)
 figure
 
 # %% [markdown]
-# Now the lecture's table. Its published rows come from 547 images of 180×180 pixels (CNN DAE: 235 of 64×64). Outputs are clipped to [0, 1], noisy images are not.
+# The lecture's table: its published rows come from 547 images of 180×180 pixels (CNN DAE: 235 of 64×64). Outputs are clipped to [0, 1], noisy images are not.
 
 # %% tags=["experiment"]
 from IPython.display import display
