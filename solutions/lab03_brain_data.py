@@ -386,7 +386,7 @@ times = spread[1] / spread[0], contrast[1] / contrast[0]
 viz.gallery(
     [ill / ill.max(), views["enhanced"]],
     titles=[f"{n}: lesion {c:+.2f}" for n, c in zip(views, contrast, strict=True)],
-    title=f"Middle half of the brain's greys × {times[0]:.1f}, lesion × {times[1]:.1f}",
+    title=f"Spread of the brain's middle greys × {times[0]:.1f}, contrast of the lesion × {times[1]:.1f}",
 )
 
 # %% [markdown]
@@ -1174,9 +1174,9 @@ figure
 # ### END EXPLANATION
 
 # %% [markdown]
-# ## The worst case: a diagnosis by lot
+# ## The worst case: a random diagnosis
 #
-# Draw lots: half of the people are "ill", the others "healthy". There is *nothing* to learn. Let the nearest neighbour diagnose
+# Half of the people, chosen at random, are "ill", the others "healthy". There is *nothing* to learn. Let the nearest neighbour diagnose
 # slices.
 
 # %% tags=["experiment"]
@@ -1192,7 +1192,7 @@ for toss in tosses:
         accuracy[name].append(float((illness[twin] == illness[test]).mean()))
 means = {name: np.mean(values) for name, values in accuracy.items()}
 found = f"{means['by slice']:.0%} right by slice, {means['by volume']:.0%} by volume"
-title = f"Lots, “diagnosed”: {found}"
+title = f"Random diagnoses: {found}"
 figure = viz.figure(7, 3.6, title=title)
 axes = figure.subplots()
 for (name, values), colour in zip(accuracy.items(), ("#D55E00", "#0072B2"), strict=True):
@@ -1218,7 +1218,7 @@ instant_questions("lab03", [4])
 
 # %% [markdown] nbgrader={"grade_id": "leak", "solution": true, "points": 3}
 # The split is by slice: with 100 slices a patient, nearly every test slice has a neighbour of the same patient in the training set, so the network
-# can recognise the patient. In my experiment the nearest neighbour diagnosed what had been drawn by lot nearly always right in a split by slice and about half the time by
+# can recognise the patient. In my experiment the nearest neighbour gave a random diagnosis nearly always right in a split by slice and about half the time by
 # volume, although there was nothing to learn; so 99.1 % may say nothing about new patients. Second, mean and standard deviation were taken over
 # all data: information from the test set enters the training. That effect is usually small, but nobody knows its size beforehand. I would split
 # by patient, stratified by diagnosis, age group, sex and ethnicity, with rare combinations pooled; take all statistics from the training
@@ -1232,7 +1232,7 @@ instant_questions("lab03", [4])
 #
 # ### BEGIN EXPLANATION
 # Two doors let the test into the training: slices of the same patients, and numbers computed over everybody. The first can make any number
-# look perfect, as the lots show; the second is usually small. A frequent answer blames only the small one, or asks for more
+# look perfect, as the random diagnosis shows; the second is usually small. A frequent answer blames only the small one, or asks for more
 # slices, which makes the first door wider.
 # ### END EXPLANATION
 
