@@ -386,7 +386,7 @@ times = spread[1] / spread[0], contrast[1] / contrast[0]
 viz.gallery(
     [ill / ill.max(), views["enhanced"]],
     titles=[f"{n}: lesion {c:+.2f}" for n, c in zip(views, contrast, strict=True)],
-    title=f"Spread of the brain's middle greys × {times[0]:.1f}, contrast of the lesion × {times[1]:.1f}",
+    title=f"Brain: middle half of the greys × {times[0]:.1f}. Lesion: contrast × {times[1]:.1f}",
 )
 
 # %% [markdown]
