@@ -1082,13 +1082,13 @@ def restorer(train, tests, seed):
     return [training.denoise(model, damage(test, generator)) for test in tests]
 
 
-copies = new_pictures[middle][None].repeat(6, 1, 1, 1)
-damaged = damage(copies, torch.Generator().manual_seed(3))
-seen = copies[0] > 0
-shares = [((d == 0) & seen).sum() / seen.sum() for d in damaged]
-lost = [f"{share:.1%} lost" for share in shares]
-title = f"One slice, damaged six times: {min(shares):.1%} to {max(shares):.1%} of its pixels lost"
-viz.gallery(damaged, columns=6, titles=lost, window=viz.window(copies[0]), title=title)
+six = new_pictures[middle][None].repeat(6, 1, 1, 1)
+damaged = damage(six, torch.Generator().manual_seed(3))
+inside = six[0] > 0
+gone = [((one == 0) & inside).sum() / inside.sum() for one in damaged]
+title = f"One slice, damaged six times: {min(gone):.1%} to {max(gone):.1%} of its pixels lost"
+captions = [f"{part:.1%} lost" for part in gone]
+viz.gallery(damaged, columns=6, titles=captions, window=viz.window(six[0]), title=title)
 
 # %% tags=["experiment"]
 functions = nearest_neighbour, linear_code, dense_autoencoder, restorer
