@@ -518,7 +518,7 @@ print("enough_brain: right")
 #
 # The three ways compete on planes of Colin27 and some synthetic heads, 3 mm apart. The truth is the **known** brain
 # mask. The third way does not get it: `extraction.brain_mask` finds one in the picture by thresholds and morphology
-# (the thesis used a trained network). Then the same with **bright points** in every second plane. (About 10 s.)
+# (the thesis used a trained network). Then the same with **bright points** in every second plane. (About 20 s.)
 
 # %% tags=["experiment"]
 step = profile.pick(ci=6, cpu=3, gpu=2)  # mm between planes

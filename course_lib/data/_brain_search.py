@@ -125,8 +125,14 @@ def _piece(head: Head, tissue: np.ndarray, distance: np.ndarray, radius: float) 
     if not boxes:
         return found
     box = boxes[0]  # distances take most of the time: only where tissue is
-    piece = _nearest_piece(_shrunk(tissue[box], radius, head.step), distance[box])
-    found[box] = _grown(piece, radius + _REGROW, head.step) & tissue[box]
+    piece = np.zeros(tissue.shape, bool)
+    piece[box] = _nearest_piece(_shrunk(tissue[box], radius, head.step), distance[box])
+    boxes = ndimage.find_objects(piece.astype(np.uint8))
+    if not boxes:
+        return found
+    margin = np.ceil((radius + _REGROW) / head.step).astype(int) + 1
+    box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(boxes[0], margin.tolist(), strict=True))
+    found[box] = _grown(piece[box], radius + _REGROW, head.step) & tissue[box]
     return found
 
 
