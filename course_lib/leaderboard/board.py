@@ -101,9 +101,17 @@ class Leaderboard(ShownAsTable):
         return max(float(comparison.per_slice(form, metric, region)[rows].mean()) for form in forms)
 
     def by_head(self, kind: str, metric: str = "PSNR", region: str = "brain") -> Table:
-        """A row a head, a column a method, under this noise; below them the mean and its spread over heads.
+        """A row a head, a column a method, under one noise; below them the mean and the standard deviation over heads.
 
         People differ: what a method gains on one head says little, what it gains on each of them says more.
+
+        Args:
+            kind: of noise.
+            metric: "PSNR" or "SSIM".
+            region: "brain" or "whole image".
+
+        Returns:
+            The table; of BM3D's forms, the best for each head.
         """
         names = [NOISY, *([BASELINE] if self.baselines.get(kind) else []), *self.cards]
         heads = list(dict.fromkeys(self.heads))
@@ -134,8 +142,7 @@ class Leaderboard(ShownAsTable):
         return lines.getvalue()
 
     def report(self) -> str:
-        """Everything as Markdown: the ranked table, a row a head where there are several, what was refused, the cards'
-        words, a table for each noise."""
+        """Everything as Markdown: the ranked table, what was refused, the cards' words, each noise, and each head."""
         parts = ["# Leaderboard", self.markdown()]
         if self.refused:
             refusals = list(self.refused.items())
