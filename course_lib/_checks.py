@@ -15,6 +15,16 @@ Array = TypeVar("Array", np.ndarray, torch.Tensor)
 AnyArray = np.ndarray | torch.Tensor
 
 
+def as_tensor(image: AnyArray) -> torch.Tensor:
+    """A tensor as it is; of an array a copy, since torch takes no negative strides, read-only memory or foreign bytes.
+
+    np.rot90 and np.flip, which turn slices of scans upright, give negative strides, and big-endian files foreign bytes.
+    """
+    if isinstance(image, torch.Tensor):
+        return image
+    return torch.from_numpy(np.array(image, dtype=image.dtype.newbyteorder("="), order="C"))
+
+
 def check_image(image: Array, name: str = "image", *, shapes: bool = False) -> Array:
     """Refuse what is no finite floating-point array; with `shapes`, also what is not (H, W) or (N, C, H, W).
 

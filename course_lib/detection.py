@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from course_lib._checks import AnyArray, Array, check_image, check_number
+from course_lib._checks import AnyArray, Array, as_tensor, check_image, check_number
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ def matched_filter(image: Array, template: np.ndarray) -> Array:
     side = len(centred)
     if min(image.shape[-2:]) < side:
         raise ValueError(f"image: expected sides of at least {side}, those of the template, got {tuple(image.shape)}")
-    tensor = image if isinstance(image, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(image))
-    batch = tensor.reshape(-1, 1, *image.shape[-2:])  # (H, W) or (N, C, H, W) -> (N * C, 1, H, W)
+    batch = as_tensor(image).reshape(-1, 1, *image.shape[-2:])  # (H, W) or (N, C, H, W) -> (N * C, 1, H, W)
     weights = torch.from_numpy(centred / (centred**2).sum()).to(batch)[None, None]  # (K, K) -> (1, 1, K, K)
     heights = F.conv2d(F.pad(batch, (side // 2,) * 4, mode="reflect"), weights).reshape(image.shape)
     return heights if isinstance(image, torch.Tensor) else heights.numpy()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from course_lib._checks import Array, check_image
+from course_lib._checks import Array, as_tensor, check_image
 
 
 def rescale(image: Array) -> Array:
@@ -49,8 +48,8 @@ def to_batch(image: Array) -> torch.Tensor:
     check_image(image)
     if image.ndim not in (2, 3):
         raise ValueError(f"image: expected shape (H, W) or (N, H, W), got {tuple(image.shape)}")
-    tensor = torch.as_tensor(np.ascontiguousarray(image)) if isinstance(image, np.ndarray) else image
-    return tensor.reshape(-1, 1, *image.shape[-2:]).float()  # (H, W) -> (1, 1, H, W); (N, H, W) -> (N, 1, H, W)
+    # (H, W) -> (1, 1, H, W); (N, H, W) -> (N, 1, H, W)
+    return as_tensor(image).reshape(-1, 1, *image.shape[-2:]).float()
 
 
 def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:

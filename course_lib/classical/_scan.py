@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft
 import torch
 
-from course_lib._checks import AnyArray, Array
+from course_lib._checks import Array, as_tensor
 from course_lib.kspace.checks import check_complex, check_sampling, check_sensitivities
 from course_lib.kspace.coils import combine, spread
 from course_lib.kspace.fourier import inverse
@@ -40,11 +40,11 @@ class Scan:
         check_sampling(mask, measured, "measured")
         check_sensitivities(sensitivities, measured, "measured", coils=True)
         self.is_numpy = isinstance(measured, np.ndarray)
-        places = tensor(mask)
+        places = as_tensor(mask)
         height, width = measured.shape[-2:]
         self.size: tuple[int, int] = (height, width)
-        self.sensitivities = None if sensitivities is None else tensor(sensitivities)
-        self.coil_images = inverse(torch.where(places, tensor(measured), 0))
+        self.sensitivities = None if sensitivities is None else as_tensor(sensitivities)
+        self.coil_images = inverse(torch.where(places, as_tensor(measured), 0))
         columns, rows = (bool((places != places.narrow(axis, 0, 1)).any()) for axis in (-1, -2))
         self.axes = tuple(axis for axis, varies in ((-2, rows), (-1, columns)) if varies)
         self.mask = torch.fft.ifftshift(places, (-2, -1)).to(self.coil_images.dtype)
@@ -109,10 +109,6 @@ def _long_kernel(mask: torch.Tensor, axis: int) -> torch.Tensor:
     shape = list(kernel.shape)
     shape[axis] = long - 2 * side + 1
     return torch.fft.fft(torch.cat([later, kernel.new_zeros(shape), earlier], axis), dim=axis)
-
-
-def tensor(values: AnyArray) -> torch.Tensor:
-    return torch.from_numpy(np.array(values)) if isinstance(values, np.ndarray) else values
 
 
 def energy(values: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ from functools import cache, partial
 import torch
 import torch.nn.functional as F
 
-from course_lib._checks import Array, check_count, check_image, check_number
+from course_lib._checks import Array, as_tensor, check_count, check_image, check_number
 
 # 3D coefficients (group, G, 64) and the patches they come from -> shrunk coefficients, a weight for each group
 Shrink = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -76,7 +76,7 @@ def bm3d(
         raise ValueError(f"group: expected a power of two, got {group}")
     threshold = check_number(threshold, "threshold", low=0)
     wiener = check_number(wiener, "wiener", low=0, above=True)
-    tensor = image if isinstance(image, torch.Tensor) else torch.from_numpy(image)
+    tensor = as_tensor(image)
     height, width = tensor.shape[-2:]
     if min(height, width) < PATCH:
         raise ValueError(f"image: expected at least {PATCH}×{PATCH} pixels, got {height}×{width}")

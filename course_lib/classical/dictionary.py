@@ -26,7 +26,7 @@ from typing import Any, Generic, NamedTuple
 import numpy as np
 import torch
 
-from course_lib._checks import Array, check_count, check_image, check_number
+from course_lib._checks import Array, as_tensor, check_count, check_image, check_number
 from course_lib._progress import progress_bar
 from course_lib.classical._pursuit import CHUNK, approximate, choose, coefficients, improve
 from course_lib.kspace.checks import check_complex, check_sampling, check_sensitivities
@@ -361,7 +361,7 @@ def _full_precision(values: torch.Tensor) -> torch.autocast:
 
 
 def _tensor(values: Array) -> torch.Tensor:
-    return values.detach() if isinstance(values, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(values))
+    return as_tensor(values).detach()
 
 
 def _like(values: torch.Tensor, given: Array) -> Array:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_lib._checks import Array, check_count, check_image, check_number
+from course_lib._checks import Array, as_tensor, check_count, check_image, check_number
 
 __all__ = [
     "bilateral", "gaussian", "median", "non_local_means", "shift_invariant_wavelet", "total_variation", "wavelet",
@@ -113,7 +113,7 @@ def bilateral(
     radius = math.ceil(3 * sigma_spatial) if size is None else _check_odd(size, "size") // 2
     if sigma_color == 0:
         return _copy(image)
-    pixels = image if isinstance(image, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(image))
+    pixels = as_tensor(image)
     # half precision has too few digits for the sums of a hundred weights
     pixels = pixels.to(torch.promote_types(pixels.dtype, torch.float32))
     height, width = pixels.shape[-2:]

@@ -19,11 +19,10 @@ Noise asks for more: `evaluation.tune_reconstruction`. Source: Lustig, Donoho an
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch.nn.functional import pad
 
-from course_lib._checks import Array, check_count, check_image, check_number
+from course_lib._checks import Array, as_tensor, check_count, check_image, check_number
 from course_lib.classical._scan import Reconstruction, Scan, energy
 from course_lib.classical._wavelets import Frame
 
@@ -54,7 +53,7 @@ def soft_threshold(values: Array, threshold: float) -> Array:
     threshold = check_number(threshold, "threshold", low=0)
     if isinstance(values, torch.Tensor):
         return _shrink(values, threshold)
-    return _shrink(torch.from_numpy(np.array(values)), threshold).numpy()
+    return _shrink(as_tensor(values), threshold).numpy()
 
 
 def ista(

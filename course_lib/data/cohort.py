@@ -24,7 +24,7 @@ from course_lib.files import whole_file
 
 #: Part of every cache file's name: raise it whenever the heads change, so that no
 #: old file is taken for a new head.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)

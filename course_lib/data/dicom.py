@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_lib.ct import rescale_stored
+from course_lib.data._nifti import DCM2NIIX as CONVERT
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
 _MILLIMETRE = 0.01  # places and spacings that differ by less are the same
+_MR = "not CT, but MR"
 DCM2NIIX = "dcm2niix (https://github.com/rordenlab/dcm2niix) reads more kinds of files"
 
 
@@ -71,7 +73,8 @@ def read_ct_series(source: str | Path | Sequence[str | Path], *, series: str | N
             found.append((path, header))
     if not found:
         reasons = "; ".join(f"{path.name}: {why}" for path, why in left_out[:3]) or "there is no file"
-        raise ValueError(f"{source}: expected DICOM files of a CT series, found none ({reasons})")
+        mr = "" if not any(why == _MR for _, why in left_out) else f": an MR series is not read here, {CONVERT}"
+        raise ValueError(f"{source}: expected DICOM files of a CT series, found none ({reasons}){mr}")
     numbers = Counter(str(header.get("SeriesInstanceUID", "")) for _, header in found)
     if series is None and len(numbers) > 1:
         listed = ", ".join(f"{name} ({count} slices)" for name, count in numbers.most_common(5))

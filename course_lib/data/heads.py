@@ -15,7 +15,7 @@ from scipy import ndimage
 from scipy.special import expit, ndtr
 
 from course_lib.data.anatomy import icbm152, plane_numbers, upright
-from course_lib.data.warp import Deformation, random_deformation, random_field, random_texture
+from course_lib.data.warp import Deformation, random_deformation, random_field, texture_plane
 
 #: Values of a tissue map. "scalp" is everything outside the skull: fat, skin and muscle.
 TISSUES = ("background", "csf", "gray matter", "white matter", "skull", "scalp")
@@ -34,6 +34,8 @@ THICKNESS = {
 # Steepness of tissue borders: a step over about one voxel, as in a sharp scan.
 _TISSUE_STEEPNESS = 5.5
 _BORDER_WIDTH = 0.5  # mm
+# Of the finest texture, in mm: along x and y, and through planes.
+_FINEST = 2.5
 # Coarser grid for the distances, which are smooth.
 _COARSE = 2
 
@@ -153,8 +155,8 @@ class SyntheticHead:
         x, y, z = np.arange(SHAPE[0]), np.arange(SHAPE[1]), np.array([plane])
         points = self._template_points(x, y, z).astype(np.float32)
         field = {name: f.on(x, y, z).astype(np.float32) for name, f in self.fields.items()}
-        rng = np.random.default_rng([*self.key, 1 + plane])
-        fine = random_texture(rng, SHAPE[0], SHAPE[1], 2.5)[..., None].astype(np.float32)
+        # the key and 0 are those of the head itself
+        fine = texture_plane((*self.key, 1), plane, *SHAPE[:2], _FINEST, _FINEST)[..., None].astype(np.float32)
 
         picture, label, mask = self._brain(points, field, fine)
         self._layers(picture, label, points, field, fine, plane)

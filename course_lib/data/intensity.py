@@ -55,6 +55,52 @@ def unit_range(image: Array, *, low: float = 0.5, high: float = 99.9) -> Array:
     return np.clip(scaled, 0, 1, out=scaled)
 
 
+def from_zero(volume: np.ndarray) -> np.ndarray:
+    """A volume that reaches below zero, shifted so that its background is 0; any other as it is.
+
+    Resampling pads with -32768, other programs with -1024, and z-scored brains lie in a background of 0 that is
+    brighter than half of them. Such padding would take the whole scale, or hide the head in its middle. Padding is the
+    most frequent value on the faces of the volume, if it fills whole regions, not single voxels as in noise; it goes to
+    0, together with the darkest half per cent of the rest.
+
+    Args:
+        volume: (X, Y, Z), floating point.
+
+    Returns:
+        The same shape and dtype; a new array where something was changed.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 03.
+    """
+    check_image(volume, "volume")
+    if volume.ndim != 3:
+        raise ValueError(f"volume: expected the shape (X, Y, Z), got {volume.shape}")
+    if volume.min() >= 0:
+        return volume
+    padding = _padding(volume)
+    rest = volume.ravel() if padding is None else volume[~padding]
+    floor = np.percentile(rest[:: max(1, len(rest) // _SAMPLE)], 0.5)
+    if floor >= 0 and padding is None:
+        return volume
+    shifted = np.maximum(volume - volume.dtype.type(floor), 0)
+    if padding is not None:
+        shifted[padding] = 0
+    return shifted
+
+
+def _padding(volume: np.ndarray) -> np.ndarray | None:
+    """Where a volume has the value that fills what was not scanned; None if there is no such value."""
+    faces = np.concatenate([np.take(volume, side, axis).ravel() for axis in range(3) for side in (0, -1)])
+    values, counts = np.unique(faces, return_counts=True)
+    where = volume == values[np.argmax(counts)]
+    # in noise, too, one value is the most frequent; but its neighbours are others
+    together = np.count_nonzero(where[1:] & where[:-1])
+    count = np.count_nonzero(where)
+    return where if 0.002 * volume.size < count < volume.size and together > count / 2 else None
+
+
 def normalise(
     train: np.ndarray, test: np.ndarray, *, low: float = 1.0, high: float = 99.0
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -154,7 +154,7 @@ def resample(array: np.ndarray, spacing: Sequence[float], wanted: float | Sequen
                 f"wanted: expected at most {old * result.shape[axis]:g} mm, the array's extent, got {new:g}"
             )
         first = np.moveaxis(result, axis, 0)
-        lines = torch.from_numpy(np.ascontiguousarray(first).reshape(1, 1, len(first), -1))
+        lines = torch.from_numpy(np.require(first, requirements=["C", "W"]).reshape(1, 1, len(first), -1))
         # the scale is given, not the length: pixels are `wanted` mm exactly, whatever rounding does to the length
         scale = (old / new * (1 + 1e-9), 1.0)
         lines = interpolate(lines, scale_factor=scale, mode="bilinear", antialias=True)

@@ -6,26 +6,19 @@ Medical files come in all conditions. :func:`read_volume` checks what a file pro
 
 from __future__ import annotations
 
+import re
 import warnings
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from course_lib._checks import check_count
+from course_lib.data._nifti import DCM2NIIX, is_dicom, read_nifti
 
-#: More voxels than a head has at 0.5 mm: a header that promises them is taken for a broken one.
-MAXIMUM_VOXELS = 512**3
-#: Deflate never shrinks data by more (zlib's technical notes): a packed file cannot hold more than this.
-_BEST_COMPRESSION = 1032
-_GZIP = b"\x1f\x8b"
-#: Bytes that may follow the image, which are unpacked for the checksum of the whole.
-_BEYOND = 2**20
-_HEADER_BYTES = 540  # of NIfTI-2; NIfTI-1 has 348
-_MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
+#: So many files of a folder without volumes are looked at, to tell what they are.
+_LOOKED_AT = 100
 
 
 @dataclass(frozen=True)
@@ -51,9 +44,11 @@ class Scan:
 
 
 def read_volume(path: str | Path) -> Scan:
-    """One volume of a .nii or .nii.gz file (NIfTI-1 or 2, any orientation and number type), in canonical RAS.
+    """One volume of a .nii or .nii.gz file (NIfTI-1 or 2, any orientation, number type, byte order), in canonical RAS.
 
     Oblique axes are turned to the nearest of x, y and z; nothing is resampled. Values are scaled as the header says.
+    DICOM is not read: the message says how it is converted. What files often get wrong, and every reader understands,
+    is put right: a slope of NaN, an offset of 0, a quaternion longer than 1 by rounding, a handedness of 0, no unit.
 
     Args:
         path: of the file.
@@ -64,8 +59,8 @@ def read_volume(path: str | Path) -> Scan:
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: names the file and what is wrong with it: empty, truncated or damaged, not NIfTI, not one 3D image
-            of numbers, too large to be true, a singular or non-finite affine, values that are NaN or infinite, or all
-            the same.
+            of numbers, too large to be true, a singular or non-finite affine, voxels of metres, values that are NaN,
+            infinite, all the same, or too close to each other for float32.
 
     Lab: 03.
     """
@@ -81,112 +76,11 @@ def read_volume(path: str | Path) -> Scan:
 def _read(path: Path) -> Scan:
     from nibabel import affines, orientations
 
-    packed = path.read_bytes()
-    header = _header(packed)
-    shape = _shape(header)
-    offset, kind = int(header.get_data_offset()), header.get_data_dtype()
-    if kind.kind not in "iuf":
-        raise ValueError(f"expected voxels that are real numbers, got {kind}")
-    raw = _unpacked(packed, offset + int(np.prod(shape)) * kind.itemsize)
-    data = np.frombuffer(raw, kind, int(np.prod(shape)), offset).reshape(shape, order="F").astype(np.float32)
-    slope, intercept = header.get_slope_inter()
-    if slope not in (None, 1.0):
-        data *= np.float32(slope)
-    if intercept not in (None, 0.0):
-        data += np.float32(intercept)
-    _check_values(data)
-
-    affine = _affine(header)
+    data, affine = read_nifti(path.read_bytes())
     turn = orientations.io_orientation(affine)
-    affine = affine @ orientations.inv_ornt_aff(turn, shape)
+    affine = affine @ orientations.inv_ornt_aff(turn, data.shape)
     data = orientations.apply_orientation(data, turn)
     return Scan(data, tuple(affines.voxel_sizes(affine).tolist()), affine, path)
-
-
-def _header(packed: bytes) -> Any:
-    """The NIfTI header at the start of a file's bytes."""
-    from nibabel import Nifti1Header, Nifti2Header
-    from nibabel.spatialimages import HeaderDataError
-    from nibabel.wrapstruct import WrapStructError
-
-    if not packed:
-        raise ValueError("expected a NIfTI file, got an empty one (0 bytes)")
-    start = _unpacked(packed, _HEADER_BYTES, whole=False)
-    if start[344:348] == b"n+1\0":
-        form, length = Nifti1Header, 348
-    elif start[4:8] == b"n+2\0":
-        form, length = Nifti2Header, 540
-    else:
-        raise ValueError(f"expected a NIfTI file (.nii or .nii.gz), got other content, which begins {start[:8]!r}")
-    try:
-        return form(start[:length])
-    except (HeaderDataError, WrapStructError) as error:
-        raise ValueError(f"expected a NIfTI header, got a damaged one ({error})") from error
-
-
-def _shape(header: Any) -> tuple[int, int, int]:
-    shape = tuple(int(count) for count in header.get_data_shape())
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) != 3:
-        raise ValueError(f"expected one 3D volume, got the shape {shape}: split series into files first")
-    if min(shape) < 1:
-        raise ValueError(f"expected at least one voxel along each axis, got the shape {shape}")
-    voxels = np.prod([float(count) for count in shape])
-    if voxels > MAXIMUM_VOXELS:
-        raise ValueError(f"expected at most {MAXIMUM_VOXELS:,} voxels, got a header that promises {voxels:,.0f}")
-    return shape
-
-
-def _unpacked(packed: bytes, count: int, *, whole: bool = True) -> bytes:
-    """The first `count` bytes of a file that may be packed by gzip; no more memory than they need.
-
-    whole: refuse a file that has fewer, and one whose checksum is wrong.
-    """
-    raw, rest, complete = packed, b"", True
-    if packed[:2] == _GZIP:
-        if whole and count > _BEST_COMPRESSION * len(packed):
-            raise ValueError(f"expected {count:,} bytes of image as the header says, got a file of {len(packed):,}")
-        raw, rest = b"", packed
-    # a gzip file may have several members; asking for more than needed makes zlib compare the checksum at the end
-    most = count + _BEYOND
-    while rest[:2] == _GZIP and len(raw) < most:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            part = member.decompress(rest, most - len(raw) if whole else count)
-        except zlib.error as error:
-            raise ValueError(f"expected a whole .gz file, got a damaged one ({error})") from error
-        raw = raw + part if raw else part
-        rest, complete = member.unused_data, member.eof or len(raw) == most
-    if whole and len(raw) < count:
-        raise ValueError(f"expected {count:,} bytes as the header says, got {len(raw):,}: the file is truncated")
-    if whole and not complete:
-        raise ValueError("expected a whole .gz file, got one without its end: the file is truncated")
-    return raw
-
-
-def _affine(header: Any) -> np.ndarray:
-    """Voxel to mm, finite and invertible."""
-    from nibabel.spatialimages import HeaderDataError
-
-    try:
-        affine = np.array(header.get_best_affine(), dtype=np.float64)
-    except (HeaderDataError, ValueError) as error:
-        raise ValueError(f"expected an orientation, got a damaged quaternion ({error})") from error
-    if not np.isfinite(affine).all():
-        raise ValueError("expected a finite affine (voxel to mm), got NaN or infinity in it")
-    affine[:3] *= _MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)
-    if abs(np.linalg.det(affine)) < 1e-9:
-        raise ValueError("expected an affine (voxel to mm) that can be inverted, got a singular one")
-    return affine
-
-
-def _check_values(data: np.ndarray) -> None:
-    wrong = data.size - int(np.isfinite(data).sum())
-    if wrong:
-        raise ValueError(f"expected finite values, got NaN or infinity in {wrong:,} of {data.size:,} voxels")
-    if data.min() == data.max():
-        raise ValueError(f"expected an image, got the same value {data.flat[0]:g} in all {data.size:,} voxels")
 
 
 @dataclass
@@ -196,15 +90,17 @@ class Report:
     Attributes:
         read: the good ones.
         refused: the others, with the reason.
+        doubtful: good ones in which something is odd, with what it is.
     """
 
     read: list[Path] = field(default_factory=list)
     refused: dict[Path, str] = field(default_factory=dict)
+    doubtful: dict[Path, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         total = len(self.read) + len(self.refused)
         lines = [f"{total} files: {len(self.read)} read, {len(self.refused)} refused"]
-        return "\n".join(lines + [f"  {reason}" for reason in self.refused.values()])
+        return "\n".join(lines + [f"  {reason}" for reason in (*self.refused.values(), *self.doubtful.values())])
 
     def refuse(self, path: Path, error: Exception) -> None:
         """Note a file and why it was refused.
@@ -216,13 +112,22 @@ class Report:
         reason = str(error)
         self.refused[path] = reason if str(path) in reason else f"{path}: {reason}"
 
+    def doubt(self, path: Path, words: str) -> None:
+        """Note a file that was read although something in it is odd.
+
+        Args:
+            path: the file.
+            words: what is odd.
+        """
+        self.doubtful[path] = f"{path}: {words}"
+
     def warn(self, stacklevel: int = 3) -> None:
-        """One warning for all refused files, if there are any.
+        """One warning for all refused and doubtful files, if there are any.
 
         Args:
             stacklevel: as in `warnings.warn`.
         """
-        if self.refused:
+        if self.refused or self.doubtful:
             warnings.warn(str(self), stacklevel=stacklevel)
 
 
@@ -276,12 +181,86 @@ def find_volumes(source: str | Path | Iterable[str | Path], *, first: int | None
             raise FileNotFoundError(f"{folder}: there is no such folder")
         found = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
         if folder.is_dir():
-            found = [p for p in found if p.name.lower().endswith((".nii", ".nii.gz")) and not p.name.startswith(".")]
+            files, found = found, [path for path in found if _is_volume(path)]
+            if not found and any(_is_dicom(path) for path in files[:_LOOKED_AT]):
+                raise ValueError(f"expected .nii or .nii.gz files in {source}, got DICOM: {DCM2NIIX}")
     else:
         found = [Path(path) for path in source]
     if not found:
         raise ValueError(f"expected at least one file .nii or .nii.gz, got none in {source}")
     return found if first is None else found[: check_count(first, "first")]
+
+
+def read_mask(path: str | Path, scan: Scan) -> np.ndarray:
+    """A mask of a scan, from a file on the same grid; its axes may lie in another order.
+
+    Args:
+        path: of the mask; what is above half of its largest value counts as inside (0 and 1, 0 and 255, a probability).
+        scan: the scan.
+
+    Returns:
+        bool, the shape of the scan's data.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_volume`, and a mask that lies elsewhere.
+
+    Lab: 03.
+    """
+    mask = read_volume(path)
+    if mask.data.shape != scan.data.shape:
+        raise ValueError(f"{path}: expected a mask of the scan's shape {scan.data.shape}, got {mask.data.shape}")
+    # a voxel's side is what a mask may be off by: headers of other programs round
+    apart = np.abs(mask.affine - scan.affine).max() / min(scan.voxel_size)
+    if apart > 1:
+        raise ValueError(f"{path}: expected a mask that lies where the scan lies, got one {apart:.1f} voxels apart")
+    return mask.data > 0.5 * mask.data.max()
+
+
+def find_masks(source: str | Path | Iterable[str | Path], paths: Sequence[Path]) -> list[Path | None]:
+    """The masks of scans, in their order.
+
+    Args:
+        source: a list of files, one for each scan; or a folder, in which the mask of `NAME.nii.gz` is called `NAME` or
+            begins with it: `NAME_mask.nii`, `NAME_brain.nii.gz`.
+        paths: of the scans.
+
+    Returns:
+        Their files; None where a folder has none, or several, for a scan.
+
+    Raises:
+        FileNotFoundError: a folder that is not there.
+        ValueError: a list of another length.
+    """
+    if not isinstance(source, (str, Path)):
+        given = [Path(path) for path in source]
+        if len(given) != len(paths):
+            raise ValueError(f"masks: expected {len(paths)} files, one for each scan, got {len(given)}")
+        return list(given)
+    found = find_volumes(source)
+    masks: list[Path | None] = []
+    for path in paths:
+        stem = _stem(path)
+        # the scan itself is no mask of itself
+        others = [other for other in found if other.absolute() != path.absolute()]
+        same = [other for other in others if _stem(other) == stem]
+        fitting = same or [other for other in others if re.match(re.escape(stem) + "[^0-9A-Za-z]", _stem(other))]
+        masks.append(fitting[0] if len(fitting) == 1 else None)
+    return masks
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.IGNORECASE)
+
+
+def _is_volume(path: Path) -> bool:
+    return path.name.lower().endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
+
+
+def _is_dicom(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return is_dicom(file.read(132))
 
 
 def read_volumes(source: str | Path | Iterable[str | Path], *, first: int | None = None) -> Volumes:

@@ -7,6 +7,7 @@ this factors into three sparse matrix products, so a field comes on a few planes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,22 +120,33 @@ def random_field(
     return SplineField(coefficients, spacing)
 
 
-def random_texture(rng: np.random.Generator, width: int, height: int, spacing: float) -> np.ndarray:
-    """One plane of texture with mean 0, deviation 1, correlated over `spacing`.
+def texture_plane(
+    key: Sequence[int], plane: float, width: int, height: int, spacing: float, through: float
+) -> np.ndarray:
+    """One plane of a 3D texture with mean 0 and deviation 1, made without the others.
+
+    Layers of coefficients lie `through` apart, each with a generator of its own, and a plane mixes the four around it:
+    so it is the same whichever planes are asked for. It is scaled by their weights: taken alone, each plane follows one
+    law, wherever it lies between the layers.
 
     Args:
-        rng: of the coefficients.
+        key: of the texture; a layer's generator has its number besides.
+        plane: position along z, >= 0, in px.
         width: pixels.
         height: pixels.
-        spacing: px.
+        spacing: over which a plane is correlated, in px.
+        through: over which planes are correlated, in px.
 
     Returns:
         (width, height).
     """
     counts = coefficient_count(width - 1, spacing), coefficient_count(height - 1, spacing)
-    coefficients = rng.standard_normal(counts) / _VARIANCE_KEPT
-    plane = _along(1, basis(np.arange(height), spacing), coefficients)
-    return _along(0, basis(np.arange(width), spacing), plane)
+    mixed = basis(np.array([plane]), through)
+    layers = [np.random.default_rng([*key, layer]).standard_normal(counts) for layer in mixed.indices.tolist()]
+    weights = mixed.data / np.linalg.norm(mixed.data)
+    coefficients = np.einsum("l,lij->ij", weights, np.stack(layers)) / _VARIANCE_KEPT
+    texture = _along(1, basis(np.arange(height), spacing), coefficients)
+    return _along(0, basis(np.arange(width), spacing), texture)
 
 
 def rotation(angles: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from course_lib._checks import Array, check_count, check_data_range, check_image, check_mask, check_pair
+from course_lib._checks import Array, as_tensor, check_count, check_data_range, check_image, check_mask, check_pair
 from course_lib.metrics.structure import check_scales, check_sides, precise, scale_terms, scale_weights
 from course_lib.metrics.structure import ssim_map as _ssim_map
 
@@ -80,7 +80,7 @@ def snr(prediction: Array, target: Array, *, mask: Array | None = None) -> Array
     """
     check_pair(prediction, target)
     check_mask(mask, target)
-    signal, error = _mean(target**2, mask), _mean(_squared(prediction, target), mask)
+    signal, error = _mean(_at_least_single(target) ** 2, mask), _mean(_squared(prediction, target), mask)
     if isinstance(error, torch.Tensor):
         return 10 * torch.log10(signal / error)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -136,7 +136,7 @@ def ssim(
     x, y = _in_torch(prediction, target)
     values = _ssim_map(x, y, data_range, window, k1, k2)
     if isinstance(prediction, torch.Tensor):
-        return _mean(values, mask).to(prediction.dtype)
+        return _as_given(_mean(values, mask), prediction)
     return _mean(values.numpy(), mask)
 
 
@@ -204,7 +204,7 @@ def ms_ssim(
     scales = check_scales(scales)
     check_sides(prediction.shape, scales)
     x, y = _in_torch(prediction, target)
-    weights = None if mask is None else torch.as_tensor(mask).to(x)
+    weights = None if mask is None else as_tensor(mask).to(x)
     terms = scale_terms(x, y, data_range, scales, k1, k2, weights)
     positive = terms > 0
     # the power of 0 has an infinite slope: it must not reach the gradient, where it would become NaN
@@ -299,7 +299,7 @@ def residual_whiteness(noisy: Array, denoised: Array, *, mask: Array | None = No
     if min(height, width) <= radius:
         raise ValueError(f"noisy and denoised: expected more than {radius} pixels a side, got {height}×{width}")
     first, second = _in_torch(noisy, denoised)
-    inside = None if mask is None else torch.as_tensor(mask)
+    inside = None if mask is None else as_tensor(mask)
     residual, flat = _centred(first - second, noisy, inside)
     if inside is not None:
         residual = residual * inside
@@ -316,7 +316,14 @@ def residual_whiteness(noisy: Array, denoised: Array, *, mask: Array | None = No
 
 
 def _squared(prediction: Array, target: Array) -> Array:
-    return (prediction - target) ** 2
+    return (_at_least_single(prediction) - _at_least_single(target)) ** 2
+
+
+def _at_least_single(image: Array) -> Array:
+    """Half precision has no squares below 6e-8, where a PSNR of 72 dB becomes infinite, and none above 65504."""
+    if isinstance(image, torch.Tensor):
+        return image.float() if image.element_size() < 4 else image
+    return image.astype(np.float32) if image.dtype.itemsize < 4 else image
 
 
 def _mean(values: Array, mask: Array | None) -> Array:
@@ -336,8 +343,10 @@ def _in_torch(prediction: Array, target: Array) -> tuple[torch.Tensor, torch.Ten
 
 
 def _as_given(values: torch.Tensor, image: Array) -> Array:
-    """Values computed in torch, in the image's kind."""
-    return values.to(image.dtype) if isinstance(image, torch.Tensor) else values.numpy()[()]
+    """Values computed in torch, in the image's kind; a score has at least single precision."""
+    if isinstance(image, torch.Tensor):
+        return values.to(torch.promote_types(image.dtype, torch.float32))
+    return values.numpy()[()]
 
 
 def _laplacian(image: Array) -> Array:
@@ -352,7 +361,7 @@ def _correlation(
 ) -> Array:
     """Pearson's r of a feature of the two images, over the mask; NaN where a feature does not vary."""
     x, y = _in_torch(prediction, target)
-    inside = None if mask is None else torch.as_tensor(mask)
+    inside = None if mask is None else as_tensor(mask)
     a, flat_a = _centred(feature(x), prediction, inside)
     b, flat_b = _centred(feature(y), target, inside)
     r = _mean(a * b, inside) / (_mean(a * a, inside) * _mean(b * b, inside)) ** 0.5
@@ -364,5 +373,5 @@ def _centred(values: torch.Tensor, image: Array, mask: torch.Tensor | None) -> t
     mean = _mean(values, mask)
     values = values - (mean if values.ndim == 2 else mean.reshape(-1, 1, 1, 1))
     eps = torch.finfo(image.dtype).eps if isinstance(image, torch.Tensor) else np.finfo(image.dtype).eps
-    size = torch.as_tensor(image).to(values)
+    size = as_tensor(image).to(values)
     return values, _mean(values**2, mask) <= (16 * float(eps)) ** 2 * _mean(size**2, None)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from course_lib._checks import Array, check_count, check_image, check_mask
+from course_lib._checks import Array, as_tensor, check_count, check_image, check_mask
 from course_lib.noise.rice import check_magnitude, koay_inversion
 
 # Windows in which the automatic background looks, and how many standard deviations above their expected mean square
@@ -207,11 +207,11 @@ def _for_each(
 ) -> Array:
     """One estimate for each image: (H, W) -> (), (N, C, H, W) -> (N,)."""
     check_mask(mask, image)
-    stack = torch.as_tensor(np.array(image)) if isinstance(image, np.ndarray) else image.detach().cpu()
+    stack = as_tensor(image).detach().cpu()
     stack = stack.double().reshape(-1, *image.shape[-3:] if image.ndim == 4 else (1, *image.shape))  # (N, C, H, W)
     masks: Iterable[torch.Tensor | None] = [None] * len(stack)
     if mask is not None:
-        masks = (torch.as_tensor(np.array(mask)) if isinstance(mask, np.ndarray) else mask.cpu()).reshape(stack.shape)
+        masks = as_tensor(mask).cpu().reshape(stack.shape)
     results = []
     for x, chosen in zip(stack, masks, strict=True):  # a loop: in a comprehension warnings would name other lines
         results.append(estimate(x, chosen))

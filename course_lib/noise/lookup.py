@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from course_lib._checks import Array
+from course_lib._checks import Array, as_tensor
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ def elementwise(function: Callable[..., torch.Tensor], *images: Array) -> Array:
     first = images[0]
     if isinstance(first, torch.Tensor):
         return function(*(x if x.element_size() >= 4 else x.float() for x in images)).to(first.dtype)
-    # a copy: torch takes neither negative strides nor read-only memory
-    tensors = [torch.from_numpy(np.array(x, order="C")) for x in images]
+    tensors = [as_tensor(x) for x in images]
     tensors = [x if x.element_size() >= 4 else x.float() for x in tensors]
     return function(*tensors).numpy().astype(first.dtype, copy=False)
 

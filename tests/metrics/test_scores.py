@@ -399,17 +399,31 @@ def test_gradients_of_the_new_metrics():
         assert torch.autograd.gradcheck(lambda x, function=function: function(x, b), (a,))
 
 
-@pytest.mark.parametrize("metric", ["ssim", "ms_ssim", "coc", "epi", "residual_whiteness"])
+@pytest.mark.parametrize(
+    "metric", ["mse", "psnr", "snr", "ssim", "dssim", "ms_ssim", "coc", "epi", "residual_whiteness"]
+)
 def test_half_precision_computes_in_float32(metric):
     a, b = (torch.from_numpy(x).half() for x in pair((33, 47)))
-    arguments = {"data_range": 1} if "ssim" in metric else {}
+    arguments = {"data_range": 1} if "ssim" in metric or metric == "psnr" else {}
     arguments |= {"scales": 2} if metric == "ms_ssim" else {}
     function = getattr(metrics, metric)
     expected = function(a.float(), b.float(), **arguments)
-    assert function(a, b, **arguments).dtype == torch.float16
-    assert function(a, b, **arguments).item() == pytest.approx(expected.item(), rel=1e-3)
+    assert function(a, b, **arguments).dtype == torch.float32
+    assert function(a, b, **arguments).item() == pytest.approx(expected.item(), rel=1e-6)
+    arrays = function(a.numpy(), b.numpy(), **arguments)
+    assert arrays == pytest.approx(expected.item(), rel=1e-4) and arrays.dtype in (np.float32, np.float64)
     with torch.autocast("cpu", torch.bfloat16):
         assert function(a.float(), b.float(), **arguments).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("convert", [lambda x: x.astype(np.float16), lambda x: torch.from_numpy(x).half()])
+def test_errors_that_half_precision_cannot_square(convert):
+    """Its squares end below 6e-8, a PSNR of 72 dB, and above 65504, an error of 256."""
+    zero, small = (convert(np.full((4, 4), value, np.float32)) for value in (0, 1e-4))
+    assert float(metrics.psnr(small, zero, data_range=1)) == pytest.approx(80, abs=0.01)
+    dark, bright = (convert(np.full((4, 4), value, np.float32)) for value in (0, 1000))
+    assert float(metrics.mse(dark, bright)) == pytest.approx(1e6, rel=1e-6)
+    assert float(metrics.snr(bright, convert(np.full((4, 4), 2000, np.float32)))) == pytest.approx(6.0206, abs=1e-4)
 
 
 def test_small_images_of_the_new_metrics_are_refused():
