@@ -516,15 +516,9 @@ print("enough_brain: right")
 # %% [markdown]
 # ## Choose slices three ways
 #
-<<<<<<< HEAD
 # The three ways compete on planes of Colin27 and some synthetic heads, 3 mm apart. The truth is your rule of exercise 4 on the
 # **known** brain mask, so the third way has a head start. But it has to find its own mask: `extraction.brain_mask` uses thresholds and
-# morphology (the thesis, a trained network). Then the same with **bright points** in every second plane. (About 10 s.)
-=======
-# The three ways compete on planes of Colin27 and some synthetic heads, 3 mm apart. The truth is the **known** brain
-# mask. The third way does not get it: `extraction.brain_mask` finds one in the picture by thresholds and morphology
-# (the thesis used a trained network). Then the same with **bright points** in every second plane. (About 20 s.)
->>>>>>> heads
+# morphology (the thesis, a trained network). Then the same with **bright points** in every second plane. (About 20 s.)
 
 # %% tags=["experiment"]
 step = profile.pick(ci=6, cpu=3, gpu=2)  # mm between planes
