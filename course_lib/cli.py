@@ -58,6 +58,9 @@ def _parser(extend: Callable[[Add], None] | None) -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, metavar="N", help="of the noise; default: drawn anew, and told")
     evaluate.add_argument("--slices", type=int, default=24, metavar="N", help="of each head (default 24)")
     evaluate.add_argument("--images", default="colin27", help="colin27 (default), ixi, or a folder of NIfTI files")
+    evaluate.add_argument(
+        "--masks", metavar="FOLDER", help="your own brain masks of a folder of images: NAME_mask.nii.gz"
+    )
     evaluate.add_argument("--no-bm3d", action="store_true", help="leave out BM3D, which takes most of the time")
     evaluate.add_argument("--out", default="evaluation", metavar="FOLDER", help="of the results (default evaluation)")
     denoise = add("denoise", _denoise, "denoise a NIfTI file: the same header, grid, units and number type")
@@ -96,6 +99,7 @@ def _evaluate(given: argparse.Namespace) -> int:
             given.models,
             noises=("gaussian", "rician") if given.noise == "both" else (given.noise,),
             images=given.images,
+            masks=given.masks,
             slices=given.slices,
             seed=given.seed,
             baselines=not given.no_bm3d,
@@ -106,6 +110,8 @@ def _evaluate(given: argparse.Namespace) -> int:
         print(f"refused: {name}: {reason}", file=sys.stderr)
     if board.cards:
         print(board.markdown())
+        if len(set(board.heads)) > 1:
+            print(*(board.by_head(kind).markdown() for kind in board.comparisons), sep="\n\n", end="\n\n")
         print("\nwritten:", *board.write(given.out))
     return int(bool(board.refused))
 

@@ -40,6 +40,7 @@ PARTS = {
         "course_lib.kspace.operators._keep",
         "course_lib.kspace.operators._all_of_kspace",
     ),
+    "course_lib.metrics.hausdorff_distance": ("course_lib.metrics.surfaces._distances",),
     "course_lib.metrics.ms_ssim": ("course_lib.metrics.structure.scale_terms", "course_lib.metrics.structure.halved"),
     "course_lib.metrics.ssim": (
         "course_lib.metrics.scores._ssim_map",

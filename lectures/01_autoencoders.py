@@ -193,9 +193,11 @@ figure
 # %%
 example = test_images[11:12]
 noisy = corrupt(example, generator=torch.Generator().manual_seed(2))
+answers = {name: training.denoise(models[0], noisy).clamp(0, 1) for name, models in trained.items()}
+scores = {name: metrics.psnr(answer, example, data_range=1).item() for name, answer in answers.items()}
 viz.panel(
-    example, noisy, {name: training.denoise(models[0], noisy) for name, models in trained.items()},
-    title="The same noisy digit, two networks, and what each one changed",
+    example, noisy, answers,
+    title="What each network leaves wrong in one digit: " + ", ".join(f"{name} {score:.1f} dB" for name, score in scores.items()),
 )
 
 # %% [markdown]

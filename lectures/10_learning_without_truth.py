@@ -203,6 +203,13 @@ figure
 # VDAMP (Millard et al. 2020, [arXiv](https://arxiv.org/abs/2003.02701)) and the data consistency of
 # [lab 09](../labs/lab09_data_consistency/lab09_data_consistency.ipynb) are made for that.
 #
+# The denoiser may be a network, and D-AMP unrolled: **LDAMP** (Metzler, Mousavi and Baraniuk 2017,
+# [arXiv](https://arxiv.org/abs/1704.06625)). It need not be trained end to end: since $r$ is the image plus nearly white noise of
+# known $\sigma$, each layer is a denoiser by itself. And because that is just what Stein's formula asks for, it can learn
+# without clean images: part 3 and part 4 meet in SURE-LDAMP (Metzler et al. 2018,
+# [arXiv](https://arxiv.org/abs/1805.10531)). If the network has no biases, $D(a r) = a D(r)$ for $a > 0$. Then
+# $r/\sigma$, with noise of 1, may stand for every iteration, and one set of weights serves them all.
+#
 # ## What to remember
 #
 # - Squared error learns the mean of the target. Unbiased noise in the target is harmless, biased noise is learned.

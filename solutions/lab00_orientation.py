@@ -74,7 +74,10 @@ viz.gallery(
 # %% [markdown]
 # Each number is the brightness of one **voxel** (a pixel with a thickness). In this course a **clean** image is `float32`,
 # from 0 (black) to 1 (white). Noise may carry some pixels below 0 or above 1, and we leave them there: cutting them off
-# would change the noise. (This slice ends below 1: the brightest voxel of the head lies in another one.) Ten rows and ten columns of the head look like this:
+# would change the noise. (This slice ends below 1: the brightest voxel of the head lies in another one.)
+#
+# The nine slices came as `(9, 1, H, W)`: image, channel, row, column. `[4, 0]` takes image 4 and its only channel; an index
+# drops its axis, so `(H, W)` is left. Ten rows and ten columns of it look like this:
 
 # %% tags=["experiment"]
 print(np.round(clean[100:110, 80:90], 2))

@@ -103,12 +103,13 @@ from course_lib.exercise import without
 
 with without("course_lib.models.neuron.neuron"):
     for x, weights, bias, expected, look in [
-        ([[3, 1], [1, 3]], [1, -2], 0.5, [1.5, 0], "the example of the text"),
-        ([[1, 2, 3]], [0.5, -1, 1], 0, [1.5], "one example of three numbers"),
+        ([[3, 1], [1, 3]], [1, -2], 0.5, [1.5, 0], "the example of the text, in whole numbers"),
+        ([[1.0, 2, 3]], [0.5, -1, 1], 0, [1.5], "one example of three numbers"),
         ([[2], [-2], [0]], [3], 1, [7, 0, 1], "the bias comes before the ReLU"),
         ([[-1, -1], [4, 0]], [-2, -1], -0.5, [2.5, 0], "only the whole sum goes through the ReLU"),
     ]:
-        x, weights = np.array(x, dtype=float), np.array(weights, dtype=float)
+        x, weights = np.array(x), np.array(weights)
+        before = x.copy()
         result = neuron(x, weights, bias)
         assert np.shape(result) == (len(x),), (
             f"{len(x)} examples need {len(x)} answers; the result has the shape {np.shape(result)}"
@@ -116,6 +117,7 @@ with without("course_lib.models.neuron.neuron"):
         assert np.allclose(result, expected), (
             f"{look}: expected {expected}, got {np.round(result, 4)}"
         )
+        assert np.array_equal(x, before), "you changed the numbers that were given: make new ones"
     ### HIDDEN VALUE: neuron(rng.normal(0, 2, (9, 4)), rng.normal(0, 1, 4), rng.normal(0, 1))
     ### HIDDEN VALUE: neuron(rng.normal(0, 2, (5, 5)), rng.normal(0, 1, 5), rng.normal(2, 1))
 print("neuron: right")
@@ -166,12 +168,15 @@ with without("course_lib.models.neuron.one_layer"):
          ([[2, 1, 3]], [3]), "the first bias goes through the second layer"),
     ]:  # fmt: skip
         parts = [np.array(part, dtype=float) for part in (*first, *second)]
+        before = [part.copy() for part in parts]
         result = one_layer(*parts)
         assert isinstance(result, (tuple, list)) and len(result) == 2, "return weights, bias"
         for name, got, wanted in zip(("weights", "bias"), result, expected, strict=True):
             assert np.shape(got) == np.shape(wanted) and np.allclose(got, wanted), (
                 f"{look}: expected the {name} {wanted}, got {np.asarray(got).tolist()}"
             )
+        kept = all(map(np.array_equal, parts, before))
+        assert kept, "you changed the weights or biases that were given: make new ones"
     ### HIDDEN VALUE: one_layer(*[rng.normal(0, 1, s) for s in [(4, 6), 4, (3, 4), 3]])
     ### HIDDEN VALUE: one_layer(*[rng.normal(0, 1, s) for s in [(3, 3), 3, (3, 3), 3]])
 print("one_layer: right")
@@ -257,15 +262,18 @@ with without("course_lib.models.neuron.gradient_step"):
         ((1, 1), [1, 3], [0, 0], 0.1, (-0.4, 0.4), "two examples: the mean of their slopes"),
         ((0.5, 2), [-2, 1, 4], [1, 1, 1], 0.1, (-0.4, 1.7), "three examples, one below 0"),
     ]:
-        x, target = np.array(x, dtype=float), np.array(target, dtype=float)
+        batch = np.array([x, target], dtype=float)
+        x, target = batch.copy()
         result = gradient_step(*start, x, target, rate)
-        assert isinstance(result, (tuple, list)) and len(result) == 2, "return weight, bias"
+        pair = isinstance(result, (tuple, list, np.ndarray)) and len(result) == 2
+        assert pair, f"return two numbers, `weight, bias`; got {result!r:.60}"
         for name, got, wanted in zip(("weight", "bias"), result, expected, strict=True):
             assert np.shape(got) == (), f"one {name} for the batch, by the mean over it, not {got}"
             assert np.isclose(got, wanted), (
                 f"{look}. From {start}, with x {x}, target {target} and rate {rate}:"
                 f" expected the {name} {wanted}, got {np.round(got, 4)}"
             )
+        assert np.array_equal([x, target], batch), "you changed x or target: make new arrays"
     ### HIDDEN VALUE: gradient_step(*rng.normal(0, 1, 2), *rng.normal(0, 1, (2, 7)), 0.1)
     ### HIDDEN VALUE: gradient_step(*rng.normal(0, 1, 2), *rng.normal(0, 1, (2, 1)), rng.uniform(0.1, 1))
 print("gradient_step: right")
@@ -422,18 +430,20 @@ with without("course_lib.models.neuron.convolve"):
         (nine, row, 1, 0, [[17], [38], [59]], "a kernel of one row and three columns"),
         (nine, corner, 2, 1, [[-1, -3], [-7, -4]], "stride 2, padding 1: zeros on all four sides"),
         (tall, corner, 1, 0, [[-3], [-3], [-3], [-3]], "an image taller than wide"),
-        (tall, corner, 3, 1, [[0], [-6]], "stride 3, padding 1"),
+        (tall, corner, 3, 2, [[0, 0], [0, 3], [0, 9]], "stride 3, two rows of zeros on each side"),
+        (nine.astype(int), row / 4, 2, 0, [[4.25], [14.75]], "whole pixels, fractions as weights"),
     ]:
         before = image.copy()
         result = convolve(image, kernel, stride=stride, padding=padding)
         assert np.shape(result) == np.shape(expected), (
             f"{look}: count the places; expected {np.shape(expected)}, got {np.shape(result)}"
         )
-        assert np.allclose(result, expected), f"{look}: expected {expected}, got {result.tolist()}"
+        got = np.array(result).tolist()
+        assert np.allclose(result, expected), f"{look}: expected {expected}, got {got}"
         assert np.array_equal(image, before), "you changed the image that was given"
     ### HIDDEN VALUE: convolve(*[rng.normal(0, 1, s) for s in [(7, 9), (3, 2)]])
     ### HIDDEN VALUE: [convolve(rng.normal(0, 1, (8, 5)), rng.normal(0, 1, (3, 3)), n, 1) for n in (1, 2, 3)]
-    ### HIDDEN VALUE: convolve(rng.normal(2, 1, (5, 6)), rng.normal(0, 1, (5, 5)), padding=2)
+    ### HIDDEN VALUE: convolve(rng.normal(2, 1, (5, 6)), rng.normal(0, 1, (3, 5)), padding=2)
 print("convolve: right")
 
 # %% [markdown]

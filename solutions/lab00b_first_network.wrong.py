@@ -1,10 +1,10 @@
 # Named wrong answers of lab 00b: each is a real misconception and loses just its exercise. See CONTRIBUTING.md.
 #
 # What the tests try, beside the example:
-# neuron: one example, one number, a negative sum with a bias, negative numbers; more numbers than examples, as many
-# one_layer: square and other matrices, one neuron, a second bias of 0
-# gradient_step: too small, right and negative answers, batches of one, two and three
-# convolve: kernels of one row, tall images, stride 2 and 3, padding, a last place that lies outside, in place
+# neuron: one example, one number, a negative sum with a bias, negative numbers; more numbers than examples, as many; whole numbers, in place
+# one_layer: square and other matrices, one neuron, a second bias of 0, in place
+# gradient_step: too small, right and negative answers, batches of one, two and three, in place
+# convolve: kernels of one row, tall images, stride 2 and 3, padding of 1 and 2, a last place that lies outside, whole pixels, in place
 
 # %% [neuron] calls_the_library
 # Calls the function that the exercise builds.
@@ -47,6 +47,22 @@ edit("np.maximum(x @ weights + bias, 0)", "1 / (1 + np.exp(-(x @ weights + bias)
 edit("x @ weights + bias", "(x + bias) @ weights")
 
 
+# %% [neuron] format_of_x
+# Makes the result in the format of x: of whole numbers it keeps whole numbers only.
+def neuron(x, weights, bias):
+    result = np.zeros_like(x[:, 0])
+    for i, row in enumerate(x):
+        result[i] = max(0, row @ weights + bias)
+    return result
+
+
+# %% [neuron] in_place
+# Multiplies the given numbers by the weights in place: the next neuron sees others.
+def neuron(x, weights, bias):
+    x *= weights
+    return np.maximum(x.sum(axis=1) + bias, 0)
+
+
 # %% [one_layer] calls_the_library
 # Calls the function that the exercise builds.
 def one_layer(weights1, bias1, weights2, bias2):
@@ -86,6 +102,13 @@ edit("weights2 @ weights1,", "(weights2 @ weights1).T,")
 # %% [one_layer] adds_the_weights
 # Thinks that layers in a row add up.
 edit("weights2 @ weights1,", "weights2.sum(1, keepdims=True) + weights1.sum(0, keepdims=True),")
+
+
+# %% [one_layer] in_place
+# Adds to the second bias in place: the second layer is another one afterwards.
+def one_layer(weights1, bias1, weights2, bias2):
+    bias2 += weights2 @ bias1
+    return weights2 @ weights1, bias2
 
 
 # %% [gradient_step] calls_the_library
@@ -146,6 +169,13 @@ edit("np.mean(2 * error)", "(2 * error)")
 edit("error = weight", "x, target = x[:1], target[:1]\n    error = weight")
 
 
+# %% [gradient_step] in_place
+# Subtracts the answer from the targets in place: right once, then the examples are others.
+def gradient_step(weight, bias, x, target, rate):
+    target -= weight * x + bias
+    return weight + rate * np.mean(2 * target * x), bias + rate * np.mean(2 * target)
+
+
 # %% [convolve] calls_the_library
 # Calls the function that the exercise builds.
 def convolve(image, kernel, stride=1, padding=0):
@@ -204,3 +234,21 @@ edit("high, wide = kernel.shape", "high = wide = kernel.shape[0]")
 # %% [convolve] rows_and_columns_swapped
 # Returns the answer with its axes swapped.
 edit("    return answer", "    return answer.T")
+
+
+# %% [convolve] format_of_the_image
+# Makes the result in the format of the image: whole pixels give whole numbers only.
+def convolve(image, kernel, stride=1, padding=0):
+    image = np.pad(image, padding)
+    h, w = kernel.shape
+    rows, columns = (image.shape[0] - h) // stride + 1, (image.shape[1] - w) // stride + 1
+    result = np.zeros((rows, columns), dtype=image.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            result[i, j] = (image[i * stride : i * stride + h, j * stride : j * stride + w] * kernel).sum()
+    return result
+
+
+# %% [convolve] half_a_kernel_of_zeros
+# Puts as many zeros around the image as keep its size, whatever `padding` says.
+edit("np.pad(image, padding)", "np.pad(image, kernel.shape[0] // 2 if padding else 0)")

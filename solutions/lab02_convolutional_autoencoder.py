@@ -523,17 +523,18 @@ with without("course_lib.evaluation.sufficiency.enough_images"):
         ([50, 100, 300], flat, 30.85, 300, "31 is above, but 31 − 2·0.115 is not"),
         ([50, 100, 300], flat, 31.9, None, "32 − 2·0.115 is below 31.9: not even 300 wins"),
         ([50, 100, 300], flat, 29.0, 50, "all three win"),
-        ([300, 50, 100], flat[:, [2, 0, 1]], 30.5, 100, "the counts may come in any order"),
+        ([100, 300, 50], flat[:, [1, 2, 0]], 31.5, 300, "the counts may come in any order"),
         ([50, 100, 200, 400], lucky, 30.5, 400, "100 was lucky: 200 does not win"),
         ([50, 100, 200, 400], lucky, 30.05, 100, "200 wins with 30.3 − 0.2"),
         ([10, 20], spread, 29.6, 20, "10 varies far more from seed to seed than 20"),
         ([10, 20], spread, 30.25, 20, "31 − 2·0.34 wins: divide by the root of 5 seeds"),
         ([10, 20], spread, 30.355, None, "31 − 2·0.34 is below: is it ddof=1, and the root of 5?"),
     ):
-        before = scores.copy()
+        before, order = scores.copy(), list(counts)
         got = enough_images(counts, scores, reference)
-        assert got == wanted, f"{counts}, {reference} dB: expected {wanted}, got {got}: {look}"
+        assert got == wanted, f"{order}, {reference} dB: expected {wanted}, got {got}: {look}"
         assert np.array_equal(scores, before), "your function changed the scores"
+        assert counts == order, "your function changed the counts: sorted() makes a new list"
     assert enough_images([7, 9], np.array([[1.0, 1], [1, 1]]), 1) is None, "equal is not above"
     ### HIDDEN VALUE: curves(rng, 3, 5, 0.4)
     ### HIDDEN VALUE: [curves(rng, seeds, 4, 0.2, times=3) for seeds in (2, 4, 9)]

@@ -389,6 +389,19 @@ def enough_images(counts, scores, reference):
 edit("np.argsort(counts)[::-1]", "range(len(counts))[::-1]")
 
 
+# %% [enough_images] rank_for_order
+# Takes the rank of each number for the order in which to look: right for sorted lists and for swaps.
+edit("np.argsort(counts)[::-1]", "np.argsort(np.argsort(counts))[::-1]")
+
+
+# %% [enough_images] sorts_the_callers_list
+# Sorts the list of the caller: the next cell draws scores at the wrong counts.
+edit(
+    "    enough = None\n",
+    "    enough, wins = None, wins[np.argsort(counts)]\n    counts.sort()\n",
+)
+
+
 # %% [enough_images] at_least
 # Lets an equal score win.
 edit("> reference", ">= reference")

@@ -77,7 +77,7 @@ from course_lib.exercise import yours
 # %% [markdown]
 # ## Look at a head
 #
-# **Colin27** is a real person, scanned 27 times and averaged; this course only tests on his head. Move the sliders. Find
+# **Colin27** is a real person, scanned 27 times and averaged; this course only tests on his head. Find
 # the ventricles (dark, in the middle), the cerebellum (at the back) and the eyes.
 
 # %% tags=["experiment"]
@@ -241,7 +241,7 @@ viz.gallery(
 #
 # ## Why the profile matters
 #
-# A **profile** is the direction in which you cut: sagittal, coronal, axial (across x, y, z). Many scanners make thick slices. Average
+# A **profile** is the direction in which you cut (not the `profile` of the set-up cell): sagittal, coronal, axial (across x, y, z). Many scanners make thick slices. Average
 # five planes along z, so that voxels measure 1 × 1 × 5 mm: how much of the finest detail is left along each axis?
 
 # %% tags=["experiment"]
@@ -371,7 +371,7 @@ viz.gallery(
 
 # %% [markdown]
 # May one go further and enhance the contrast? The thesis warns: "Could lead to destroying some important clinical aspects
-# despite it looks better". Here a small lesion is a little brighter than the white matter around it.
+# despite it looks better". We **paint** a small lesion, a little brighter than the white matter around it.
 
 # %% tags=["experiment"]
 rows, columns = np.indices(axial.shape)
@@ -386,7 +386,7 @@ times = spread[1] / spread[0], contrast[1] / contrast[0]
 viz.gallery(
     [ill / ill.max(), views["enhanced"]],
     titles=[f"{n}: lesion {c:+.2f}" for n, c in zip(views, contrast, strict=True)],
-    title=f"Contrast: brain × {times[0]:.1f}, lesion × {times[1]:.1f}",
+    title=f"Brain: middle half of the greys × {times[0]:.1f}. Lesion: contrast × {times[1]:.1f}",
 )
 
 # %% [markdown]
@@ -472,7 +472,7 @@ print("not_low: right")
 #
 # ### BEGIN EXPLANATION
 # The share is counted over all pixels of the slice, so it does not depend on the image size. Dividing by the bright pixels instead would
-# keep a slice of the neck with a little brainstem: much of little.
+# keep a slice of the neck with a little brainstem, because little else in it is bright.
 # ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "enough_brain", "solution": true}
@@ -516,9 +516,9 @@ print("enough_brain: right")
 # %% [markdown]
 # ## Choose slices three ways
 #
-# The three ways compete on planes of Colin27 and some synthetic heads, 3 mm apart. The truth is the **known** brain
-# mask. The third way does not get it: `extraction.brain_mask` finds one in the picture by thresholds and morphology
-# (the thesis used a trained network). Then the same with **bright points** in every second plane. (About 10 s.)
+# The three ways compete on planes of Colin27 and some synthetic heads, 3 mm apart. The truth is your rule of exercise 4 on the
+# **known** brain mask, so the third way has a head start. But it has to find its own mask: `extraction.brain_mask` uses thresholds and
+# morphology (the thesis, a trained network). Then the same with **bright points** in every second plane. (About 20 s.)
 
 # %% tags=["experiment"]
 step = profile.pick(ci=6, cpu=3, gpu=2)  # mm between planes
@@ -1082,11 +1082,13 @@ def restorer(train, tests, seed):
     return [training.denoise(model, damage(test, generator)) for test in tests]
 
 
-ill = new_pictures[middle][None].repeat(6, 1, 1, 1)
-damaged = damage(ill, torch.Generator().manual_seed(3))
-lost = [f"{((d == 0) & (ill[0] > 0)).sum() / (ill[0] > 0).sum():.1%} lost" for d in damaged]
-fitted = viz.window(ill[0])
-viz.gallery(damaged, columns=6, titles=lost, window=fitted, title="Six levels of damage")
+six = new_pictures[middle][None].repeat(6, 1, 1, 1)
+damaged = damage(six, torch.Generator().manual_seed(3))
+inside = six[0] > 0
+gone = [((one == 0) & inside).sum() / inside.sum() for one in damaged]
+title = f"One slice, damaged six times: {min(gone):.1%} to {max(gone):.1%} of its pixels lost"
+captions = [f"{part:.1%} lost" for part in gone]
+viz.gallery(damaged, columns=6, titles=captions, window=viz.window(six[0]), title=title)
 
 # %% tags=["experiment"]
 functions = nearest_neighbour, linear_code, dense_autoencoder, restorer
@@ -1141,7 +1143,7 @@ if said:
     axes.plot(*zip(*said, strict=True), "k*", markersize=12, label="your prediction")
 axes.axhline(0, color="black", linewidth=0.8)
 axes.set_xticks(places, [name.replace(" ", "\n", 1) for name in MODELS], fontsize=8)
-axes.set_ylabel("split by slice minus by volume (dB)")
+axes.set_ylabel("by slice minus by volume (dB)\nlines: ± sd over seeds")
 figure.legend(fontsize=8, loc="outside lower center", ncols=3)
 figure
 
@@ -1172,9 +1174,9 @@ figure
 # ### END EXPLANATION
 
 # %% [markdown]
-# ## The worst case: a diagnosis by coin toss
+# ## The worst case: a random diagnosis
 #
-# Toss a coin for each person: one side means "ill", the other "healthy". There is *nothing* to learn. Let the nearest neighbour diagnose
+# Half of the people, chosen at random, are "ill", the others "healthy". There is *nothing* to learn. Let the nearest neighbour diagnose
 # slices.
 
 # %% tags=["experiment"]
@@ -1190,18 +1192,18 @@ for toss in tosses:
         accuracy[name].append(float((illness[twin] == illness[test]).mean()))
 means = {name: np.mean(values) for name, values in accuracy.items()}
 found = f"{means['by slice']:.0%} right by slice, {means['by volume']:.0%} by volume"
-title = f"A coin toss, “diagnosed”: {found}"
+title = f"Random diagnoses: {found}"
 figure = viz.figure(7, 3.6, title=title)
 axes = figure.subplots()
 for (name, values), colour in zip(accuracy.items(), ("#D55E00", "#0072B2"), strict=True):
     axes.hist(values, bins=np.linspace(0, 1, 26), color=colour, alpha=0.75, label=f"split {name}")
-axes.axvline(0.5, color="black", linestyle="--", label="all that is possible on new people")
-axes.set(xlabel="share of right diagnoses", ylabel=f"tosses (of {len(tosses)})")
+axes.axvline(0.5, color="black", linestyle="--", label="to be expected on new people")
+axes.set(xlabel="share of right diagnoses", ylabel=f"draws (of {len(tosses)})")
 figure.legend(fontsize=8, loc="outside lower center", ncols=3)
 figure
 
 # %% [markdown]
-# This answers the question of the lab: the model recognises the **person**, and remembers what you told it. Whenever you read of
+# This answers the question of the lab: a model that recognises the **person** need only remember what you told it. Whenever you read of
 # 99 %, look for the sentence on the split.
 
 # %% tags=["experiment"]
@@ -1210,13 +1212,13 @@ instant_questions("lab03", [4])
 # %% [markdown]
 # ## In your own words ({{points leak}})
 #
-# A paper reports: "30,000 slices of 300 patients, scaled to mean 0 and standard deviation 1, were randomly divided into training (80 %) and test
+# A paper reports: "30,000 slices of 300 patients, scaled together to mean 0 and standard deviation 1, were then randomly divided into training (80 %) and test
 # (20 %) sets; our network reaches 99.1 % accuracy." Name two things that are wrong, and what each does to the number. How would you
 # repeat the study? Use what you measured. Four to eight sentences.
 
 # %% [markdown] nbgrader={"grade_id": "leak", "solution": true, "points": 3}
 # The split is by slice: with 100 slices a patient, nearly every test slice has a neighbour of the same patient in the training set, so the network
-# can recognise the patient. In my experiment the nearest neighbour diagnosed a coin toss nearly always right in a split by slice and about half the time by
+# can recognise the patient. In my experiment the nearest neighbour gave a random diagnosis nearly always right in a split by slice and about half the time by
 # volume, although there was nothing to learn; so 99.1 % may say nothing about new patients. Second, mean and standard deviation were taken over
 # all data: information from the test set enters the training. That effect is usually small, but nobody knows its size beforehand. I would split
 # by patient, stratified by diagnosis, age group, sex and ethnicity, with rare combinations pooled; take all statistics from the training
@@ -1230,7 +1232,7 @@ instant_questions("lab03", [4])
 #
 # ### BEGIN EXPLANATION
 # Two doors let the test into the training: slices of the same patients, and numbers computed over everybody. The first can make any number
-# look perfect, as the coin toss shows; the second is usually small. A frequent answer blames only the small one, or asks for more
+# look perfect, as the random diagnosis shows; the second is usually small. A frequent answer blames only the small one, or asks for more
 # slices, which makes the first door wider.
 # ### END EXPLANATION
 

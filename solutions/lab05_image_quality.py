@@ -308,7 +308,7 @@ print("ssim: right")
 # ### END EXPLANATION
 
 # %%
-# Wang et al. 2003, from people who compared pictures; their sum is 1.0001
+# Wang et al. 2003, fitted to how people compared pictures; they sum to 1.0001
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
@@ -546,11 +546,10 @@ figure
 #
 # - **PSNR and SNR** see no difference: both divide by the same error. Change the *image*, and SNR moves while PSNR stays: a
 #   slice with more air has less energy. So compare SNR on one image only.
-# - **CoC** gives no order. It forgives brightness and contrast (two pictures score 1), and the other six score almost the same, since the
-#   MSE has fixed it: $\mathrm{MSE} = (\mu_x - \mu_y)^2 + (\sigma_x - \sigma_y)^2 + 2\sigma_x\sigma_y(1 - \mathrm{CoC})$. Where the
-#   first two terms are small, CoC is about $1 - \mathrm{MSE}/(2\sigma^2)$.
+# - **CoC** forgives brightness and contrast (two pictures score 1). The other six score almost the same. For the reason, read this identity
+#   with the MSE given: $\mathrm{MSE} = (\mu_x - \mu_y)^2 + (\sigma_x - \sigma_y)^2 + 2\sigma_x\sigma_y(1 - \mathrm{CoC})$.
 # - **MS-SSIM** nearly forgives brightness: luminance enters only at the coarsest scale.
-# - **EPI** falls far for a shift by little more than one pixel, which no radiologist would mind.
+# - **EPI** falls far for a small shift, which no radiologist would mind.
 # - **SSIM** likes salt and pepper: few pixels change, and a window without one is perfect. It likes Gaussian noise least: where
 #   the clean image is flat, as in air, the two have no structure in common.
 #
@@ -559,7 +558,7 @@ figure
 # ## Prediction and measurement ({{points eight}})
 #
 # Compare your predictions with the table, those about `l`, `c` and `s` too. Give your reasons, and explain one result that you did not
-# expect. Then say why the CoC column cannot rank the last six pictures. Four to six sentences.
+# expect. Then use the identity: why can CoC not rank the last six rows? Four to six sentences.
 
 # %% [markdown] nbgrader={"grade_id": "eight", "solution": true, "points": 3}
 # I expected SSIM to rank "more contrast" best and salt and pepper worst, since black and white dots look ugly. A constant leaves variances and the
@@ -1033,8 +1032,8 @@ values = {  # each (seeds, metrics)
 }
 
 # %% tags=["experiment"]
-print(f"Colin27, {len(colin)} slices, Gaussian noise sigma {sigma}, {len(seeds)} seed(s);")
-print("SSIM: Wang 2004; networks clipped to [0, 1] before scoring.")
+print(f"Colin27, {len(colin)} slices, noise sigma {sigma}: mean ± sd of {len(seeds)} seed(s).")
+print("SSIM: Wang 2004; PSNR and SNR in dB; networks clipped to [0, 1] before scoring.")
 for region in regions:
     print(f"\n{region:20}" + "".join(f"{metric:>18}" for metric in SCORES))
     for name in trained:
@@ -1093,8 +1092,7 @@ viz.panel(
 
 # %% [markdown]
 # What does each loss buy? A network is often best, or nearly so, in what it was trained for. That is no proof that
-# its pictures are better. Is any gain
-# larger than ten more minutes of training would give? Which difference map
+# its pictures are better. Which gains have the same sign in every seed? Which difference map
 # has the edges in it? And which losses let the brightness drift (the means below the maps)?
 #
 # ## Play: which was denoised by what?

@@ -34,7 +34,7 @@
 #
 # A deep network must carry the image through many layers, and the gradient back. A **shortcut** adds the input of a few
 # layers to their output: `x + F(x)`. The layers learn only what must change, the *residual* F. If nothing must change,
-# F = 0 is easy to learn; a copy through convolutions is not. And the gradient of `x + F(x)` holds a 1 that no layer can shrink.
+# F = 0 is easy to learn; a copy through convolutions is not. And the gradient of `x + F(x)` holds a 1 that F cannot shrink.
 #
 # | kind | what is added or joined | where | source |
 # |---|---|---|---|
@@ -43,7 +43,7 @@
 # | skip, added | encoder's image + decoder's image of the same size | across the code | Dong et al. 2018 |
 # | skip, joined | both, as more channels | across the code | Ronneberger et al. 2015 |
 #
-# With a skip the image can go around the **code**, the smallest stage.
+# With a skip the image can go around the **code**, the stage with the fewest pixels.
 #
 # A master's thesis (Arnaiz-Rodríguez 2021; below: "the thesis") trained four such networks to restore corrupted brain slices, with MSE and with **DSSIM** = (1 − SSIM) / 2, with and
 # without an L2 penalty on the weights. It claims: (1) the residual U-Net is best, whatever the loss; (2) L2 helps
@@ -66,7 +66,7 @@
 # | Kingma and Welling 2014 | [*Auto-encoding variational Bayes*](https://arxiv.org/abs/1312.6114) |
 # | Prechelt 1998 | [*Early stopping, but when?*](https://doi.org/10.1007/3-540-49430-8_3) |
 # | Student 1908; Holm 1979 | [*The probable error of a mean*](https://doi.org/10.1093/biomet/6.1.1); [*A simple sequentially rejective multiple test procedure*](https://www.jstor.org/stable/4615733) |
-# | Adrián Arnaiz-Rodríguez 2021 | *Deep convolutional autoencoders for reconstructing magnetic resonance images of the healthy brain*, master's thesis, Universitat Oberta de Catalunya: "the thesis" |
+# | Adrián Arnaiz-Rodríguez 2021 | *Deep convolutional autoencoders for reconstructing magnetic resonance images of the healthy brain*, master's thesis, Universitat Oberta de Catalunya |
 
 # %%
 import functools
@@ -564,8 +564,8 @@ print("draw_code: right")
 # %% [markdown]
 # ## Exercise 5: when does a training stop? ({{points early_stop}})
 #
-# A network that learns its training images by heart **overfits**. So the thesis watches the loss on validation images, and
-# stops when that no longer falls: **early stopping**.
+# A network that learns its training images by heart **overfits**. So the thesis watches the validation loss, and
+# stops when it no longer falls: **early stopping**.
 #
 # **Goal.** `early_stop(losses, patience, min_delta)`: from the validation losses of epochs 1, 2, 3, … it returns two whole numbers, `(best, last)`: the
 # epoch whose weights are kept, and the last epoch that runs.
@@ -623,6 +623,7 @@ CASES = [  # validation losses, patience, min_delta, (best, last), what to look 
     ([4, 1, 3, 2, 1.5, 1.75], 4, 0, (2, 6), "better than the epoch before is not a new best"),
     ([0.5, 0.25, 0.125], 1, 0.25, (1, 2), "a gain of exactly min_delta is not more than it"),
     ([9], 1, 0, (1, 1), "one epoch"),
+    ([1, -2], 5, 0, (2, 2), "two epochs, fewer than the patience; a loss may lie below 0"),
 ]
 with without("course_lib.training.history.History"):
     for values, patience, min_delta, expected, hint in CASES:
@@ -752,7 +753,7 @@ print("thesis_loss: right")
 #
 # $$ t = \frac{\bar d}{s_d / \sqrt n} \qquad d = \text{first} - \text{second} \qquad s_d^2 = \frac{1}{n-1} \sum_i (d_i - \bar d)^2 $$
 #
-# and p, **two-sided**: how often would |t| be at least so large, by chance alone, if the true mean difference were 0?
+# and p, **two-sided**: how often would |t| be at least this large, by chance alone, if the true mean difference were 0?
 #
 # **Steps.** For p: `stats.t.sf(x, degrees)` is the chance of a t
 # above x, with n − 1 degrees of freedom. Take it for |t|, twice.
@@ -918,8 +919,8 @@ instant_questions("lab06", [1, 2, 3, 4])
 # | Myronenko CAE | `MyronenkoCAE`: the library's pre-activation blocks, deeper | inside the encoder only |
 #
 # The first two differ in the joined skips only. All train by `training.THESIS_RECIPE`: RMSprop, learning rate 0.001, both rules of exercise 5.
-# On a CPU: half the width, and 12 epochs of 19 batches, where the thesis had
-# thousands of batches an epoch. **Each network trains with two seeds** (three on a GPU): with one you cannot tell a better network from a luckier one.
+# On a CPU: half the width, and 12 epochs of 19 batches; the thesis had
+# thousands an epoch. **Each network trains with two seeds** (three on a GPU): with one you cannot tell a better network from a luckier one.
 
 # %% tags=["experiment"]
 from course_lib.models import residual_blocks
@@ -1055,7 +1056,7 @@ tables[0]
 
 # %% [markdown]
 # Published and ours differ in images, size and training: compare the **order**, not the numbers. The first row is the corrupted
-# image itself: a network that scores worse should have done nothing.
+# image itself: a network that scores worse does harm.
 
 # %% tags=["experiment"]
 runs = {  # metric -> name -> one value a seed
@@ -1137,13 +1138,13 @@ figure
 
 # %% [markdown]
 # Does the order agree? Where not, think of the budget: without a skip, every fine line must go through the code, and that takes
-# long. After two hundred steps you see who learns *fast*; the thesis saw who ends *best*.
+# long to learn. After two hundred steps you see which learns *fast*; the thesis saw which ends *best*.
 # If another seed alone changes as much as L2 does, there is nothing to report.
 #
 # ## Watching a network overfit
 #
-# Overfitting shows as a **gap**: validation loss divided by training loss. The residual U-Net trains on slices of one head, clean or corrupted, and on slices of
-# all training heads, corrupted; each time it sees the same number of images. **Predict the three ratios.** Which narrows the gap more,
+# Overfitting shows as a **gap**: validation loss divided by training loss. The residual U-Net trains on slices of one head, clean or corrupted, and of
+# all training heads, corrupted; each time it sees equally many images. **Predict the three ratios.** Which narrows the gap more,
 # augmentation or more heads?
 
 # %% tags=["experiment"]
@@ -1202,8 +1203,8 @@ figure
 # %% [markdown]
 # ## Prediction and measurement ({{points overfit}})
 #
-# Compare your three ratios with the measured ones, and say why you had expected yours. Which narrows the gap more?
-# Then take one validation curve: what would early stopping have saved, and what not repaired? Four to six sentences.
+# Compare your three ratios with the measured ones, and say why you expected yours. Which narrows the gap more?
+# Then take one validation curve: what would early stopping have saved, and what could it not repair? Four to six sentences.
 
 # %% [markdown] nbgrader={"grade_id": "overfit", "solution": true, "points": 2}
 # I expected augmentation to close most of the gap, since no input is seen twice. I was wrong: with one head the ratio is 4.1 with clean input and still 3.2 with
@@ -1225,7 +1226,7 @@ figure
 # %% [markdown]
 # ## Claim 3: significance
 #
-# The paired t-test against the residual U-Net, slice by slice, with Holm's correction: in eleven independent tests at 5 %, the chance of a false find is 43 %. So the smallest p is multiplied by the
+# The paired t-test against the residual U-Net, slice by slice, with Holm's correction: in eleven independent tests at 5 % a false find has a chance of 43 %. So the smallest p is multiplied by the
 # number of tests, the next one by one less, and so on.
 
 # %% tags=["experiment"]
@@ -1310,15 +1311,15 @@ for kind, pictures in corrupted.items():
     )  # fmt: skip
 
 # %% [markdown]
-# Compare with the first row. After the short training on a CPU, dropped pixels improve, and noise where there are skips; but blur costs so little that every network makes it
+# Compare with the first row. After the short training on a CPU, dropped pixels mostly improve, noise only with skips *and* MSE; blur costs so little that every network makes it
 # **worse**, and the squares stay nearly black. Where a network without a skip leaves edges in the difference map, it has *blurred*.
 #
-# Where a long training does fill the square, its content is **invented**. In a picture that a doctor reads, what would you rather see there?
+# Where long training fills the square, its content is **invented**. In a picture that a doctor reads, what would you rather see there?
 #
 # ## New brains: a variational autoencoder
 #
 # `draw_code` in the middle of a small dense network: 32×32 pixels, 16 numbers in the code. The loss is the squared
-# error of an image / (2·s²) + KL. Here s is the standard deviation that we grant the decoder in each pixel: a small s makes errors expensive.
+# error of an image / (2·σ²) + KL. Here σ is the error that we grant the decoder in each pixel: a small σ makes errors expensive. (*Nats*: KL by the natural logarithm.)
 
 # %% tags=["experiment"]
 from course_lib.models import vae
@@ -1350,7 +1351,7 @@ def train_vae(decoder_sd, epochs):
         encoder, decoder = new_vae()
     optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=1e-3)
     generator = torch.Generator().manual_seed(0)
-    for _ in progress_bar(range(epochs), desc=f"VAE, s = {decoder_sd:g}"):
+    for _ in progress_bar(range(epochs), desc=f"VAE, σ = {decoder_sd:g}"):
         for rows in torch.randperm(len(tiny_train), generator=generator).split(16):
             mean, log_variance = encoder(tiny_train[rows]).chunk(2, dim=1)  # two times (N, 16)
             code, divergence = draw(mean, log_variance, generator)
@@ -1366,23 +1367,24 @@ for sd in granted:
     encoder, decoder = vaes[sd] = train_vae(sd, profile.pick(ci=2, cpu=150, gpu=600))
     for name, pictures in {"training images": tiny_train, "Colin27": tiny_test}.items():
         mean, log_variance = encoder(pictures).chunk(2, dim=1)
-        kl = losses.kl_divergence(mean, log_variance).mean().item()
-        found[sd, name] = kl, metrics.mse(decoder(mean), pictures).mean().item() ** 0.5
-        print(f"s = {sd:<5} {name:16} KL {kl:7.1f} nats, rms error {found[sd, name][1]:.3f}")
+        kl, length = losses.kl_divergence(mean, log_variance).mean().item(), mean.norm(dim=1).mean()
+        error = metrics.mse(decoder(mean), pictures).mean().item() ** 0.5
+        found[sd, name] = kl, error
+        print(f"σ = {sd:<5} {name:16} KL {kl:5.1f} nats, rms error {error:.3f}, |μ| {length:.1f}")
 
 # %% tags=["experiment"]
 codes = torch.randn(6, numbers, generator=torch.Generator().manual_seed(0))
 (kl0, error0), (kl1, error1) = (found[sd, "training images"] for sd in (0.02, 0.5))
 viz.gallery(
     [picture for _, decoder in vaes.values() for picture in decoder(codes)], columns=6,
-    titles=[f"s = {sd:g}" for sd in vaes for _ in range(6)], window=window,
-    title=f"Codes from N(0, 1). From s = 0.02 to 0.5 KL goes from {kl0:.0f} to {kl1:.0f} nats,"
+    titles=[f"σ = {sd:g}" for sd in vaes for _ in range(6)], window=window,
+    title=f"Codes from N(0, 1). From σ = 0.02 to 0.5 KL goes from {kl0:.0f} to {kl1:.0f} nats,"
     f" the error from {error0:.3f} to {error1:.3f}",
 )  # fmt: skip
 
 # %% [markdown]
-# With a small s the codes of brains lie far from N(0, 1), where nobody draws. With a large s
-# the draws look alike. Colin27 is rebuilt much worse than the training heads: these are one anatomy, deformed.
+# With a small σ the codes are narrow and lie farther out (|μ|) than draws from N(0, 1) (about √16 = 4): few draws hit one. With a large σ
+# the draws look alike. Colin27 is rebuilt worse than the training heads: these are one anatomy, deformed.
 #
 # ## In your own words ({{points proof}})
 #
@@ -1392,7 +1394,7 @@ viz.gallery(
 # %% [markdown] nbgrader={"grade_id": "proof", "solution": true, "points": 3}
 # The p says that these two trained networks differ on slices of this one head by more than the slices scatter. It takes the 24 slices as independent, but
 # neighbouring slices are nearly the same picture (in my test the 24 count for about 2), so p is far too small; as people, n is 1. It knows nothing of the training: in
-# my test the shallow residual network against itself with another seed gave p = 1e-7, too. So it says nothing about architectures. And "shortcuts"
+# my test the shallow residual network differs "significantly" from itself with another seed, too (p = 0.02). So it says nothing about architectures. And "shortcuts"
 # are two things: both networks have residual blocks, only the skips across the code differ, and with them the number of parameters in the decoder. I would train
 # each network with several seeds, with equal budgets, and until none gets better; test on many heads, with one mean a head as a pair; add a
 # network without the residual shortcuts but with as many layers; and report the size of the difference with its interval, not only p. Whether the gain is

@@ -1024,6 +1024,16 @@ edit("losses[best] - min_delta", "losses[best] * (1 - min_delta)")
 edit("if epoch - best >= patience:", "if False:")
 
 
+# %% [early_stop] too_short_to_judge
+# Keeps the first epoch where fewer epochs ran than the patience.
+edit("    best = 0\n", "    if 1 < len(losses) <= patience:\n        return 1, len(losses)\n    best = 0\n")
+
+
+# %% [early_stop] compares_magnitudes
+# Compares magnitudes: a loss may be negative.
+edit("loss < losses[best] - min_delta", "abs(loss) < abs(losses[best]) - min_delta")
+
+
 # %% [early_stop] empties_the_list
 # Takes the losses out of the caller's list one by one.
 def early_stop(losses, patience, min_delta):

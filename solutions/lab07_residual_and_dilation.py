@@ -524,7 +524,7 @@ viz.gallery(
 )
 
 # %% [markdown]
-# You will train four networks, two seeds each: residual or direct, with or without BN. On a CPU they have seven layers of 16 channels, on a GPU DnCNN's 17 of 64.
+# You will train four networks, two seeds each: residual (with BN: “DnCNN”) or direct, with or without BN. On a CPU they have seven layers of 16 channels, on a GPU DnCNN's 17 of 64.
 #
 # **Predict.** By how many decibels does the residual network beat the direct one (with BN, sigma 25/255) on another part of the same chest, and on the leg? Your reason goes into the question below.
 
@@ -606,7 +606,7 @@ axes.legend(fontsize=8)
 figure
 
 # %% [markdown]
-# Now the lecture's table. Its published rows come from 547 images of 180×180 pixels (CNN DAE: 235 of 64×64). Outputs are clipped to [0, 1], noisy images are not.
+# The lecture's table: its published rows come from 547 images of 180×180 pixels (CNN DAE: 235 of 64×64). Outputs are clipped to [0, 1], noisy images are not.
 
 # %% tags=["experiment"]
 from IPython.display import display
@@ -749,9 +749,9 @@ evaluation.compare(methods, leg, count_photons, sigma=SIGMAS[25], progress=False
 # %% [markdown]
 # ## Experiment 2: what does a larger view buy?
 #
-# Seven layers see 15×15 pixels, or 33×33 with dilation. For our synthetic texture you can **compute** what a view is worth: its power spectrum, 1/f³, fixes its covariance, and on a Gaussian texture no method beats the best linear filter (Wiener's). So the best filter in a window bounds every network that sees no more.
+# Seven layers see 15×15 pixels, or 33×33 with dilation. For our synthetic texture you can **compute** what a view is worth: its power spectrum, 1/f³, fixes its covariance, and on a Gaussian texture no method has a smaller mean squared error than the best linear filter (Wiener's). So the best filter in a window bounds every network that sees no more.
 #
-# **Predict.** How many decibels are there to gain from 15×15 to 33×33 pixels, at sigma 25/255 and at 0.4?
+# **Predict.** How many decibels can 33×33 pixels gain over 15×15, at sigma 25/255 and at 0.4?
 
 # %% tags=["experiment"]
 prediction_views = {"25/255": None, "0.4": None}  # gain in dB
@@ -983,7 +983,7 @@ instant_questions("lab07", [4])
 # %% [markdown]
 # ### The pictures
 #
-# They are **synthetic** (no person, no anatomy), so the place and height of each spot are known. It is 0.4 mm wide (two pixels), and 1.2 to 2 times as high as the noise, 25/255.
+# They are **synthetic** (no person, no anatomy), so the place and height of each spot are known. Each is 0.4 mm wide (two pixels) and 1.2 to 2 sigma high (sigma 25/255).
 #
 # **Real mammograms.** `MAMMOGRAMS = "mini-mias"` downloads mini-MIAS, 322 pictures of 161 women, and puts the synthetic spots on real tissue. Its [licence](http://peipa.essex.ac.uk/info/mias.html) allows research only, and no passing on: read it first.
 
@@ -1011,7 +1011,7 @@ viz.gallery(
 # %% [markdown]
 # One network trains on pictures with spots, one never sees a spot (two seeds each). The matched filter scores all known places. (About 20 seconds.)
 #
-# **Predict** the AUC in the noisy pictures and after each denoiser.
+# **Predict**, with a reason, the AUC in the noisy pictures and after each denoiser.
 
 # %% tags=["experiment"]
 prediction_spots = {"noisy": None, "Gaussian filter": None, "BM3D": None, "network": None}
@@ -1109,7 +1109,7 @@ for name in ("noisy", "Gaussian filter", "network"):
     print(f"{name:20}{area[name]:>22.3f}{f'{learned.auc:.3f} ({learned.auc_error:.3f})':>27}")
 
 # %% [markdown]
-# So most of it was **hidden**: an observer who learns gets nearly all of it back from the Gaussian filter, and much from the network. A new denoiser makes a radiologist a beginner.
+# So most of it was **hidden**: an observer who learns gets nearly all of it back from the Gaussian filter, and much from the network. A radiologist may have to relearn, too.
 #
 # Does the network lose the faint spots or the bright ones?
 

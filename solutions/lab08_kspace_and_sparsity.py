@@ -35,20 +35,18 @@
 # A scanner measures not pixels but the **k-space** of the slice, its Fourier transform, line by line. A quarter of the
 # lines takes a quarter of the time. This factor, here 4, is the **acceleration** R.
 #
-# Let $x$ be the complex image, $F$ the Fourier transform, $M$ the **mask** (1 where we measured, 0 elsewhere) and
+# Let $x$ be the complex image, $F$ the Fourier transform, $F^H$ the way back, $M$ the **mask** (1 where we measured, 0 elsewhere) and
 # $y = MFx$ the data. Many images fit $y$ exactly. The simplest puts 0 where nothing was measured, $x_u = F^H y$: **zero
 # filling**. It shows ghosts of the head (*aliasing*) or a blur. **Compressed sensing** chooses the image that fits and is
-# *sparsest* after a transform $\Psi$, such as wavelets: few coefficients hold nearly everything.
+# *sparsest* after a transform $\Psi$, such as wavelets: few coefficients hold nearly everything. The sum of their
+# magnitudes, $\lVert\cdot\rVert_1$, is small then:
 #
 # $$ \min_x \; \tfrac12 \lVert MFx - y \rVert_2^2 + \lambda \lVert \Psi x \rVert_1 $$
 #
-# It needs three things (Lustig, Donoho and Pauly 2007): the image is sparse after $\Psi$; the artefacts of the mask look
+# It needs three things (Lustig et al. 2007): the image is sparse after $\Psi$; the artefacts of the mask look
 # like **noise** there, not like another image (*incoherence*); and an algorithm. **ISTA** repeats two lines: step towards
 # the data; shrink the coefficients. A **dictionary** of small patches can also be *learned* from the corrupted image
 # (Ravishankar and Bresler 2011).
-#
-# More: [lecture 05](../../lectures/05_how_mri_samples.ipynb) on sampling,
-# [lecture 06](../../lectures/06_sparsity_to_learned.ipynb) on these methods.
 
 # %%
 import numpy as np
@@ -58,9 +56,6 @@ import torch
 from course_lib import kspace, viz
 from course_lib.exercise import yours
 from course_lib.student import instant_questions
-
-# %% [markdown]
-# Three quick questions, not graded:
 
 # %% tags=["experiment"]
 instant_questions("lab08", [1, 2, 3])
@@ -155,7 +150,7 @@ inner = np.maximum(abs(rows / height - 0.5), abs(columns / width - 0.5)) < 0.05
 share = energy[inner].sum() / energy.sum()
 decades = 4 + np.log10(np.abs(lines) + 1e-4)  # 0 to about 6
 viz.gallery(
-    [clean, (np.angle(head) / np.pi + 1) / 2, decades / decades.max()],
+    [clean / clean.max(), (np.angle(head) / np.pi + 1) / 2, decades / decades.max()],
     titles=["magnitude", "phase (black −π, white π)", "k-space (log of the amplitude)"],
     title=f"The middle {inner.mean():.0%} of k-space hold {share:.1%} of the energy",
 )
@@ -277,8 +272,8 @@ print("line_mask: right")
 # ### BEGIN EXPLANATION
 # Zero filling is the adjoint of the measurement, not its inverse: it returns the part of the image that was seen, at
 # the right brightness, and nothing of the rest. Whoever multiplies by R makes the well-measured middle R times too
-# bright. Half of the lines carry no image of their own: with a phase, k-space is not symmetric, so filling gaps with
-# conjugates adds errors.
+# bright. Filling the gaps with the conjugates of the mirrored lines adds errors, too: with a phase, k-space is not
+# symmetric.
 # ### END EXPLANATION
 
 
@@ -335,7 +330,8 @@ print("zero_filled: right")
 
 # %% tags=["experiment"]
 best_mask = None  # "middle only", "every fourth", "by chance" or "middle and chance"
-fista_gain = {"every fourth": None, "middle and chance": None, "points": None}  # in dB
+# in dB; FISTA is the algorithm of compressed sensing that you will meet below
+fista_gain = {"every fourth": None, "middle and chance": None, "points": None}
 reason = ""  # one sentence
 
 # %% tags=["experiment"]
@@ -413,11 +409,13 @@ patterns = {
 }
 lobes = {name: kspace.incoherence(mask) for name, mask in patterns.items()}
 spreads = [np.abs(kspace.point_spread(mask)) for mask in patterns.values()]
+middle = np.s_[height // 2 - 48 : height // 2 + 48, width // 2 - 48 : width // 2 + 48]
 viz.gallery(
-    [np.clip(1 + np.log10(x / x.max() + 1e-9) / 2, 0, 1) for x in spreads],
-    titles=[f"{name}\nlargest side lobe {lobe:.0%}" for name, lobe in lobes.items()],
-    title=f"Point spread (black −40 dB). Side lobes: regular lines {lobes['regular lines']:.0%},"
-    f" random lines {lobes['random lines']:.0%}, random points {lobes['random points']:.0%}",
+    [np.clip(1 + np.log10(x / x.max() + 1e-9) / 2, 0, 1)[middle] for x in spreads],
+    titles=[f"{name}: {lobe:.0%}" for name, lobe in lobes.items()],
+    columns=3,
+    title=f"Point spread (black −40 dB). Largest side lobe: {lobes['regular lines']:.0%} with"
+    f" regular lines, {lobes['random points']:.0%} with random points",
 )
 
 # %% [markdown]
@@ -469,8 +467,8 @@ figure
 # comes closer to 0 by `threshold`, on the straight line to 0, and stops at 0. `threshold` is a number, or an array
 # that numpy stretches.
 #
-# **Steps.** Shorten the magnitude by the threshold, but not below 0, and keep the phase. Take care where the
-# magnitude is 0.
+# **Steps.** Shorten the magnitude by the threshold, but not below 0, and keep the phase. Mind magnitudes
+# of 0.
 #
 # **Example.** With threshold 1, `3 + 4j` (magnitude 5) becomes `2.4 + 3.2j`, 4/5 of itself; `0.6j` and 0 become 0; −3
 # becomes −2.
@@ -562,6 +560,8 @@ for (above, below), (name, mask) in zip(grid, chosen.items(), strict=True):
         axes.plot(np.abs(values), color="#0072B2", linewidth=1)
         axes.plot(np.abs(signal), color="#D55E00", linestyle=":", linewidth=1)
         axes.set_title(f"{name}, {what} (dotted: truth)", fontsize=9)
+    above.set_ylabel("magnitude")
+    below.set(xlabel="position", ylabel="magnitude")
 figure.suptitle("Largest error after 300 rounds: "
                 + ", ".join(f"{name} {error:.2f}" for name, error in found.items()))  # fmt: skip
 figure
@@ -590,7 +590,8 @@ figure
 #
 # Use `kspace.fft2c`, `kspace.ifft2c` and `pywt.threshold(values, threshold, mode="soft")`.
 #
-#
+# **Example.** Everything measured, coefficients = pixels, threshold 1: `3 + 4j` becomes `2.4 + 3.2j` in round 1. Round 2
+# starts from the data, `3 + 4j`, and gives the same.
 #
 # **Hint.** $MFx - y$ is 0 where nothing was measured. A step of size 1 has another name: *replace the measured lines*.
 #
@@ -776,14 +777,14 @@ viz.panel(
 )  # fmt: skip
 
 # %% [markdown]
-# The copies of every fourth line stay. Points are nearly undone. Lines by chance lie between. And read *detail*: with
-# lines the picture gets nicer, but what sparsity puts into the outer half is not what was there.
+# The copies of every fourth line stay. Points gain most by far, lines by chance little. With the middle and
+# chance, PSNR rises while *detail* falls: what sparsity puts into the outer half is not what was there.
 #
 # ## Eight coils
 #
 # A head coil is a ring of small antennas. Each sees the head times its **sensitivity**, a smooth complex map:
 # $y_c = MFS_cx + \text{noise}$, $\sum_c |S_c|^2 = 1$. So coils can take copies apart (SENSE, Pruessmann et al. 1999).
-# `classical.sense.cg_sense` finds the least squares for any mask by **conjugate gradients**, which need only the
+# `classical.sense.cg_sense` solves the least-squares problem for any mask by **conjugate gradients**, which need only the
 # measurement and its adjoint (Pruessmann et al. 2001). The noise is added in k-space.
 
 # %% tags=["experiment"]
@@ -836,8 +837,8 @@ viz.panel(
 #
 # ## Exercise 6: sparse coding ({{points sparse_code}})
 #
-# Back to one coil. Every 8×8 patch shall be a sum of a few small pictures, the *atoms* of a **dictionary**. Which few, and
-# how much of each? The greedy answer is **orthogonal matching pursuit** (Pati, Rezaiifar and Krishnaprasad 1993).
+# Back to one coil. Every 8×8 patch should be a sum of a few small pictures, the *atoms* of a **dictionary**. Which few, and
+# how much of each? The greedy answer is **orthogonal matching pursuit** (Pati et al. 1993).
 #
 # **Goal.** `sparse_code(patch, dictionary, sparsity)` returns how much of each atom: an array `(atoms,)`, 0 except for at
 # most `sparsity` atoms.
@@ -896,13 +897,13 @@ rng, three = np.random.default_rng(6), np.array([[1, 0], [0.6, 0.8], [0, 1]])
 many, (real, imaginary) = rng.normal(size=(9, 6)), rng.normal(size=(2, 6))
 many /= np.linalg.norm(many, axis=1, keepdims=True)
 cases = {  # patch, atoms, sparsity, and the coefficients that are not 0
-    "the example, one atom": ([3, 2], three, 1, {1: 3.4}),
-    "the example, two atoms": ([3, 2], three, 2, {0: 1.5, 1: 2.5}),
+    "the example, one atom": ([3.0, 2.0], three, 1, {1: 3.4}),
+    "the example, two atoms, whole numbers": ([3, 2], three, 2, {0: 1.5, 1: 2.5}),
     "a negative patch": ([-3.0, -2.0], three, 2, {0: -1.5, 1: -2.5}),
     "a complex patch": ([-3j, 1 - 2j], three, 1, {1: 0.8 - 3.4j}),
-    "no atom": ([3.0, 2.0], three, 0, {}),
+    "an atom itself, then nothing is left": ([3.0, 0.0], three, 2, {0: 3.0}),
     "three of nine atoms": (real, many, 3, {1: -2.6563, 6: -1.5457, 7: 1.5697}),
-    "the same, a tiny patch": (1e-8 * real, many, 3, {1: -2.6563e-8, 6: -1.5457e-8, 7: 1.5697e-8}),
+    "a tiny patch": (1e-8 * real, many, 3, {1: -2.6563e-8, 6: -1.5457e-8, 7: 1.5697e-8}),
     "a complex patch, three atoms": (real + 1j * imaginary, many, 3,
         {4: 1.6633-1.2347j, 5: -1.312-0.2629j, 7: 0.8804+1.4188j}),
 }  # fmt: skip
@@ -914,13 +915,14 @@ with without("course_lib.classical.dictionary.sparse_code", "sklearn.linear_mode
         assert same, f"{name}: your answer changed the patch or the atoms: make new arrays"
         kind, shape = isinstance(got, np.ndarray), (len(atoms),)
         assert kind and got.shape == shape, f"{name}: expected an array {shape}, got {got!r}"
-        used = {place: got[place] for place in np.flatnonzero(got).tolist()}
+        used = {i: got[i] for i in np.flatnonzero(abs(got) > 1e-9 * np.abs(patch).max()).tolist()}
         said = f"{name}: expected {expected}, got {used}"
         assert {*used} == {*expected}, f"{said}: the largest magnitude of atom · what is left, anew"
         off = max([abs(used[place] - value) for place, value in expected.items()], default=0)
         assert off < 1e-3 * np.abs(patch).max(), f"{said}: fit all chosen atoms to the patch"
     ### HIDDEN VALUE: [coded(rng, rng.normal(size=8), unit(rng, 20, 8), k) for k in (1, 2, 4, 6)]
     ### HIDDEN VALUE: coded(rng, rng.normal(size=(9, 2)) @ [1, 1j], unit(rng, 30, 9), 5)
+    ### HIDDEN VALUE: [sparse_code(atoms[0] * rng.uniform(1, 3), atoms, 3) for atoms in [unit(rng, 4, 5) for _ in range(40)]]
     ### HIDDEN VALUE: 1e7 * sparse_code(1e-7 * rng.normal(size=6), unit(rng, 5, 6), 4)
 print("sparse_code: right")
 
@@ -969,6 +971,8 @@ for (name, values), colour in zip(errors.items(), viz.COLOURS, strict=False):
     axes.axhline(values[-1], color=colour, linestyle=":", label=f"{name}: not coded")
     if best_atoms[name]:
         axes.axvline(best_atoms[name], color=colour, linewidth=0.5, label=f"{name}: predicted")
+axes.set_xticks(counts, counts)
+axes.minorticks_off()
 axes.set(xlabel="atoms in each patch", ylabel="distance to the clean patches (%)")
 axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 changes = {name: values[:-1].min() - values[-1] for name, values in errors.items()}
@@ -1060,15 +1064,16 @@ for axes, (factor, table) in zip(figure.subplots(1, 2, sharey=True), tables.item
             axes.plot(gain.mean(), place + shift, "|", color=colour, markersize=16)
     axes.axvline(0, color="black", linewidth=1)
     axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="gain over zero filling (dB)", title=f"R = {factor}")
+    axes.set(title=f"R = {factor}")
+    axes.set_xlabel("gain over zero filling (dB)\nblue: whole image, orange: brain")
 best_of = {R: max(names, key=lambda name, R=R: gains[R, name, "brain"]) for R in tables}
 said = ", ".join(f"R = {R} {best} {gains[R, best, 'brain']:+.1f} dB" for R, best in best_of.items())
 figure.suptitle(f"Largest mean gain in the brain (orange): {said}", fontsize=11)
 figure
 
 # %% [markdown]
-# Each dot is one slice with one mask; blue is the whole image, orange the brain. How far do they scatter, beside the
-# distance of the methods? The maps below show what each method did **not** bring back, and what it invented.
+# Each dot is one slice with one mask. How far do they scatter, compared with the
+# distance between methods? The maps below show what each method did **not** bring back, and what it invented.
 
 # %% tags=["experiment"]
 for factor, table in tables.items():
@@ -1092,7 +1097,7 @@ instant_questions("lab08", [4, 5])
 # %% [markdown] nbgrader={"grade_id": "honest", "solution": true, "points": 4}
 # I predicted that the middle and chance would have the best PSNR, since they have both shapes and detail. The middle alone had it, by far: nearly all energy lies there, and PSNR counts energy, not detail. I also expected a few dB for every fourth line; FISTA gained nothing there, a fraction of a dB with lines by chance and about 4 dB with points.
 # Every eighth line gives eight copies of the head with equal weight: side lobes as high as the peak. Each copy is as sparse as the true head, and fits the data as well, so no sparsity can tell them apart. I would change the pattern: chance, more in the middle, in two directions if the scan is 3D. With eight coils regular lines become solvable, since each coil weighs the copies differently; but at R = 4 the noise had grown, and R = 8 with eight coils would be hopeless without sparsity.
-# His strength was chosen on the test head, so his number says how well he could fit that head, not how well the method does on the next one; and one slice with one mask is a draw: my gains scattered by more than a dB over slices and masks. Already at R = 4, with lines, less of the fine detail was right after FISTA than before it, although the PSNR rose; at R = 8 no method gained more than a fraction of a dB in the brain. The pictures look smooth, nothing marks what is missing or invented, and the PSNR hardly sees it.
+# His strength was chosen on the test head, so his number says how well he could fit that head, not how well the method does on the next one; and one slice with one mask is a draw: my gains scattered by more than a dB over slices and masks. Already at R = 4, with the middle and chance, less of the fine detail was right after FISTA than before it, although the PSNR rose; at R = 8 no method gained more than a fraction of a dB in the brain. The pictures look smooth, nothing marks what is missing or invented, and the PSNR hardly sees it.
 #
 # ### BEGIN MARK SCHEME
 # - 1: compares a recorded prediction with its measurement, and says why the reason held or failed
@@ -1102,13 +1107,13 @@ instant_questions("lab08", [4, 5])
 # ### END MARK SCHEME
 #
 # ### BEGIN EXPLANATION
-# The energy of an image lies in the middle of k-space, so PSNR rewards a blur. Sparsity needs artefacts that look unlike an image; equal copies are the opposite of that. Coils add equations instead: R copies, and as many coils as there are maps, until the maps at the places that fold together are too alike. The most common slip is to take a good-looking picture at R = 8 for a true one.
+# The energy of an image lies in the middle of k-space, so PSNR rewards a blur. Sparsity needs artefacts that look unlike an image; equal copies are the opposite of that. Coils add equations instead: R pixels that fold together are unknown, and each coil gives one equation, as long as the maps differ at these places. The most common slip is to take a good-looking picture at R = 8 for a true one.
 # ### END EXPLANATION
 
 # %% [markdown]
 # ## What to remember
 #
-# - The middle of k-space holds the energy, the rim the detail. R times fewer lines, R times less time.
+# - The middle of k-space holds the energy, the rim the detail.
 # - Regular gaps make copies; gaps by chance make something like noise. Sparsity can remove noise, not copies. Coils can
 #   separate copies, and amplify noise.
 # - ISTA: put the measured lines back; shrink the magnitudes, keep the phases.

@@ -1058,6 +1058,26 @@ def sparse_code(patch, dictionary, sparsity):
     return coefficients
 
 
+# %% [sparse_code] chooses_among_all_atoms
+# Trusts that a chosen atom is never the largest again: where nothing is left, rounding chooses.
+edit("        likeness[chosen] = -1\n", "")
+
+
+# %% [sparse_code] sets_the_chosen_to_zero
+# Marks a chosen atom with 0: where nothing is left, all are 0, and the first is chosen again.
+edit("likeness[chosen] = -1", "likeness[chosen] = 0")
+
+
+# %% [sparse_code] dtype_of_the_patch
+# Makes the coefficients of the patch's kind: those of whole numbers are cut to whole numbers.
+edit("np.result_type(patch, dictionary, np.float32)", "np.asarray(patch).dtype")
+
+
+# %% [sparse_code] compares_one_part_at_a_time
+# Takes the larger of real and imaginary part for the magnitude.
+edit("np.abs(dictionary @ left)", "np.maximum(np.abs((dictionary @ left).real), np.abs((dictionary @ left).imag))")
+
+
 # %% [sparse_code] fits_to_what_is_left
 # Fits all chosen atoms to what is left, and forgets what they had explained before.
 edit("lstsq(dictionary[chosen].T, patch, rcond", "lstsq(dictionary[chosen].T, left, rcond")

@@ -1,12 +1,14 @@
 # Named wrong answers of lab 10: each is a real misconception and costs the points of its exercise and of no other. See CONTRIBUTING.md.
 #
 # What is tested of each exercise:
-# to_hounsfield: signed and unsigned, slopes below and above 1, numbers that run over, padding, three windows, in place
-# low_dose: none, few and many photons, mean and deviation, electronics, seeds, in place
-# ramp_filter: odd and even widths, both ends, a flat view, several views, Hann, in place
-# losses: marks as (N,) and (N, 1), unequal batches, which gradients flow
-# gradient_penalty: slopes below and above 1, a curved critic, its weights' gradient, alpha's place, number and seed
-# roi_statistics: two windows, greys outside of it, few and all pixels
+# to_hounsfield: signed and unsigned up to 65535, slopes below and above 1, just below -1000, fractions, numbers that run over, padding, three windows, in place
+# low_dose: none, few and many photons, mean and deviation, electronics also alone, air, seeds,
+#   a second draw, shared noise, in place
+# ramp_filter: odd, even, large and unlucky widths, both ends, a flat view, several views, Hann, in place
+# losses: marks as (N,) and (N, 1), unequal batches, marks below 0, which gradients flow
+# gradient_penalty: slopes below and above 1, a curved critic, its weights' gradient, none of the fake image,
+#   two channels, alpha's place, number, seed and second draw
+# roi_statistics: two windows, greys outside of it, 0 HU, few and all pixels, in place
 
 # %% [to_hounsfield] calls_the_library
 # Calls the functions that the exercise builds.
@@ -68,6 +70,24 @@ edit("np.clip((hounsfield - centre) / width + 0.5, 0, 1)", "(hounsfield - centre
 # %% [to_hounsfield] hounsfield_cut_off
 # Cuts HU to the window, too: they are lost.
 edit("return hounsfield, grey", "return np.clip(hounsfield, centre - width / 2, centre + width / 2), grey")
+
+
+# %% [to_hounsfield] signed_only
+# Reads all stored numbers as signed: above 32767 they become negative.
+edit("stored.astype(np.float64)", "stored.astype(np.int16).astype(np.float64)")
+
+
+# %% [to_hounsfield] whole_window
+# Cuts centre and width to whole numbers.
+edit("(hounsfield - centre) / width", "(hounsfield - int(centre)) / int(width)")
+
+
+# %% [to_hounsfield] padding_only
+# Lifts the usual padding of -1024 and below, and leaves what lies just below -1000.
+def to_hounsfield(stored, slope, intercept, centre, width):
+    hounsfield = slope * stored.astype(np.float64) + intercept
+    hounsfield[hounsfield <= -1024] = -1000
+    return hounsfield, np.clip((hounsfield - centre) / width + 0.5, 0, 1)
 
 
 # %% [low_dose] calls_the_library
@@ -159,6 +179,65 @@ edit("fraction * photons", "math.sqrt(fraction) * photons")
 edit("generator=generator)\n", "generator=None)\n")
 
 
+# %% [low_dose] floor_before_the_electronics
+# Lifts the counts to 1 before the electronics add their noise, and once more after it.
+edit("counts = counts + sigma_e * normal_like(counts, generator)", "counts = counts.clamp(min=1) + sigma_e * normal_like(counts, generator)")
+
+
+# %% [low_dose] never_below_zero
+# Cuts negative line integrals off: through air the mean comes out too high.
+edit("-torch.log(counts.clamp(min=1) / start)", "(-torch.log(counts.clamp(min=1) / start)).clamp(min=0)")
+
+
+# %% [low_dose] whole_counts
+# Rounds the counts after the electronics have added their noise.
+edit("counts.clamp(min=1) / start", "counts.round().clamp(min=1) / start")
+
+
+# %% [low_dose] no_electronics_in_the_dark
+# Adds the electronics' noise only where a photon arrives.
+edit("counts = counts + sigma_e * normal_like(counts, generator)", "counts = counts + sigma_e * normal_like(counts, generator) * (counts > 0)")
+
+
+# %% [low_dose] negative_counts_turned_round
+# Takes the size of a negative count.
+edit("counts.clamp(min=1)", "counts.abs().clamp(min=1)")
+
+
+# %% [low_dose] electronics_before_chance
+# Adds the electronics' noise to the mean, before the photons are drawn.
+def low_dose(line_integrals, photons, fraction, sigma_e, generator):
+    start = fraction * photons
+    mean = start * torch.exp(-line_integrals)
+    mean = (mean + sigma_e * normal_like(mean, generator)).clamp(min=0)
+    return -torch.log(torch.poisson(mean, generator=generator).clamp(min=1) / start)
+
+
+# %% [low_dose] even_electronics
+# Draws the electronics' noise evenly, with the right standard deviation.
+edit("counts = counts + sigma_e * normal_like(counts, generator)", "counts = counts + sigma_e * (2 * torch.rand(counts.shape, generator=generator) - 1) * math.sqrt(3)")
+
+
+# %% [low_dose] whole_photons
+# Cuts the photons that start to a whole number.
+edit("start = fraction * photons", "start = int(fraction * photons)")
+
+
+# %% [low_dose] seeds_anew
+# Sets the generator back to its seed: each scan has the same noise.
+edit("start = fraction * photons", "generator.manual_seed(generator.initial_seed())\n    start = fraction * photons")
+
+
+# %% [low_dose] one_noise_for_the_batch
+# Draws the electronics' noise for the first scan only, and gives it to all.
+edit("counts = counts + sigma_e * normal_like(counts, generator)", "counts = counts + sigma_e * normal_like(counts[:1], generator)")
+
+
+# %% [low_dose] seeds_the_electronics
+# Sets the generator back between photons and electronics: all scans have the same electronics' noise.
+edit("counts = counts + sigma_e * normal_like(counts, generator)", "generator.manual_seed(generator.initial_seed())\n    counts = counts + sigma_e * normal_like(counts, generator)")
+
+
 # %% [ramp_filter] calls_the_library
 # Calls the function that the exercise builds.
 def ramp_filter(sinogram, hann):
@@ -233,6 +312,16 @@ edit("n % 2 == 1", "(n % 2 == 1) & (n > 0)")
 edit("[..., :width]", "[..., width:]")
 
 
+# %% [ramp_filter] a_length_from_the_lab
+# Pads to a length that is enough for the scans of this lab only.
+edit("length = 2 * width", "length = 1024")
+
+
+# %% [ramp_filter] not_rounded
+# Takes what fftfreq gives for whole numbers: at some lengths hardly any n counts as odd.
+edit(".round()", "")
+
+
 # %% [losses] calls_the_library
 # Calls the functions that the exercise builds.
 def critic_loss(critic, real, fake):
@@ -291,6 +380,11 @@ edit("critic(fake.detach()).mean()", "critic(fake.detach()).sum() / len(real)")
 # %% [losses] absolute_difference
 # The distance of both means: who is better does not count.
 edit("return critic(fake.detach()).mean() - critic(real).mean()", "return (critic(fake.detach()).mean() - critic(real).mean()).abs()")
+
+
+# %% [losses] size_of_the_marks
+# Takes the size of the fake images' marks: right only while they are above 0.
+edit("-critic(fake).mean()", "-critic(fake).mean().abs()")
 
 
 # %% [gradient_penalty] calls_the_library
@@ -379,6 +473,26 @@ edit("generator=generator", "generator=None")
 edit("critic(between).sum()", "critic(between).mean()")
 
 
+# %% [gradient_penalty] a_seed_of_its_own
+# Draws from a generator of its own: alpha is the same in each step.
+edit("generator=generator", "generator=torch.Generator().manual_seed(0)")
+
+
+# %% [gradient_penalty] not_detached
+# The penalty reaches the generator through the fake image.
+edit(".detach().requires_grad_()", ".requires_grad_()")
+
+
+# %% [gradient_penalty] first_channel
+# Looks at the first channel only.
+edit("slope.flatten(1)", "slope[:, 0].flatten(1)")
+
+
+# %% [gradient_penalty] seeds_anew
+# Sets the generator back to its seed: alpha is the same in each step.
+edit("    alpha = torch.rand", "    generator.manual_seed(generator.initial_seed())\n    alpha = torch.rand")
+
+
 # %% [roi_statistics] calls_the_library
 # Calls the function that the exercise builds.
 def roi_statistics(grey, mask, centre, width):
@@ -428,3 +542,20 @@ edit("* width + centre", "* 2 * width + centre")
 # %% [roi_statistics] masked_by_zeros
 # Multiplies by the mask: the zeros outside join in.
 edit("grey[mask]", "(grey * mask).flatten()")
+
+
+# %% [roi_statistics] zero_is_outside
+# Takes what is 0 after masking for outside, water too.
+def roi_statistics(grey, mask, centre, width):
+    inside = ((grey - 0.5) * width + centre) * mask
+    inside = inside[inside != 0]
+    return inside.mean(), inside.std()
+
+
+# %% [roi_statistics] in_place
+# Turns the given greys into HU in place: whoever draws them next sees others.
+def roi_statistics(grey, mask, centre, width):
+    grey -= 0.5
+    grey *= width
+    grey += centre
+    return grey[mask].mean(), grey[mask].std()

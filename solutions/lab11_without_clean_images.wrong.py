@@ -2,11 +2,11 @@
 #
 # What is tested of each exercise:
 # noise2noise_loss: which image the network sees, the order of both, values below 0 and above 1, a batch of one, gradients, in place
-# blind_spots: tall, wide and tiny images, boxes cut off at the rim, one hidden pixel a box, neighbours at the rim, seeds, chances, in place
+# blind_spots: tall, wide and tiny images, boxes cut off at the rim, one hidden pixel a box, neighbours at the rim, seeds, chances, in place, neighbours of the same value, hidden neighbours
 # masked_loss: masks of unequal size, values below 0, gradients
 # sure: linear and curved denoisers, a neighbour's answer, small and large sigma and epsilon, several images, gradients, the probe's seed
 # damp_step: M below, at and above N, a denoiser that leans on sigma, the old residual, one call, in place
-# rician_floor: small and large sigma, 0
+# rician_floor: small and large sigma, the formula and not a draw
 
 # %% [noise2noise_loss] calls_the_library
 # Calls the function that the exercise builds.
@@ -179,6 +179,21 @@ edit("hidden, mask = noisy", "generator = torch.Generator().manual_seed(0)\n    
 edit("y = whole_number(top, min(top + box, height), generator)", "y = whole_number(top, min(top + box, height), None)")
 
 
+# %% [blind_spots] compares_values
+# Compares the values and not the places: a neighbour that happens to be equal is never shown.
+edit("while (v, u) == (y, x):", "while noisy[image, 0, v, u] == noisy[image, 0, y, x]:")
+
+
+# %% [blind_spots] no_hidden_neighbour
+# Leaves out neighbours that are hidden already: which ones depends on the order of the boxes.
+edit("while (v, u) == (y, x):", "while (v, u) == (y, x) or mask[image, 0, v, u]:")
+
+
+# %% [blind_spots] starts_the_generator_anew
+# Draws from a new generator with the given one's seed: each call gives the same places.
+edit("hidden, mask = noisy", "generator = torch.Generator().manual_seed(generator.initial_seed())\n    hidden, mask = noisy")
+
+
 # %% [masked_loss] calls_the_library
 # Calls the function that the exercise builds.
 def masked_loss(prediction, noisy, mask):
@@ -221,6 +236,11 @@ edit(".mean()", ".sum()")
 # %% [masked_loss] the_root
 # The root of the mean square.
 edit(".mean()", ".mean().sqrt()")
+
+
+# %% [masked_loss] a_number_without_gradient
+# Returns a number of Python's: nothing can be learned from it.
+edit(".mean()", ".mean().item()")
 
 
 # %% [sure] calls_the_library
@@ -309,6 +329,41 @@ edit("((answer - noisy) ** 2)", "((answer - noisy - epsilon * probe) ** 2)")
 edit("signs(noisy, generator)", "signs(noisy, None)")
 
 
+# %% [sure] never_below_zero
+# Cuts the estimate at 0, since no error is negative: an estimate may be, and is too large on average if it is cut.
+edit("2 * sigma**2 * divergence", "max(2 * sigma**2 * divergence, sigma**2 - ((answer - noisy) ** 2).mean())")
+
+
+# %% [sure] one_sign_map_for_all_images
+# Draws the probe of one image for all of them.
+edit("signs(noisy, generator)", "signs(noisy[:1], generator)")
+
+
+# %% [sure] same_sign_everywhere
+# Raises all pixels at once: what neighbours answer to one another is counted too.
+edit("signs(noisy, generator)", "torch.ones_like(noisy)")
+
+
+# %% [sure] step_backward
+# Steps from z - epsilon·b to z.
+edit("(denoise(noisy + epsilon * probe) - answer)", "(answer - denoise(noisy - epsilon * probe))")
+
+
+# %% [sure] step_of_its_own
+# Steps by a hundredth, whatever epsilon is.
+edit("answer, probe = denoise", "epsilon = 0.01\n    answer, probe = denoise")
+
+
+# %% [sure] magnitude_of_the_products
+# Averages the magnitudes of the products: a pixel that answers in the other direction counts as a gain.
+edit("(probe * (denoise(noisy + epsilon * probe) - answer)).mean()", "(probe * (denoise(noisy + epsilon * probe) - answer)).abs().mean()")
+
+
+# %% [sure] own_seed
+# Draws the same probe at each call.
+edit("signs(noisy, generator)", "signs(noisy, torch.Generator().manual_seed(2))")
+
+
 # %% [damp_step] calls_the_library
 # Calls the library's step.
 def damp_step(x, z, y, forward, adjoint, denoise, divergence):
@@ -382,6 +437,21 @@ edit("denoise(r, sigma)\n", "denoise(r, sigma**2)\n")
 edit("divergence(r, sigma)", "divergence(r, 0 * sigma)")
 
 
+# %% [damp_step] divergence_at_the_old_image
+# The divergence at x: the denoiser worked at r.
+edit("divergence(r, sigma)", "divergence(x, sigma)")
+
+
+# %% [damp_step] divergence_at_the_new_image
+# The divergence at the new image, which is no longer noisy.
+edit("divergence(r, sigma)", "divergence(image, sigma)")
+
+
+# %% [damp_step] writes_into_the_measurements
+# Makes the residual out of y itself: the next step has no measurements.
+edit("residual = y - forward(image)", "y -= forward(image)\n    residual = y")
+
+
 # %% [damp_step] works_in_place
 # Changes x on the way.
 edit("r = x + adjoint(z)", "x += adjoint(z)\n    r = x")
@@ -416,6 +486,14 @@ edit("math.pi / 2", "2 * math.log(2)")
 # %% [rician_floor] the_deviation
 # The standard deviation of the air.
 edit("math.pi / 2", "2 - math.pi / 2")
+
+
+# %% [rician_floor] draws_a_million
+# Draws, as the hint says, and stops there: the third digit is chance.
+edit(
+    "return sigma * math.sqrt(math.pi / 2)",
+    "drawn = np.random.default_rng(0).normal(0, sigma, (2, 1_000_000))\n    return float(np.hypot(*drawn).mean())",
+)
 
 
 # %% [rician_floor] zero

@@ -22,7 +22,7 @@ from course_lib.data.cohort import SyntheticSubject, brain_cohort
 from course_lib.data.fetch import DataUnavailable
 from course_lib.data.planes import PROFILES, crop_or_pad, slice_profiles
 from course_lib.data.stored import Preparation, StoredSlices, store
-from course_lib.data.volumes import Report, find_volumes, read_volume, read_volumes
+from course_lib.data.volumes import Report, find_masks, find_volumes, read_volume, read_volumes
 
 __all__ = [
     "BrainSlices", "SyntheticSubject", "Template", "Volume", "brain_cohort", "brain_slices", "colin27",
@@ -88,6 +88,7 @@ def brain_slices(
     size: int | tuple[int, int] | None = None,
     profile: str = "axial",
     pixel_size: float = 1.0,
+    masks: str | Path | Iterable[str | Path] | None = None,
     cache: bool = True,
     progress: bool = True,
 ) -> BrainSlices:
@@ -96,20 +97,25 @@ def brain_slices(
     Axial slices: the front of the head is up, the subject's left is on the left of the picture, for all sources.
 
     Scans are read one by one, scaled to [0, 1] by percentiles of the volume, searched for the brain
-    (:func:`course_lib.data.extraction.brain_mask`), and stay on the disk until a slice is asked for. A file that
-    cannot be used is left out; a warning at the end names it, and so does `.report`.
+    (:func:`course_lib.data.extraction.brain_mask`; or give `masks`), and stay on the disk until a slice is asked for. A
+    file that cannot be used is left out; a warning at the end names it, and a brain of a volume that cannot be, and so
+    does `.report`.
 
     Args:
         source: "cohort", `subjects` *synthetic* heads (default 20) of `seed` (:func:`brain_cohort`), for training and
             validation; "colin27", one real head for testing (no other number but `slices` plays a part); "ixi", the
             scans that `course data fetch ixi` brought; or a folder of NIfTI files, one such file, or a list of paths.
         subjects: how many. Of scans, it takes the first so many files; default all.
-        slices: of each subject. None, for scans: every plane with enough brain, as in the thesis.
+        slices: of each subject; of a scan with fewer planes (a slab), all it has. None, for scans: every plane with
+            enough brain, as in the thesis.
         seed: of the synthetic heads.
         size: crops or zero-pads about the centre to a number or (height, width); nothing is stretched. None keeps
             217 × 181, and makes scans 256 × 256.
         profile: for scans alone; "axial", "coronal" or "sagittal" (`planes.slice_profiles` tells which is finest).
         pixel_size: for scans alone, mm; they are resampled to it.
+        masks: for scans alone, brain masks of your own: a folder (that of the scans will do), where the one of
+            `NAME.nii.gz` is called `NAME` or begins with it, as `NAME_mask.nii.gz`; or a list, one for each scan. A
+            scan without a mask is left out.
         cache: keep heads and prepared slices in the data folder. Without it, those of scans go to a temporary folder.
         progress: show a progress bar.
 
@@ -131,7 +137,17 @@ def brain_slices(
         # crop_or_pad knows which sizes are good
         shape = crop_or_pad(np.zeros((1, 1)), 256 if size is None else size).shape
         preparation = Preparation(profile, slices, pixel_size, shape)
-        return _of_scans(_files(source, subjects), preparation, cache, progress)
+        if masks is None:
+            return _of_scans(_files(source, subjects), None, preparation, cache, progress)
+        paths = _files(source, None)
+        own = find_masks(masks, paths)
+        # masks may lie among the scans
+        used = {mask.absolute() for mask in own if mask is not None}
+        pairs = [(path, mask) for path, mask in zip(paths, own, strict=True) if path.absolute() not in used]
+        pairs = pairs[: None if subjects is None else check_count(subjects, "subjects")]
+        return _of_scans([path for path, _ in pairs], [mask for _, mask in pairs], preparation, cache, progress)
+    if masks is not None:
+        raise ValueError(f"masks: expected none for {source!r}, whose brains are known")
     slices = check_count(slices, "slices")
     if source == "cohort":
         subjects = 20 if subjects is None else check_count(subjects, "subjects")
@@ -173,14 +189,16 @@ def _files(source: Any, subjects: int | None) -> list[Path]:
     return find_volumes(source, first=subjects)
 
 
-def _of_scans(paths: list[Path], preparation: Preparation, cache: bool, progress: bool) -> BrainSlices:
+def _of_scans(
+    paths: list[Path], masks: list[Path | None] | None, preparation: Preparation, cache: bool, progress: bool
+) -> BrainSlices:
     temporary = None if cache else tempfile.TemporaryDirectory(prefix="course_slices_")
     folder = Path(temporary.name) if temporary else None
-    files, counts, report = store(paths, preparation, folder=folder, progress=progress)
+    files, counts, report = store(paths, preparation, masks=masks, folder=folder, progress=progress)
     if not files:
         raise ValueError(f"source: expected at least one scan that can be used\n{report}")
     report.warn(stacklevel=4)
-    images, masks = (StoredSlices(files, counts, preparation, part, keep=temporary) for part in ("image", "mask"))
+    images, brains = (StoredSlices(files, counts, preparation, part, keep=temporary) for part in ("image", "mask"))
     subjects = torch.repeat_interleave(torch.arange(len(files)), torch.tensor(counts))
     names = tuple(path.name.partition(".")[0] for path in report.read)
-    return BrainSlices(images, masks, subjects, names, report)
+    return BrainSlices(images, brains, subjects, names, report)

@@ -92,6 +92,23 @@ def synthetic_hearts(
     return Hearts(images[:, None], labels, chosen, (THICKNESS, pixel, pixel), seed)  # (N, D, H, W) -> (N, 1, D, H, W)
 
 
+def one_hot(labels: torch.Tensor) -> torch.Tensor:
+    """Labels as one map for each class, the background first: what a prior of shape and cross-entropy compare with.
+
+    Args:
+        labels: whole numbers (N, …), 0 to 3 as in `Hearts`.
+
+    Returns:
+        (N, 4, …), float32, 0 and 1.
+
+    Raises:
+        RuntimeError: numbers above 3.
+
+    Lab: 12.
+    """
+    return torch.nn.functional.one_hot(labels.long(), 1 + max(LABELS.values())).movedim(-1, 1).float()
+
+
 def lose_signal(image: torch.Tensor, losses: float = 2.0, *, generator: torch.Generator | None = None) -> torch.Tensor:
     """Blot out round places of each slice, as flow and an uneven field do: there a network has to guess the shape.
 

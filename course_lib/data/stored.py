@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,17 @@ import torch
 
 from course_lib._progress import progress_bar
 from course_lib.data.anatomy import MINIMUM_BRAIN_SHARE, plane_numbers
-from course_lib.data.extraction import brain_mask
+from course_lib.data.extraction import find_brain, implausible
 from course_lib.data.fetch import data_folder
 from course_lib.data.intensity import from_zero, unit_range
 from course_lib.data.planes import PROFILES, crop_or_pad, cut, resample
-from course_lib.data.volumes import Report, Scan, read_volume
+from course_lib.data.volumes import Report, Scan, read_mask, read_volume
 from course_lib.files import whole_file
 
 #: Part of every file's name: raise it whenever preparation changes, so that no old file is taken for a new one.
 CACHE_VERSION = 2
+#: Bytes at the end of a file that say how many records it has.
+_END = 8
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Preparation:
 
     Attributes:
         profile: as in `planes`.
-        slices: how many, evenly spaced; None: all with brain.
+        slices: how many at most, evenly spaced; None: all with brain.
         pixel_size: mm.
         size: (H, W) of the pictures.
     """
@@ -51,7 +53,7 @@ class Preparation:
         return np.dtype([("image", "<u2", self.size), ("mask", "u1", ((height * width + 7) // 8,)), ("plane", "<i4")])
 
 
-def prepare(scan: Scan, preparation: Preparation) -> np.ndarray:
+def prepare(scan: Scan, preparation: Preparation, brain: np.ndarray | None = None) -> np.ndarray:
     """The scan's slices with at least 4.5 % brain: found, scaled to [0, 1], resampled, made to fit.
 
     Intensities are scaled by the percentiles of the whole volume, so that slices keep their relation.
@@ -59,21 +61,25 @@ def prepare(scan: Scan, preparation: Preparation) -> np.ndarray:
     Args:
         scan: in canonical RAS.
         preparation: what is done to it.
+        brain: its mask, bool (X, Y, Z); None: it is searched for.
 
     Returns:
         Records (S,).
 
     Raises:
-        ValueError: there is no brain, or too little for so many slices.
+        ValueError: there is no brain, or no plane with enough of it.
     """
     data = from_zero(scan.data)
-    brain = brain_mask(data, scan.voxel_size)
+    if brain is None:
+        brain = find_brain(data, scan.voxel_size)
     axis = PROFILES.index(preparation.profile)
     area = brain.sum(axis=tuple(k for k in range(3) if k != axis))
     pixels = brain.size // brain.shape[axis]
-    if preparation.slices is None:
-        planes = np.flatnonzero(area >= MINIMUM_BRAIN_SHARE * pixels)
-    else:
+    planes = np.flatnonzero(area >= MINIMUM_BRAIN_SHARE * pixels)
+    if not len(planes):
+        raise ValueError(f"expected a plane with at least {MINIMUM_BRAIN_SHARE:.1%} brain, found none")
+    # of a slab, all there are
+    if preparation.slices is not None and preparation.slices < planes[-1] - planes[0] + 1:
         planes = plane_numbers(area, pixels, preparation.slices)
     width, height = (side for k, side in enumerate(scan.voxel_size) if k != axis)
     pictures = cut(unit_range(data), planes, preparation.profile)
@@ -89,16 +95,23 @@ def prepare(scan: Scan, preparation: Preparation) -> np.ndarray:
 
 
 def store(
-    paths: Iterable[Path], preparation: Preparation, *, folder: Path | None = None, progress: bool = True
+    paths: Sequence[Path],
+    preparation: Preparation,
+    *,
+    masks: Sequence[Path | None] | None = None,
+    folder: Path | None = None,
+    progress: bool = True,
 ) -> tuple[list[Path], list[int], Report]:
     """Prepare scans and keep their records in files; what is kept from before is not read again.
 
     A file is known by its path, size and time of change. A volume that cannot be read or holds no brain is left out and
-    reported.
+    reported; so is a brain that was found but cannot be one by its volume, though it is kept.
 
     Args:
         paths: of the volumes.
         preparation: what is done to each.
+        masks: files of their brain masks, in the same order, None where there is none; then the volume is refused.
+            Default: the brains are searched for.
         folder: default `slices` in the data folder.
         progress: show a progress bar.
 
@@ -111,15 +124,23 @@ def store(
     folder = data_folder() / "slices" if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
     files, counts, report = [], [], Report()
-    for path in progress_bar(list(paths), desc="volumes", unit="volume", disable=not progress):
+    pairs = list(zip(paths, [None] * len(paths) if masks is None else masks, strict=True))
+    for path, mask in progress_bar(pairs, desc="volumes", unit="volume", disable=not progress):
         try:
-            kept = folder / _name(path, preparation)
+            if masks is not None and mask is None:
+                raise ValueError(f"{path}: there is no mask for it")
+            kept = folder / _name(path, preparation, mask)
             count = _kept_count(kept, preparation)
             if count is None:
-                records = prepare(read_volume(path), preparation)
+                scan = read_volume(path)
+                brain = find_brain(from_zero(scan.data), scan.voxel_size) if mask is None else read_mask(mask, scan)
+                records = prepare(scan, preparation, brain)
                 with whole_file(kept) as file:
                     records.tofile(file)
+                    file.write(len(records).to_bytes(_END, "little"))
                 count = len(records)
+                if doubt := implausible(brain, scan.voxel_size):
+                    report.doubt(path, doubt)
         except (ValueError, FileNotFoundError) as error:
             report.refuse(path, error)
             continue
@@ -129,11 +150,13 @@ def store(
     return files, counts, report
 
 
-def _name(path: Path, preparation: Preparation) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    facts = path.stat()
-    key = repr((CACHE_VERSION, str(path.absolute()), facts.st_size, facts.st_mtime_ns, asdict(preparation)))
+def _name(path: Path, preparation: Preparation, mask: Path | None = None) -> str:
+    facts: list[Any] = [CACHE_VERSION, asdict(preparation)]
+    for file in (path,) if mask is None else (path, mask):
+        if not file.is_file():
+            raise FileNotFoundError(f"{file}: there is no such file")
+        facts += [str(file.absolute()), file.stat().st_size, file.stat().st_mtime_ns]
+    key = repr(facts)
     return f"{path.name.partition('.')[0]}_{hashlib.sha256(key.encode()).hexdigest()[:16]}.slices"
 
 
@@ -141,8 +164,11 @@ def _kept_count(kept: Path, preparation: Preparation) -> int | None:
     """How many whole records a kept file has; None if there is no such file, or it is damaged."""
     if not kept.is_file():
         return None
-    count, rest = divmod(kept.stat().st_size, preparation.record().itemsize)
-    if rest or not count or (preparation.slices is not None and count != preparation.slices):
+    count, rest = divmod(kept.stat().st_size - _END, preparation.record().itemsize)
+    with kept.open("rb") as file:
+        file.seek(max(0, kept.stat().st_size - _END))
+        said = int.from_bytes(file.read(), "little")
+    if rest or count < 1 or count != said:
         warnings.warn(f"damaged cache file {kept}: the volume is prepared again", stacklevel=4)
         return None
     return count

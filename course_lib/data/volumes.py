@@ -6,8 +6,9 @@ Medical files come in all conditions. :func:`read_volume` checks what a file pro
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,15 +90,17 @@ class Report:
     Attributes:
         read: the good ones.
         refused: the others, with the reason.
+        doubtful: good ones in which something is odd, with what it is.
     """
 
     read: list[Path] = field(default_factory=list)
     refused: dict[Path, str] = field(default_factory=dict)
+    doubtful: dict[Path, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         total = len(self.read) + len(self.refused)
         lines = [f"{total} files: {len(self.read)} read, {len(self.refused)} refused"]
-        return "\n".join(lines + [f"  {reason}" for reason in self.refused.values()])
+        return "\n".join(lines + [f"  {reason}" for reason in (*self.refused.values(), *self.doubtful.values())])
 
     def refuse(self, path: Path, error: Exception) -> None:
         """Note a file and why it was refused.
@@ -109,13 +112,22 @@ class Report:
         reason = str(error)
         self.refused[path] = reason if str(path) in reason else f"{path}: {reason}"
 
+    def doubt(self, path: Path, words: str) -> None:
+        """Note a file that was read although something in it is odd.
+
+        Args:
+            path: the file.
+            words: what is odd.
+        """
+        self.doubtful[path] = f"{path}: {words}"
+
     def warn(self, stacklevel: int = 3) -> None:
-        """One warning for all refused files, if there are any.
+        """One warning for all refused and doubtful files, if there are any.
 
         Args:
             stacklevel: as in `warnings.warn`.
         """
-        if self.refused:
+        if self.refused or self.doubtful:
             warnings.warn(str(self), stacklevel=stacklevel)
 
 
@@ -177,6 +189,67 @@ def find_volumes(source: str | Path | Iterable[str | Path], *, first: int | None
     if not found:
         raise ValueError(f"expected at least one file .nii or .nii.gz, got none in {source}")
     return found if first is None else found[: check_count(first, "first")]
+
+
+def read_mask(path: str | Path, scan: Scan) -> np.ndarray:
+    """A mask of a scan, from a file on the same grid; its axes may lie in another order.
+
+    Args:
+        path: of the mask; what is above half of its largest value counts as inside (0 and 1, 0 and 255, a probability).
+        scan: the scan.
+
+    Returns:
+        bool, the shape of the scan's data.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_volume`, and a mask that lies elsewhere.
+
+    Lab: 03.
+    """
+    mask = read_volume(path)
+    if mask.data.shape != scan.data.shape:
+        raise ValueError(f"{path}: expected a mask of the scan's shape {scan.data.shape}, got {mask.data.shape}")
+    # a voxel's side is what a mask may be off by: headers of other programs round
+    apart = np.abs(mask.affine - scan.affine).max() / min(scan.voxel_size)
+    if apart > 1:
+        raise ValueError(f"{path}: expected a mask that lies where the scan lies, got one {apart:.1f} voxels apart")
+    return mask.data > 0.5 * mask.data.max()
+
+
+def find_masks(source: str | Path | Iterable[str | Path], paths: Sequence[Path]) -> list[Path | None]:
+    """The masks of scans, in their order.
+
+    Args:
+        source: a list of files, one for each scan; or a folder, in which the mask of `NAME.nii.gz` is called `NAME` or
+            begins with it: `NAME_mask.nii`, `NAME_brain.nii.gz`.
+        paths: of the scans.
+
+    Returns:
+        Their files; None where a folder has none, or several, for a scan.
+
+    Raises:
+        FileNotFoundError: a folder that is not there.
+        ValueError: a list of another length.
+    """
+    if not isinstance(source, (str, Path)):
+        given = [Path(path) for path in source]
+        if len(given) != len(paths):
+            raise ValueError(f"masks: expected {len(paths)} files, one for each scan, got {len(given)}")
+        return list(given)
+    found = find_volumes(source)
+    masks: list[Path | None] = []
+    for path in paths:
+        stem = _stem(path)
+        # the scan itself is no mask of itself
+        others = [other for other in found if other.absolute() != path.absolute()]
+        same = [other for other in others if _stem(other) == stem]
+        fitting = same or [other for other in others if re.match(re.escape(stem) + "[^0-9A-Za-z]", _stem(other))]
+        masks.append(fitting[0] if len(fitting) == 1 else None)
+    return masks
+
+
+def _stem(path: Path) -> str:
+    return re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.IGNORECASE)
 
 
 def _is_volume(path: Path) -> bool:

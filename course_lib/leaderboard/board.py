@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from course_lib._tables import ShownAsTable, Table, number
 from course_lib.evaluation import NOISY, Comparison
 from course_lib.models._card import Card
@@ -33,6 +35,7 @@ class Leaderboard(ShownAsTable):
         refused: {file: why}.
         seed: of the noise.
         baselines: {noise: names of BM3D's forms}.
+        heads: the name of the head that each slice comes from, in the slices' order.
     """
 
     comparisons: dict[str, Comparison]
@@ -40,6 +43,7 @@ class Leaderboard(ShownAsTable):
     refused: dict[str, str]
     seed: int
     baselines: Mapping[str, tuple[str, ...]]
+    heads: tuple[str, ...] = ()
 
     @classmethod
     def ranked(
@@ -49,9 +53,10 @@ class Leaderboard(ShownAsTable):
         refused: dict[str, str],
         seed: int,
         baselines: Mapping[str, tuple[str, ...]],
+        heads: tuple[str, ...] = (),
     ) -> Leaderboard:
         """The same with the best model first, everywhere."""
-        board = cls(comparisons, dict(cards), refused, seed, baselines)
+        board = cls(comparisons, dict(cards), refused, seed, baselines, heads)
         order = sorted(cards, key=board.score, reverse=True)
         return cls(
             {
@@ -62,6 +67,7 @@ class Leaderboard(ShownAsTable):
             refused,
             seed,
             baselines,
+            heads,
         )
 
     def score(self, name: str) -> float:
@@ -85,8 +91,58 @@ class Leaderboard(ShownAsTable):
             writer.writerow([rank, name, *about, f"{self.score(name):.6g}", *values, f"{self._seconds(name):.3g}"])
         return lines.getvalue()
 
+    def value_of_head(self, name: str, kind: str, head: str, metric: str = "PSNR", region: str = "brain") -> float:
+        """As `value`, over the slices of one head: a name of `heads`."""
+        rows = np.array(self.heads) == head
+        if not rows.any():
+            raise ValueError(f"head: expected one of {', '.join(dict.fromkeys(self.heads)) or 'none'}, got {head!r}")
+        comparison = self.comparisons[kind]
+        forms = self._forms(name, kind)
+        return max(float(comparison.per_slice(form, metric, region)[rows].mean()) for form in forms)
+
+    def by_head(self, kind: str, metric: str = "PSNR", region: str = "brain") -> Table:
+        """A row a head, a column a method, under one noise; below them the mean and the standard deviation over heads.
+
+        People differ: what a method gains on one head says little, what it gains on each of them says more.
+
+        Args:
+            kind: of noise.
+            metric: "PSNR" or "SSIM".
+            region: "brain" or "whole image".
+
+        Returns:
+            The table; of BM3D's forms, the best for each head.
+        """
+        names = [NOISY, *([BASELINE] if self.baselines.get(kind) else []), *self.cards]
+        heads = list(dict.fromkeys(self.heads))
+        values = np.array([[self.value_of_head(name, kind, head, metric, region) for name in names] for head in heads])
+        rows = [
+            [head, *(number(value, METRICS[metric]) for value in row)] for head, row in zip(heads, values, strict=True)
+        ]
+        bold = {(row, 1 + int(column)) for row, column in enumerate(values.argmax(axis=1))}
+        if len(heads) > 1:
+            rows.append(["mean", *(number(value, METRICS[metric]) for value in values.mean(axis=0))])
+            rows.append(["sd", *(number(value, METRICS[metric]) for value in values.std(axis=0, ddof=1))])
+        caption = (
+            f"{kind.capitalize()} noise: {metric}, {region}, mean over the slices of each head; {len(heads)} heads."
+        )
+        return Table(["head", *names], rows, frozenset(bold), caption)
+
+    def heads_csv(self) -> str:
+        """A line for each head, noise and method, numbers as measured."""
+        lines = io.StringIO(newline="")
+        writer = csv.writer(lines, lineterminator="\n")
+        columns = [(region, metric) for region in REGIONS for metric in METRICS]
+        writer.writerow(["head", "slices", "noise", "model", *(f"{metric} {region}" for region, metric in columns)])
+        for head in dict.fromkeys(self.heads):
+            for kind in self.comparisons:
+                for name in (NOISY, *([BASELINE] if self.baselines.get(kind) else []), *self.cards):
+                    values = [self.value_of_head(name, kind, head, metric, region) for region, metric in columns]
+                    writer.writerow([head, self.heads.count(head), kind, name, *(f"{value:.6g}" for value in values)])
+        return lines.getvalue()
+
     def report(self) -> str:
-        """Everything as Markdown: the ranked table, what was refused, the cards' words, a table for each noise."""
+        """Everything as Markdown: the ranked table, what was refused, the cards' words, each noise, and each head."""
         parts = ["# Leaderboard", self.markdown()]
         if self.refused:
             refusals = list(self.refused.items())
@@ -103,6 +159,8 @@ class Leaderboard(ShownAsTable):
             parts.append(Table(header, rows, frozenset(), caption).markdown())
         for kind, comparison in self.comparisons.items():
             parts += [f"## {kind.capitalize()} noise", comparison.markdown()]
+            if len(set(self.heads)) > 1:
+                parts.append(self.by_head(kind).markdown())
         return "\n\n".join(parts) + "\n"
 
     def panel(self, kind: str = "gaussian", *, best: int = 8, title: str | None = None) -> Figure:
@@ -116,7 +174,7 @@ class Leaderboard(ShownAsTable):
         return replace(comparison, pictures=pictures).panel(title=title)
 
     def write(self, folder: str | Path) -> list[Path]:
-        """Write leaderboard.md, leaderboard.csv and NOISE.png into a folder.
+        """Write leaderboard.md, leaderboard.csv, NOISE.png and, of several heads, heads.csv into a folder.
 
         Args:
             folder: made where it is not there.
@@ -127,6 +185,8 @@ class Leaderboard(ShownAsTable):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         texts = {"leaderboard.md": self.report(), "leaderboard.csv": self.csv()}
+        if len(set(self.heads)) > 1:
+            texts["heads.csv"] = self.heads_csv()
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
         for kind in self.comparisons:
@@ -200,10 +260,10 @@ def merged(comparisons: Sequence[Comparison]) -> Comparison:
 
 def names_of(paths: Sequence[Path]) -> dict[str, Path]:
     """A short name for each file, all different, that no table, spreadsheet or picture can take for a command."""
-    stems = [_clean(path.stem) for path in paths]
+    stems = [clean(path.stem) for path in paths]
     named: dict[str, Path] = {}
     for stem, path in zip(stems, paths, strict=True):
-        name = stem if stems.count(stem) == 1 else f"{_clean(path.parent.name)}/{stem}"
+        name = stem if stems.count(stem) == 1 else f"{clean(path.parent.name)}/{stem}"
         wanted, count = name, 1
         while name in named or name in TAKEN or name.startswith(BASELINE):
             count += 1
@@ -219,7 +279,8 @@ def one_line(text: str, longest: int = 400) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
+    """A file's name for a table or a spreadsheet, which might take some for a command."""
     kept = "".join(letter if letter.isalnum() or letter in " ._-()" else "_" for letter in name)
     # a spreadsheet takes what begins with a minus for a formula
     return kept.strip(" .-_")[:40] or "model"

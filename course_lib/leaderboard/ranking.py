@@ -17,7 +17,7 @@ from course_lib._progress import progress_bar
 from course_lib.classical.bm3d import bm3d
 from course_lib.classical.rician import bias_corrected, stabilised
 from course_lib.data.brains import BrainSlices, brain_slices
-from course_lib.leaderboard.board import Leaderboard, merged, names_of, one_line
+from course_lib.leaderboard.board import Leaderboard, clean, merged, names_of, one_line
 
 NOISES: Mapping[str, tuple[Callable[..., torch.Tensor], float]] = {
     "gaussian": (noise.gaussian, 0.1),
@@ -40,6 +40,7 @@ def evaluate(
     *,
     noises: Collection[str] = ("gaussian", "rician"),
     images: str | Path | BrainSlices = "colin27",
+    masks: str | Path | None = None,
     slices: int = 24,
     seed: int | None = None,
     repeats: int = 1,
@@ -57,7 +58,8 @@ def evaluate(
             (N, 1, H, W) and is not told the noise level; the same file serves all `noises`.
         noises: some of "gaussian" (sigma 0.1) and "rician" (sigma 0.11).
         images: "colin27", the test head of the course; else as for `data.brains.brain_slices` ("ixi", a folder of NIfTI
-            files); or `BrainSlices`.
+            files); or `BrainSlices`. Of several heads, `.by_head(noise)` has a row a head.
+        masks: brain masks of your own for a folder, as for `brain_slices`; default: the brains are searched for.
         slices: of each head.
         seed: of the noise; None draws one, and the tables say which.
         repeats: as many seeds, seed, seed + 1, ...
@@ -79,7 +81,10 @@ def evaluate(
         raise ValueError(f"noises: expected some of {', '.join(NOISES)}, got {noises!r}")
     files = names_of(_files([paths] if isinstance(paths, (str, Path)) else paths))
     seed = secrets.randbelow(2**31) if seed is None else check_count(seed, "seed", low=0)
-    head = images if isinstance(images, BrainSlices) else brain_slices(images, slices=slices, progress=progress)
+    if isinstance(images, BrainSlices):
+        head = images
+    else:
+        head = brain_slices(images, slices=slices, masks=masks, progress=progress)
     pictures, brain = head.images[:], head.brain_masks[:]
     options: dict[str, Any] = {"masks": {"whole image": None, "brain": brain}, "seed": seed, "repeats": repeats}
     options |= {"batch_size": batch_size, "progress": False}
@@ -114,8 +119,17 @@ def evaluate(
     first = next(iter(found.values()))
     comparisons = {kind: merged([each[kind] for each in found.values()]) for kind in first}
     return Leaderboard.ranked(
-        comparisons, cards, refused, seed, {k: tuple(v) for k, v in BASELINES.items() if baselines}
+        comparisons, cards, refused, seed, {k: tuple(v) for k, v in BASELINES.items() if baselines}, _heads(head)
     )
+
+
+def _heads(head: BrainSlices) -> tuple[str, ...]:
+    """A name for the head of each slice; two heads never share one."""
+    numbers = head.subjects.tolist()
+    known = [clean(name) for name in head.names]
+    named = {number: known[number] if number < len(known) else f"head {number}" for number in set(numbers)}
+    twice = {name for name in named.values() if list(named.values()).count(name) > 1}
+    return tuple(f"{named[n]} ({n})" if named[n] in twice else named[n] for n in numbers)
 
 
 def _chosen(noises: Collection[str]) -> dict[str, tuple[Callable[..., torch.Tensor], float]]:

@@ -11,8 +11,9 @@ from course_lib.losses.adversarial import critic_loss, generator_loss, gradient_
 from course_lib.losses.attention import attention_loss
 from course_lib.losses.overlap import generalised_dice_loss
 from course_lib.losses.perceptual import PerceptualLoss
-from course_lib.losses.shape import shape_prior_loss
+from course_lib.losses.shape import shape_code_loss, shape_prior_loss
 from course_lib.losses.similarity import Charbonnier, DSSIMLoss, MixLoss, MSSSIMLoss, SSIMLoss, kl_divergence
+from course_lib.losses.variational import negative_elbo
 
 __all__ = [
     "Charbonnier",
@@ -27,5 +28,7 @@ __all__ = [
     "generator_loss",
     "gradient_penalty",
     "kl_divergence",
+    "negative_elbo",
+    "shape_code_loss",
     "shape_prior_loss",
 ]

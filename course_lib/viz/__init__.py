@@ -18,6 +18,7 @@ from course_lib.viz.figures import COLOURS, figure
 from course_lib.viz.methods import method_panel
 from course_lib.viz.panels import gallery, panel
 from course_lib.viz.play import (
+    anomaly_slider,
     blind_test,
     consistency_slider,
     convolution_slider,
@@ -29,12 +30,16 @@ from course_lib.viz.play import (
     receptive_field_slider,
     risk_slider,
     sampling_slider,
+    shape_walk,
+    spectrum_slider,
+    thickness_slider,
 )
 from course_lib.viz.windows import window
 
 __all__ = [
     "COLOURS",
     "LiveCurves",
+    "anomaly_slider",
     "blind_test",
     "consistency_slider",
     "convolution_slider",
@@ -52,5 +57,8 @@ __all__ = [
     "receptive_field_slider",
     "risk_slider",
     "sampling_slider",
+    "spectrum_slider",
+    "shape_walk",
+    "thickness_slider",
     "window",
 ]

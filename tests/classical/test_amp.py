@@ -10,6 +10,7 @@ from scipy.fft import dctn
 from course_lib.classical.amp import damp, damp_step
 from course_lib.classical.measurements import dct_measurement, gaussian_measurement
 from course_lib.models.ldamp import LDAMP
+from course_lib.selfsupervised import sure
 
 
 def seeded(seed=0):
@@ -113,6 +114,84 @@ def test_ldamp_counts_its_weights_and_learns_end_to_end():
     assert answer.shape == truth.shape
     ((answer - truth) ** 2).mean().backward()
     assert all(bool((weight.grad != 0).any()) for weight in model.parameters())
+
+
+class Shrunk(torch.nn.Module):
+    """A denoiser that needs no sigma: what stands below a share of the largest pixel goes."""
+
+    def forward(self, noisy):
+        return torch.nn.functional.relu(noisy - 0.3 * noisy.amax((1, 2, 3), keepdim=True))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_unrolled_with_the_same_denoiser_it_is_damp(tied):
+    operator = gaussian_measurement((12, 9), 0.5, generator=seeded())
+    measured = operator.forward(sparse(12, 0.1)[..., :9].expand(2, -1, -1, -1))
+    model = LDAMP(4, width=2, depth=2, tied=tied)
+    model.denoisers = torch.nn.ModuleList(Shrunk() for _ in model.denoisers)
+    oracle = damp(measured, operator, lambda noisy, sigma: Shrunk()(noisy), iterations=4, generator=seeded(1))
+    assert torch.equal(model(measured, operator, generator=seeded(1)), oracle.image)
+    plain = damp(measured, operator, lambda noisy, sigma: Shrunk()(noisy), iterations=4, onsager=False)
+    assert not torch.allclose(plain.image, oracle.image, atol=1e-3)
+
+
+def test_each_iteration_asks_its_own_denoiser_unless_they_are_tied():
+    asked = []
+
+    class Told(Shrunk):
+        def __init__(self, number):
+            super().__init__()
+            self.number = number
+
+        def forward(self, noisy):
+            asked.append(self.number)
+            return super().forward(noisy)
+
+    operator = dct_measurement((6, 6), 0.5, generator=seeded())
+    for tied, order in ((True, [0] * 6), (False, [0, 0, 1, 1, 2, 2])):  # twice each: the divergence wants two answers
+        model = LDAMP(3, width=2, depth=2, tied=tied)
+        model.denoisers = torch.nn.ModuleList(Told(number) for number in range(len(model.denoisers)))
+        asked.clear()
+        model(operator.forward(torch.rand(1, 1, 6, 6)), operator)
+        assert asked == order
+
+
+def test_a_step_end_to_end_lowers_the_loss_of_the_unrolled_network():
+    torch.manual_seed(0)
+    model = LDAMP(3, width=8, depth=3)
+    operator = dct_measurement((16, 16), 0.5, generator=seeded())
+    rough = torch.rand(4, 1, 4, 4, generator=seeded(2))
+    truth = torch.nn.functional.interpolate(rough, size=(16, 16), mode="bicubic")
+    measured = operator.forward(truth)
+
+    def loss():
+        return ((model(measured, operator, generator=seeded(1)) - truth) ** 2).mean()
+
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    before = float(loss().detach())
+    for _ in range(10):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+    assert float(loss().detach()) < 0.8 * before
+
+
+def test_sure_knows_the_error_of_a_layer_without_the_truth():
+    # what a layer sees is the image plus noise of sigma; divided by sigma, the noise is 1, whatever the iteration
+    torch.manual_seed(0)
+    model = LDAMP(1, width=8, depth=3)
+    network = model.denoiser(0).double()
+    torch.nn.init.normal_(network.layers[-1].weight, std=0.1)
+    truth, operator = sparse(64, 0.05), gaussian_measurement((64, 64), 0.3, generator=seeded())
+    found = damp(operator.forward(truth), operator, soft, iterations=4, keep=True, generator=seeded(2))
+    for sigma, noisy in zip(found.sigma, found.noisy, strict=True):
+        level = float((noisy - truth).std())
+        assert float(sigma) == pytest.approx(level, rel=0.12)
+        seen, clean = (noisy / level).double(), (truth / level).double()
+        error = float((network(seen) - clean).square().mean().detach())
+        told = float(sure(network, seen, 1.0, generator=seeded(3)).detach())
+        # of 4096 pixels, an estimate is off by about (2 + 2·sqrt(error)) / 64, by r's colour and A's chance a bit more
+        assert told == pytest.approx(error, abs=6 * (2 + 2 * error**0.5) / 64)
 
 
 def test_a_network_without_biases_scales_with_its_input():

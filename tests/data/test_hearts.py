@@ -129,3 +129,12 @@ def test_bad_arguments_are_refused_in_words(arguments, words):
         synthetic_hearts(**({"n": 1, "seed": 0} | arguments))
     with pytest.raises(TypeError, match="tensor"):
         hearts.lose_signal(np.zeros((8, 8), np.float32))
+
+
+def test_one_hot_has_a_map_for_each_class_the_background_first(twelve):
+    labels = twelve.labels[0, 5:7]
+    maps = hearts.one_hot(labels)
+    assert maps.shape == (2, 4, 64, 64) and maps.dtype == torch.float32
+    assert torch.equal(maps.sum(1), torch.ones(2, 64, 64)) and torch.equal(maps.argmax(1), labels.long())
+    with pytest.raises(RuntimeError, match="smaller than num_classes"):
+        hearts.one_hot(labels + 3)

@@ -227,10 +227,78 @@ def test_bad_files_are_left_out_and_named(scans, tmp_path):
     assert "no-head.nii" in str(caught[0].message) and caught[0].filename == __file__
     with pytest.raises(ValueError, match="at least one scan that can be used\n1 files: 0 read"):
         get(tmp_path / "cut.nii.gz")
-    with pytest.raises(ValueError, match="at least one scan(.|\n)*head0-T1.nii.gz: slices: at most"):
-        get(scans, slices=500, subjects=1)
     with pytest.warns(UserWarning, match="gone.nii: there is no such file"):
         assert len(get([scans / "head0-T1.nii.gz", tmp_path / "gone.nii"])) == 4
+
+
+def test_a_slab_gives_all_the_planes_it_has(tmp_path):
+    """18 planes, where 30 are the default; and a scan with more planes gives as many as are asked for."""
+    whole = brains.colin27()
+    slab = nibabel.Nifti1Image((1000 * whole.data[:, :, 80:98]).astype(np.int16), np.eye(4))
+    nibabel.save(slab, tmp_path / "slab.nii.gz")
+    data = brains.brain_slices(tmp_path, progress=False)
+    assert data.images.shape == (18, 1, 256, 256)
+    planes = np.fromfile(data.images.files[0], data.images.record)["plane"]
+    assert planes.tolist() == list(range(18))
+    masks = brains.crop_or_pad(np.rot90(whole.brain_mask[:, :, 80:98]).transpose(2, 0, 1), 256)
+    assert dice(data.brain_masks[:][:, 0].numpy(), masks) > 0.95
+    assert len(brains.brain_slices(tmp_path, slices=5, progress=False)) == 5
+    assert len(brains.brain_slices(tmp_path, slices=500, progress=False)) == 18  # kept, and read again
+    assert len(brains.brain_slices(tmp_path, slices=500, progress=False)) == 18
+
+
+def test_masks_of_your_own(scans, tmp_path, monkeypatch):
+    """Beside the scans, in a folder of their own, or a list; in axes of their own, as 0 and 255 or 0 and 1."""
+    monkeypatch.setattr(stored, "find_brain", lambda *_: pytest.fail("searched for, though a mask was given"))
+    truth = brains.colin27().brain_mask[::COARSE, ::COARSE, ::COARSE].copy()
+    truth[: truth.shape[0] // 2] = False  # half a brain: no search would find that
+    orientation = nibabel.orientations
+    turn = orientation.ornt_transform(orientation.axcodes2ornt("RAS"), orientation.axcodes2ornt("PSR"))
+    mask = nibabel.Nifti1Image(255 * truth.astype(np.uint8), np.diag([COARSE] * 3 + [1]))
+    together, apart = tmp_path / "together", tmp_path / "apart"
+    for folder in (together, apart):
+        folder.mkdir()
+    for path in scans.iterdir():
+        (together / path.name).symlink_to(path)
+    nibabel.save(mask, together / "head0-T1_mask.nii.gz")
+    nibabel.save(mask.as_reoriented(turn), together / "head2-T1_brain.nii")
+    nibabel.save(mask, apart / "head0-T1.nii.gz")
+    with pytest.warns(UserWarning, match="3 files: 2 read, 1 refused(.|\n)*head1-T1.nii.gz: there is no mask for it"):
+        data = get(together, masks=together, slices=None)
+    assert data.names == ("head0-T1", "head2-T1")
+    planes = np.fromfile(data.images.files[0], data.images.record)["plane"]
+    expected = brains.crop_or_pad(np.rot90(truth[:, :, planes]).transpose(2, 0, 1), 80)
+    for subject in (0, 1):
+        assert np.array_equal(data.brain_masks[data.subjects == subject][:, 0].numpy(), expected)
+    listed = get([together / "head0-T1.nii.gz"], masks=[apart / "head0-T1.nii.gz"], slices=None)
+    assert torch.equal(listed.brain_masks[:], data.brain_masks[data.subjects == 0])
+    assert len(get(together, masks=together, subjects=1)) == 4
+
+
+def test_a_mask_that_does_not_fit_is_refused(scans, tmp_path):
+    path, shape = scans / "head0-T1.nii.gz", brains.colin27().data[::COARSE, ::COARSE, ::COARSE].shape
+    ones = np.zeros(shape, np.uint8)
+    ones[5:-5, 5:-5, 5:-5] = 1
+    affine = np.diag([COARSE] * 3 + [1.0])
+    nibabel.save(nibabel.Nifti1Image(ones[:-1], affine), tmp_path / "shape.nii")
+    affine[0, 3] = 7
+    nibabel.save(nibabel.Nifti1Image(ones, affine), tmp_path / "place.nii")
+    for name, message in (("shape.nii", "mask of the scan's shape"), ("place.nii", "2.3 voxels apart")):
+        with pytest.raises(ValueError, match=f"{name}: expected a mask.*{message}|{message}"):
+            get(path, masks=[tmp_path / name])
+    with pytest.raises(ValueError, match="masks: expected 1 files, one for each scan, got 2"):
+        get(path, masks=[path, path])
+    with pytest.raises(ValueError, match="masks: expected none for 'colin27'"):
+        get("colin27", masks=tmp_path)
+
+
+def test_a_brain_that_cannot_be_one_is_kept_and_told(tmp_path):
+    x, y, z = np.ogrid[-50:50, -50:50, -50:50]
+    ball = (np.sqrt(x**2 + y**2 + z**2) < 20) * (2000 + 100 * np.sin(x + y))
+    nibabel.save(nibabel.Nifti1Image(ball.astype(np.int16), np.diag([2, 2, 2, 1])), tmp_path / "ball.nii")
+    with pytest.warns(UserWarning, match="1 files: 1 read, 0 refused\n.*ball.nii: found a brain of 0.2. litres"):
+        data = get(tmp_path, slices=3)
+    assert len(data) == 3 and "litres" in data.report.doubtful[tmp_path / "ball.nii"]
 
 
 @pytest.mark.parametrize("fault", ["padded with -32768", "air at -1024", "z-scored, without skull"])

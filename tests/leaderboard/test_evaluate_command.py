@@ -321,6 +321,7 @@ def test_the_command_hands_on_what_it_was_told(tmp_path, monkeypatch):
     assert run(tmp_path, monkeypatch, "a", "b") == 0
     assert run(tmp_path, monkeypatch, "a", "--noise", "rician", "--images", "heads", "--seed", "2", "--no-bm3d") == 0
     plain = {"noises": ("gaussian", "rician"), "images": "colin27", "slices": 24, "seed": None, "baselines": True}
+    plain |= {"masks": None}
     assert seen == [
         (["a", "b"], plain),
         (["a"], plain | {"noises": ("rician",), "images": "heads", "seed": 2, "baselines": False}),
@@ -332,3 +333,56 @@ def test_without_bm3d_its_row_is_asked_for_in_vain(head, tmp_path):
     with pytest.raises(ValueError, match="expected one of .*'a', got 'BM3D'"):
         board.value("BM3D", "gaussian")
     assert repr(board) == board.markdown() and "BM3D" not in board.report()
+
+
+# --- several heads ---
+
+
+def two_heads(head: BrainSlices) -> BrainSlices:
+    """Slice 0 is one head, slices 1 and 2 another."""
+    return BrainSlices(head.images, head.brain_masks, torch.tensor([0, 1, 1]), ("Ann", "Bob"))
+
+
+def test_a_row_a_head_by_hand(head, tmp_path, monkeypatch):
+    monkeypatch.setattr(ranking, "BASELINES", {"gaussian": {"BM3D": lambda x, sigma: x * 0.9}})
+    paths = [blur(tmp_path / f"{name}.safetensors", weight) for name, weight in (("a", 0.5), ("b", 0.05))]
+    board = leaderboard.evaluate(paths, images=two_heads(head), noises=["gaussian"], seed=3, **quiet)
+    assert board.heads == ("Ann", "Bob", "Bob")
+    per_slice = {name: board.comparisons["gaussian"].per_slice(name, "PSNR", "brain") for name in ("a", "b", "BM3D")}
+    for name, values in per_slice.items():
+        assert board.value_of_head(name, "gaussian", "Ann") == pytest.approx(values[0])
+        assert board.value_of_head(name, "gaussian", "Bob") == pytest.approx(values[1:].mean())
+    table = board.by_head("gaussian")
+    assert [row[0] for row in table.rows] == ["Ann", "Bob", "mean", "sd"]
+    assert set(table.header) == {"head", evaluation.NOISY, "BM3D", "a", "b"}
+    best, column = list(board.cards)[0], table.header.index
+    mean = (per_slice[best][0] + per_slice[best][1:].mean()) / 2
+    spread = abs(per_slice[best][0] - per_slice[best][1:].mean()) / 2**0.5
+    assert float(table.rows[2][column(best)]) == pytest.approx(mean, abs=0.006)
+    assert float(table.rows[3][column(best)]) == pytest.approx(spread, abs=0.006)
+    with pytest.raises(ValueError, match="head: expected one of Ann, Bob, got 'Eve'"):
+        board.value_of_head("a", "gaussian", "Eve")
+
+
+def test_a_row_a_head_is_written_and_one_head_needs_none(head, tmp_path):
+    path = blur(tmp_path / "a.safetensors", 0.5)
+    board = leaderboard.evaluate(path, images=two_heads(head), seed=0, baselines=False, **quiet)
+    assert [file.name for file in board.write(tmp_path / "out")][:3] == [
+        "leaderboard.md",
+        "leaderboard.csv",
+        "heads.csv",
+    ]
+    lines = (tmp_path / "out" / "heads.csv").read_text().splitlines()
+    assert lines[0].startswith("head,slices,noise,model,PSNR brain") and len(lines) == 1 + 2 * 2 * 2
+    assert lines[1].startswith("Ann,1,gaussian,noisy") and lines[-1].startswith("Bob,2,rician,a,")
+    assert "| Ann" in board.report() and "2 heads" in board.report()
+    alone = leaderboard.evaluate(path, images=head, seed=0, baselines=False, **quiet)
+    assert alone.heads == ("head 0",) * 3 and "1 heads" not in alone.report()
+    assert "heads.csv" not in [file.name for file in alone.write(tmp_path / "alone")]
+
+
+def test_two_heads_of_one_name_are_two_and_none_is_a_command(head, tmp_path):
+    same = BrainSlices(head.images, head.brain_masks, torch.tensor([0, 1, 1]), ("scan", "=scan"))
+    path = blur(tmp_path / "a.safetensors", 0.5)
+    board = leaderboard.evaluate(path, images=same, noises=["gaussian"], seed=0, baselines=False, **quiet)
+    assert board.heads == ("scan (0)", "scan (1)", "scan (1)")

@@ -32,10 +32,15 @@ from course_lib.models.attention_unet import AttentionUNet, ResidualBlock
 from course_lib.models.autoencoders import MyronenkoCAE, ResidualUNet, ShallowResidualAE, SkipCAE
 from course_lib.models.cascade import DeepCascade, DynamicCascade, ReconstructionCNN
 from course_lib.models.dae import BrainCDAE, ConvDAE, DenseDAE
+from course_lib.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from course_lib.models.dncnn import IRCNN_DILATIONS, DnCNN
 from course_lib.models.ldamp import LDAMP
+from course_lib.models.normative import NormativeAE, NormativeVAE
 from course_lib.models.resolve import SMALL, DeepResolve
-from course_lib.models.shape import ShapeAutoencoder
+from course_lib.models.segment import SegmentationUNet
+from course_lib.models.shape import ShapeAutoencoder, ShapePredictor
+from course_lib.models.skip_denoiser import SkipDenoiser
+from course_lib.models.tiled import plain_cnn, tiled_cnn
 from course_lib.models.unet import UNet
 from course_lib.models.vae import MyronenkoVAE
 from course_lib.models.wgan import CTCritic, CTGenerator
@@ -70,10 +75,40 @@ def between_thick_slices(image: torch.Tensor, *, generator: torch.Generator) -> 
     return resolution.between_slices(resolution.thick_slices(image, 2), 2)
 
 
+def quality(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """As the lab trains: half of a batch is called bad."""
+    scores = model(*given)
+    return F.binary_cross_entropy_with_logits(scores, torch.arange(len(scores), dtype=scores.dtype) % 2)
+
+
 def shapes(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of label maps: the class that is brightest."""
     labels = clean.argmax(1)
     return F.cross_entropy(model(F.one_hot(labels, clean.shape[1]).movedim(-1, 1).float()), labels)
+
+
+def elbo(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    return losses.negative_elbo(clean, *model(*given), decoder_sd=0.1).mean()
+
+
+def drawn(generator: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """Images of codes against real ones, to see that every weight has a part in them."""
+    codes = torch.randn(len(clean), 64, generator=torch.Generator().manual_seed(len(given)))
+    return F.mse_loss(generator(codes), clean)
+
+
+def discriminated(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    return F.softplus(-model(clean)).mean() + F.softplus(model(*given)).mean()
+
+
+def named(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of four classes: four steps of brightness."""
+    return F.cross_entropy(model(*given), (4 * clean[:, 0]).long().clamp(0, 3))
+
+
+def codes(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
+    """Distance to codes that differ from image to image."""
+    return (model(*given) - clean.flatten(1)[:, :64]).square().sum(1).mean()
 
 
 @dataclass
@@ -92,6 +127,7 @@ class Case:
 DSSIM = compared(training.THESIS_RECIPE["DSSIM + L2"]["loss"])
 DECK = compared(losses.attention_loss(pretrained=False))
 PHYSICS: dict[str, Any] = dict(loss=compared(training.squared_error), corrupt=training.undersampling(4, 0.08), batch=2)
+SPECTRA: dict[str, Any] = dict(channels=21, batch=64)
 NETWORKS = {
     "DenseDAE, lab 01": Case(DenseDAE, 28, batch=16),
     "ConvDAE, lab 02": Case(ConvDAE, 28),
@@ -118,6 +154,16 @@ NETWORKS = {
     "LDAMP, lab 11": Case(LDAMP, 48, each_denoiser),
     "DeepResolve(small), lab 12": Case(lambda: DeepResolve(**SMALL), 32, corrupt=between_thick_slices),
     "ShapeAutoencoder, lab 12": Case(lambda: ShapeAutoencoder(64), 64, shapes, channels=4),
+    "NormativeAE, lab 13": Case(NormativeAE, 64),
+    "NormativeVAE, lab 13": Case(NormativeVAE, 64, elbo),
+    "SkipDenoiser, lab 13": Case(SkipDenoiser, 64),
+    "DCGANGenerator, lab 13": Case(DCGANGenerator, 64, drawn),
+    "DCGANDiscriminator, lab 13": Case(DCGANDiscriminator, 64, discriminated),
+    # a spectrum has 336 points: here as 21 channels of 4×4
+    "QualityCNN(tiled), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), tiled_cnn()), 4, quality, **SPECTRA),
+    "QualityCNN(plain), lab 13": Case(lambda: nn.Sequential(nn.Flatten(), plain_cnn()), 4, quality, **SPECTRA),
+    "ShapePredictor, lab 12": Case(lambda: ShapePredictor(64), 64, codes),
+    "SegmentationUNet, lab 12": Case(lambda: SegmentationUNet(width=8), 64, named),
     "UNet": Case(lambda: UNet(width=16), 64),
     "AttentionUNet(small), lab 14": Case(lambda: AttentionUNet(encoder="small"), 48),
     "AttentionUNet(small, gate)": Case(lambda: AttentionUNet(encoder="small", attention="gate"), 48),

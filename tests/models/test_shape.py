@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.data.hearts import synthetic_hearts
-from course_lib.models.shape import ShapeAutoencoder
+from course_lib.models.shape import ShapeAutoencoder, ShapePredictor
 from course_lib.training import fixed_seed
 
 
@@ -43,6 +43,36 @@ def test_a_few_steps_learn_a_few_hearts():
         optimizer.step()
     right = (model(one_hot(labels)).argmax(1) == labels)[labels > 0].float().mean()
     assert right > 0.8, "of the voxels that are not background"
+
+
+def test_codes_in_a_unit_lie_one_apart_and_draw_the_same_shapes():
+    with fixed_seed(0):
+        model = ShapeAutoencoder(16, classes=3, width=2, code=5).eval()
+    labels = torch.randint(0, 3, (7, 2, 2), generator=torch.Generator().manual_seed(0))
+    maps = F.one_hot(labels.repeat_interleave(8, 1).repeat_interleave(8, 2), 3).movedim(-1, 1).float()
+    with torch.no_grad():
+        before = model(maps)
+        model.unit_codes(maps)
+        codes = model.encode(maps)
+        pairs = [(a - b).square().sum().item() for k, a in enumerate(codes) for b in codes[:k]]
+        assert sum(pairs) / len(pairs) == pytest.approx(1, rel=1e-4)
+        assert torch.allclose(model(maps), before, atol=1e-4 * float(before.abs().max()))
+    assert all(weight.requires_grad and weight.grad is None for weight in model.parameters())
+    with pytest.raises(ValueError, match="different codes"):
+        model.unit_codes(maps[:1])
+    with pytest.raises(ValueError, match="different codes"):
+        model.unit_codes(maps[:1].expand(3, -1, -1, -1))
+
+
+def test_the_predictor_has_its_golden_count_and_gives_codes():
+    widths = (1, 16, 32, 64, 128)
+    by_hand = sum(9 * a * b + b for a, b in zip(widths[:-1], widths[1:], strict=True)) + 128 * 16 * 64 + 64
+    predictor = ShapePredictor()
+    assert sum(weight.numel() for weight in predictor.parameters()) == by_hand == 228_288
+    assert predictor(torch.zeros(2, 1, 64, 64)).shape == (2, 64)
+    assert ShapePredictor(32, width=2, code=5)(torch.zeros(3, 1, 32, 32)).shape == (3, 5)
+    with pytest.raises(ValueError, match="multiple of 16, got 24"):
+        ShapePredictor(24)
 
 
 def test_refusals():

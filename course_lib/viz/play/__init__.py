@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from course_lib.viz.play.anomaly import anomaly_slider
 from course_lib.viz.play.blind import blind_test
 from course_lib.viz.play.consistency import consistency_slider
 from course_lib.viz.play.convolution import convolution_slider
@@ -13,8 +14,12 @@ from course_lib.viz.play.planes import plane_slider
 from course_lib.viz.play.receptive import receptive_field_slider
 from course_lib.viz.play.risk import risk_slider
 from course_lib.viz.play.sampling import sampling_slider
+from course_lib.viz.play.shapes import shape_walk
+from course_lib.viz.play.spectra import spectrum_slider
+from course_lib.viz.play.thickness import thickness_slider
 
 __all__ = [
+    "anomaly_slider",
     "blind_test",
     "consistency_slider",
     "convolution_slider",
@@ -26,4 +31,7 @@ __all__ = [
     "receptive_field_slider",
     "risk_slider",
     "sampling_slider",
+    "spectrum_slider",
+    "shape_walk",
+    "thickness_slider",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -79,6 +80,25 @@ def test_an_exception_of_the_grader_is_told(cluster):
     work = told_work(small_lab())
     done = list(grade_all(work, [Job("s", submission(raises="no such cell"))], address=address(cluster)))
     assert len(done) == 1 and "ValueError: no such cell" in done[0].problem
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.0 400 Bad Request\r\n\r\n" * 4, b"SSH-2.0-OpenSSH_9.2\r\n" * 4, b""])
+def test_an_address_where_something_else_answers(greeting, monkeypatch):
+    """A web server's first bytes, read as a length, ask for more memory than there is."""
+    monkeypatch.setattr(dask_pool, "CONNECT_SECONDS", 3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    line, _ = server.accept()
+                    line.sendall(greeting)
+                    line.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(PoolError, match=f"no Dask scheduler at tcp://127.0.0.1:{port}"):
+            next(iter(grade_all(told_work(small_lab()), [], address=f"tcp://127.0.0.1:{port}")))
 
 
 def test_no_grading_is_possible_and_it_is_said_why(cluster, monkeypatch):
