@@ -113,7 +113,6 @@ def test_an_error_of_pytorch_is_no_stub(paper, graded):
     assert "not answered" not in message and "Got 3D input" in message
 
 
-
 def test_a_syntax_error_in_the_answer_is_named(paper, graded):
     paper.answer("double", "def double(x:\n    return 2 * x\n")
     result = graded(paper)
