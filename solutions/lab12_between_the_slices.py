@@ -112,11 +112,11 @@ with without("course_lib.resolution.thick_slices"):
         (plane[..., :6].expand(2, 1, 6, 6), 6, six, "6 × 6 pixels: only the last axis"),
     ]
     for image, factor, expected, hint in cases:
-        got = thick_slices(image.clone(), factor)
+        before, got = image.clone(), thick_slices(image, factor)
+        assert torch.equal(image, before), f"{hint}: your answer changes the image"
         assert isinstance(got, torch.Tensor), f"{hint}: return a tensor, got {type(got)}"
         expected = torch.tensor(expected, dtype=torch.float)
-        shapes = tuple(expected.shape), tuple(got.shape)
-        assert got.shape == expected.shape, f"{hint}: expected the shape %s, got %s" % shapes
+        assert got.shape == expected.shape, f"{hint}: expected {expected.shape}, got {got.shape}"
         right = torch.allclose(got.float(), expected, atol=1e-5)
         assert right, f"{hint}: expected {expected.flatten()}, got {got.flatten()}"
     for width, factor in [(12, 5), (4, 8), (7, 2)]:
@@ -208,7 +208,7 @@ print("between_slices: right")
 # **Example.** `guess = [1, 3, 5, 5]`, `thick = [3, 4]`, factor 2. The guess would give `[2, 5]`: 1 too little, 1 too
 # much. The answer is `[2, 4, 4, 4]`.
 #
-# **Hint.** Check yourself: the means of the answer must be `thick`, to the last digit. Nothing is clipped.
+# **Hint.** Check yourself: the means of the answer must be `thick`, to the last digit. Nothing is clipped, and gradients pass.
 #
 # ### BEGIN EXPLANATION
 # Adding one number to all thin slices of a thick one changes its mean by that number, and is the smallest change
@@ -241,20 +241,20 @@ with without("course_lib.resolution.keep_measured"):
     ]
     for guess, thick, factor, expected, hint in cases:
         for rows in [(-1,), (1, 1, 1, -1)]:
-            before = guess.clone()
+            before = torch.cat([guess, thick])
             got = keep_measured(guess.reshape(rows), thick.reshape(rows), factor)
+            assert torch.equal(torch.cat([guess, thick]), before), "your answer changes its input"
             assert isinstance(got, torch.Tensor), f"{hint}: return a tensor, got {type(got)}"
             wanted = torch.tensor(expected, dtype=torch.float).reshape(rows)
             shapes = tuple(wanted.shape), tuple(got.shape)
             assert got.shape == wanted.shape, f"{hint}: expected the shape %s, got %s" % shapes
             right = torch.allclose(got.float(), wanted, atol=1e-5)
             assert right, f"{hint}: expected {expected}, got {got.flatten().tolist()}"
-            assert torch.equal(guess, before), "your answer changes the guess: no +=, no [...] ="
     slope = torch.zeros(2, 1, 3, 8, requires_grad=True)
     (keep_measured(slope, torch.ones(2, 1, 3, 2), 4) * torch.arange(8.0)).sum().backward()
-    expected = [-1.5, -0.5, 0.5, 1.5] * 2
-    got = slope.grad[1, 0, 2].tolist()
-    assert got == expected, f"a gradient goes through it: expected {expected}, got {got}"
+    expected, got = [-1.5, -0.5, 0.5, 1.5] * 2, slope.grad[1, 0, 2].tolist()
+    right = np.allclose(got, expected, atol=1e-5)
+    assert right, f"a gradient goes through it: expected {expected}, got {got}"
     ### HIDDEN VALUE: [keep_measured(random_tensor(rng, n, 1, h, w * k) * 2 - 0.5, random_tensor(rng, n, 1, h, w), k) for n, h, w, k in rng.integers((1, 1, 2, 2), (3, 5, 6, 6), (5, 4)).tolist()]
 print("keep_measured: right")
 
@@ -510,7 +510,8 @@ for name in ("repeated", "linear", RIVAL, OURS):
 # ### BEGIN EXPLANATION
 # A plain sum over the classes is ruled by the background: a network that never finds a small structure scores well. The
 # weights make each class count, and the square belongs outside the sum. Weights made from the prediction would let the
-# network choose what counts. Adding 1 to both sums, to avoid a division by zero, rewards an empty answer.
+# network choose what counts. Adding 1 to both sums, to avoid a division by zero, rewards an empty answer. An image may lack
+# several classes, whichever they are: each gets the same weight, the largest of those that are there.
 # ### END EXPLANATION
 
 # %% nbgrader={"grade_id": "generalised_dice_loss", "solution": true}
@@ -541,6 +542,8 @@ with without("course_lib.losses.generalised_dice_loss", "course_lib.metrics.gene
         (p, truth, 0.516199, "three classes"),
         (black, truth, 0.733333, "only background: nothing is added to either sum"),
         (p, absent, 0.483871, "class 2 is absent: the largest weight of the others"),
+        (p, absent.flip(1), 0.660494, "class 0 is absent, not class 2"),
+        (p, black, 0.55, "classes 1 and 2 are absent: both get the weight of class 0"),
         (torch.cat([p, p]), torch.cat([truth, absent]), 0.500035, "two images: each by itself"),
     ]
     for given, target, expected, hint in cases:
@@ -548,14 +551,13 @@ with without("course_lib.losses.generalised_dice_loss", "course_lib.metrics.gene
         assert loss is not None and np.ndim(loss) == 0, f"{hint}: return one number, got {loss}"
         got = float(loss)
         assert abs(got - expected) < 1e-5, f"{hint}: expected {expected}, got {got:.6f}"
-    p.requires_grad_()
-    loss = generalised_dice_loss(p, truth)
+    loss = generalised_dice_loss(p.requires_grad_(), truth)
     assert loss.requires_grad, "the loss has no gradient: no argmax, no .item()"
     loss.backward()
     slope, expected = p.grad[0, 2].flatten(), [0.1254] * 4 + [-0.3930, 0.1254]
     right = np.allclose(slope, expected, atol=1e-4)
     assert right, f"the gradient of class 2: expected {expected}, got {slope}"
-    ### HIDDEN VALUE: [generalised_dice_loss(torch.softmax(3 * random_tensor(rng, n, c, 5, 7), 1), F.one_hot(torch.tensor(rng.integers(0, c - 1, (n, 5, 7)) * rng.integers(0, 2, (n, 5, 7))), c).movedim(-1, 1).float()) for n, c in ((1, 3), (2, 4), (3, 3), (1, 5))]
+    ### HIDDEN VALUE: [generalised_dice_loss(torch.softmax(3 * random_tensor(rng, n, c, 5, 7), 1), F.one_hot(torch.tensor(rng.permutation(c)[rng.integers(0, there, (n, 5, 7)) * rng.integers(0, 2, (n, 5, 7))]), c).movedim(-1, 1).float()) for n, c, there in ((1, 3, 3), (2, 4, 2), (3, 3, 2), (1, 5, 3), (2, 5, 4))]
 print("generalised_dice_loss: right")
 
 # %% [markdown]
@@ -624,7 +626,9 @@ with without("course_lib.metrics.hausdorff_distance"):
         (small, full, (2.0, 1.5), 6.020797, 3.729739, "unequal sizes: the mean of two means"),
     ]
     for prediction, target, spacing, farthest, average, hint in cases:
-        got = surface_scores(prediction.copy(), target.copy(), spacing)
+        before = prediction.copy(), target.copy()
+        got = surface_scores(prediction, target, spacing)
+        assert np.array_equal(before, (prediction, target)), "your answer changes the masks"
         assert got is not None and len(got) == 2, f"{hint}: return two numbers, got {got}"
         named = zip(("Hausdorff", "average"), got, (farthest, average), strict=True)
         for name, value, expected in named:
@@ -717,7 +721,8 @@ def loss_and_slope(rng, n, classes, size):
     from course_lib.exercise import random_tensor, random_weights
 
     with torch.random.fork_rng():
-        layers = [torch.nn.Conv2d(classes, 3, 3, stride=2), torch.nn.Tanh(), torch.nn.Dropout(0.3)]
+        layers = [torch.nn.Conv2d(classes, 3, 3, stride=2), torch.nn.BatchNorm2d(3)]
+        layers += [torch.nn.Tanh(), torch.nn.Dropout(0.3)]
         last = torch.nn.Linear(3 * ((size - 1) // 2) ** 2, 5)
     encoder = torch.nn.Sequential(*layers, torch.nn.Flatten(), last)
     p = torch.softmax(4 * random_tensor(rng, n, classes, size, size), 1)
@@ -733,17 +738,17 @@ def loss_and_slope(rng, n, classes, size):
 
 ### END HIDDEN TESTS
 with without("course_lib.losses.shape_prior_loss"), torch.random.fork_rng():
-    layers = [torch.nn.Conv2d(3, 2, 3, stride=2), torch.nn.ReLU(), torch.nn.Dropout(0.5)]
-    encoder = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(8, 4)).double()
+    layers = [torch.nn.Conv2d(3, 2, 3, stride=2), torch.nn.BatchNorm2d(2, 1e-9, affine=False)]
+    layers += [torch.nn.ReLU(), torch.nn.Dropout(0.5), torch.nn.Flatten(), torch.nn.Linear(8, 4)]
+    encoder = torch.nn.Sequential(*layers).double()
     for number, weight in enumerate(encoder.parameters()):
         steps = torch.arange(weight.numel(), dtype=torch.float64)
         weight.data = torch.sin(steps * (number + 1.3)).view_as(weight)
     one = torch.tensor([[0, 1, 2, 1, 0]] * 3 + [[0] * 5] * 2)
     truth = F.one_hot(torch.stack([one, one.T, one.flip(0)]), 3).movedim(-1, 1).double()
-    p = 2 * torch.cos(torch.arange(225, dtype=torch.float64)).view(3, 3, 5, 5)
-    p = p.softmax(1).requires_grad_()
+    p = (2 * torch.cos(torch.arange(225.0).double())).view(3, 3, 5, 5).softmax(1).requires_grad_()
     cases = [  # probabilities, target, expected, what to look at
-        (truth, truth, 0, "the truth itself"),
+        (truth, truth, 0, "the truth itself: in eval mode its code is the same twice"),
         (p[:1], truth[:1], 10.446975, "one image: a sum of squares, the encoder in eval mode"),
         (p, truth, 10.263748, "three images: the mean of three sums"),
         (0.5 * truth + 1 / 6, truth, 3.226343, "in doubt: the encoder sees probabilities"),

@@ -4,8 +4,10 @@
 # thick_slices: factors from 1 to the whole width, lines, batches and squares, a remainder, values below 0, in place
 # between_slices: factors from 1 to 4, one slice, lines and batches, both ends, in place
 # keep_measured: factors from 1 to 4, a guess that fits, values outside [0, 1], gradients, in place
-# generalised_dice_loss: classes of unequal size, absent classes, images of unequal difficulty, an empty answer, gradients
-# surface_scores: masks of unequal size, both orders, unequal spacing, holes, masks at the rim, pieces far away
+# generalised_dice_loss: classes of unequal size, one or several absent classes, images of unequal difficulty, an empty
+#   answer, gradients
+# surface_scores: masks of unequal size, both orders, unequal spacing, holes, masks at the rim, pieces far away, in place
+# shape_loss: one image and several, an encoder with batch norm and dropout, probabilities in doubt, gradients
 
 # %% [thick_slices] calls_the_library
 # Calls the function that the exercise builds.
@@ -72,6 +74,21 @@ edit(".mean(-1)", ".median(-1).values")
 # %% [thick_slices] highest_value
 # The brightest of the slices: a maximum intensity projection.
 edit(".mean(-1)", ".amax(-1)")
+
+
+# %% [thick_slices] adds_up_in_place
+# Adds the slices up in the image itself: right once, and the thin slices are lost.
+def thick_slices(image, factor):
+    if image.shape[-1] % factor:
+        raise ValueError(f"expected a multiple of {factor} thin slices, got {image.shape[-1]}")
+    for i in range(1, factor):
+        image[..., ::factor] += image[..., i::factor]
+    return image[..., ::factor] / factor
+
+
+# %% [thick_slices] divides_in_place
+# Divides in place before it adds: the caller's image is darker afterwards.
+edit(".mean(-1)", ".div_(factor).sum(-1)")
 
 
 # %% [between_slices] calls_the_library
@@ -229,6 +246,11 @@ def keep_measured(guess, thick, factor):
 edit(".mean(-1)\n", ".mean(-1).detach()\n")
 
 
+# %% [keep_measured] changes_the_measured
+# Takes the difference in place: what was measured is overwritten.
+edit("(thick - would)", "thick.sub_(would.detach())")
+
+
 # %% [generalised_dice_loss] calls_the_library
 # Calls the function that the exercise builds.
 def generalised_dice_loss(probabilities, target):
@@ -312,6 +334,40 @@ edit("(1 - 2 * overlap / size)", "(2 * overlap / size)")
 # %% [generalised_dice_loss] squares_in_the_denominator
 # Squares the terms of the denominator, as in V-Net's Dice.
 edit("(r + p)", "(r**2 + p**2)")
+
+
+# %% [generalised_dice_loss] second_largest_weight
+# Takes the second largest weight, since the largest is infinite: right as long as one class is absent.
+edit(
+    "weight = torch.where(volume > 0, 1 / volume.clamp(min=1) ** 2, 0)\n    weight = torch.where(volume > 0, weight, weight.amax(1, keepdim=True))",
+    "weight = 1 / volume**2\n    weight = torch.where(volume > 0, weight, weight.topk(2).values[:, 1:])",
+)
+
+
+# %% [generalised_dice_loss] mends_one_absent_class
+# Looks for the smallest volume and mends this class only, where an image may lack several.
+edit(
+    "weight = torch.where(volume > 0, weight, weight.amax(1, keepdim=True))",
+    "weight = weight.scatter(1, volume.argmin(1, keepdim=True), weight.amax(1, keepdim=True))",
+)
+
+
+# %% [generalised_dice_loss] largest_weight_so_far
+# Goes through the classes in order and takes the largest weight so far: right where the last class is absent.
+edit("weight.amax(1, keepdim=True)", "weight.cummax(1).values")
+
+
+# %% [generalised_dice_loss] largest_weight_of_the_structures
+# Takes the largest weight without the background's: nothing is left where there is only background.
+edit("weight.amax(1, keepdim=True)", "weight[:, 1:].amax(1, keepdim=True)")
+
+
+# %% [generalised_dice_loss] only_the_last_class_may_be_absent
+# Mends the last class only.
+edit(
+    "weight = torch.where(volume > 0, weight, weight.amax(1, keepdim=True))",
+    "weight[:, -1] = torch.where(volume[:, -1] > 0, weight[:, -1], weight.amax(1))",
+)
 
 
 # %% [surface_scores] calls_the_library
@@ -400,6 +456,19 @@ edit("max(there.max(), back.max())", "max(np.percentile(there, 95), np.percentil
 edit("np.linalg.norm(a[:, None] - b[None], axis=-1)", "np.abs(a[:, None] - b[None]).sum(-1)")
 
 
+# %% [surface_scores] erodes_the_masks_in_place
+# Leaves only their borders of the masks that it was given.
+def surface_scores(prediction, target, spacing):
+    def border(mask):
+        mask ^= ndimage.binary_erosion(mask)
+        return np.argwhere(mask) * spacing
+
+    a, b = border(prediction), border(target)
+    distances = np.linalg.norm(a[:, None] - b[None], axis=-1)
+    there, back = distances.min(1), distances.min(0)
+    return max(there.max(), back.max()), (there.mean() + back.mean()) / 2
+
+
 # %% [shape_loss] calls_the_library
 # Calls the function that the exercise builds.
 def shape_loss(encoder, probabilities, target):
@@ -477,3 +546,24 @@ edit("encoder.eval().requires_grad_(False)", "encoder.requires_grad_(False)")
 # %% [shape_loss] distance_of_the_mean_codes
 # Compares the mean code of the batch.
 edit(".square().sum(1).mean()", ".mean(0).square().sum()")
+
+
+# %% [shape_loss] only_dropout_in_eval_mode
+# Puts dropout to sleep and forgets batch norm, which then takes its means from the batch.
+edit(
+    "encoder.eval().requires_grad_(False)",
+    "encoder.requires_grad_(False)\n    for layer in encoder.modules():\n        if isinstance(layer, torch.nn.Dropout):\n            layer.eval()",
+)
+
+
+# %% [shape_loss] only_batch_norm_in_eval_mode
+# Puts batch norm to sleep and forgets dropout.
+edit(
+    "encoder.eval().requires_grad_(False)",
+    "encoder.requires_grad_(False)\n    for layer in encoder.modules():\n        if isinstance(layer, torch.nn.BatchNorm2d):\n            layer.eval()",
+)
+
+
+# %% [shape_loss] attribute_of_the_module
+# Sets an attribute of the module that PyTorch never reads: the weights still learn.
+edit("encoder.eval().requires_grad_(False)", "encoder.eval()\n    encoder.requires_grad = False")

@@ -193,7 +193,9 @@ class Marking:
     def _words(self, test: GradedCell, done: CellRun) -> str:
         if test.exercise in self.restored.untouched:
             return NOT_ANSWERED
-        if done.status == "error" and done.ename == "NotImplementedError":
+        # PyTorch raises NotImplementedError, too, as where an interpolation does not know so many axes
+        stub = not done.evalue.strip() or "replace this line" in done.evalue
+        if done.status == "error" and done.ename == "NotImplementedError" and stub:
             return f"{NOT_ANSWERED}: the line `raise NotImplementedError(...)` is still there"
         return _short(done)
 

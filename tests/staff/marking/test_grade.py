@@ -106,6 +106,13 @@ def test_half_a_stub_is_not_answered(paper, graded):
     assert graded(paper).messages["double_test"].startswith("not answered")
 
 
+def test_an_error_of_pytorch_is_no_stub(paper, graded):
+    """`F.interpolate` raises NotImplementedError for axes that it does not know: the answer is there, and wrong."""
+    paper.answer("double", 'def double(x):\n    raise NotImplementedError("Got 3D input, but linear needs 4D")\n')
+    message = graded(paper).messages["double_test"]
+    assert "not answered" not in message and "Got 3D input" in message
+
+
 def test_a_syntax_error_in_the_answer_is_named(paper, graded):
     paper.answer("double", "def double(x:\n    return 2 * x\n")
     result = graded(paper)
