@@ -66,7 +66,12 @@ def _parser(extend: Callable[[Add], None] | None) -> argparse.ArgumentParser:
     denoise = add("denoise", _denoise, "denoise a NIfTI file: the same header, grid, units and number type")
     denoise.add_argument("source", metavar="IN", help="a .nii or .nii.gz file, one volume or a series")
     denoise.add_argument("target", metavar="OUT", help="the denoised file, .nii or .nii.gz")
-    denoise.add_argument("--method", choices=("network", "bm3d", "nlm"), default="network", help="default: network")
+    denoise.add_argument(
+        "--method",
+        choices=("auto", "network", "bm3d", "nlm"),
+        default="auto",
+        help="default: the network where this copy has one, else BM3D",
+    )
     denoise.add_argument("--sigma", default="auto", help="of the noise, in the file's units; default: measured")
     denoise.add_argument(
         "--noise", choices=("auto", "rician", "gaussian"), default="auto", help="default: by the values"

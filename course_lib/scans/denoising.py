@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from course_lib.scans.levels import ScanNoise, head_mask, measure_noise
 #: (slices (N, 1, H, W) in units where the brightest 0.1 % are 1, sigma of each) -> slices
 Method = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 METHODS = ("network", "bm3d", "nlm")
+#: The network where one comes with this copy, else BM3D.
+AUTO = "auto"
 PLANES = ("auto", "axial", "coronal", "sagittal")
 #: Levels, as shares of the brightest 0.1 %, that the network has learned.
 LEARNED = (0.004, 0.27)
@@ -57,7 +60,7 @@ def denoise_volume(
     volume: np.ndarray,
     voxel_size: Sequence[float] = (1.0, 1.0, 1.0),
     *,
-    method: str = "network",
+    method: str = AUTO,
     sigma: float | str = "auto",
     noise: str = "auto",
     plane: str = "auto",
@@ -72,7 +75,7 @@ def denoise_volume(
         volume: (X, Y, Z), canonical RAS or any other order of axes; finite.
         voxel_size: mm; slices are cut across the longest side, where the picture is sharpest.
         method: "network" (a `NoiseMapUNet` that comes with the course), "bm3d" or "nlm" (both stabilised where the
-            noise is Rician).
+            noise is Rician); "auto": the network where this copy has one, else BM3D.
         sigma: of one channel, in the volume's units, or "auto".
         noise: "gaussian", "rician" or "auto".
         plane: "axial", "coronal", "sagittal" (which need RAS axes) or "auto".
@@ -88,8 +91,11 @@ def denoise_volume(
     Lab: 14.
     """
     _check(volume, method, plane)
+    if method == AUTO:
+        method = "bm3d" if _shipped() is None else "network"
     axis = _axis(voxel_size, plane)
     stack = np.moveaxis(volume, axis, 0).astype(np.float32)  # (S, H, W); a copy
+    del volume  # it is large
     filled, lowest, base = _without_filling(stack)
     found = measure_noise(stack, kind=noise, sigma=sigma)
     bright = float(np.percentile(stack[:: max(1, len(stack) // 32)], 99.9))
@@ -127,8 +133,8 @@ def _check(volume: np.ndarray, method: str, plane: str) -> None:
         raise ValueError(f"volume: expected numbers (X, Y, Z), got {got}")
     if not np.isfinite(volume).all():
         raise ValueError("volume: expected finite values, got NaN or infinity")
-    if method not in METHODS:
-        raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
+    if method not in (AUTO, *METHODS):
+        raise ValueError(f"method: expected one of {', '.join((AUTO, *METHODS))}, got {method!r}")
     if plane not in PLANES:
         raise ValueError(f"plane: expected one of {', '.join(PLANES)}, got {plane!r}")
 
@@ -153,11 +159,11 @@ def _without_filling(stack: np.ndarray) -> tuple[np.ndarray, float, float]:
     filled = stack == lowest
     if float(filled.mean()) < _FILL:
         filled[:] = False
-    rest = stack[~filled]
     base = 0.0
-    if rest.size and float(rest.min()) < 0:
-        base = float(np.percentile(rest, 0.1))
-        base = base if base < 0 else 0.0
+    if float(stack.min(where=~filled, initial=0.0)) < 0:
+        some = np.s_[:: max(1, len(stack) // 32), ::2, ::2]  # volumes are large
+        held = stack[some][~filled[some]]
+        base = min(0.0, float(np.percentile(held, 0.1))) if held.size else 0.0
     stack -= np.float32(base)
     stack[filled] = 0
     return filled, float(lowest), base
@@ -196,12 +202,17 @@ def shipped_network() -> NoiseMapUNet:
 
     Lab: 14.
     """
-    for path in models.shipped():
-        if models.read_card(path).architecture == "noise_map.NoiseMapUNet":
-            model = models.load(path)
-            assert isinstance(model, NoiseMapUNet)
-            return model
-    raise FileNotFoundError("this copy of the course has no network for scans; use the method 'bm3d'")
+    path = _shipped()
+    if path is None:
+        raise FileNotFoundError("this copy of the course has no network for scans; use the method 'bm3d'")
+    model = models.load(path)
+    assert isinstance(model, NoiseMapUNet)
+    return model
+
+
+def _shipped() -> Path | None:
+    kind = "noise_map.NoiseMapUNet"
+    return next((path for path in models.shipped() if models.read_card(path).architecture == kind), None)
 
 
 def _residual(rest: np.ndarray, inside: np.ndarray, sigma: float) -> tuple[float, float | None]:

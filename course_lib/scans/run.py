@@ -14,7 +14,7 @@ def denoise_file(
     source: str | Path,
     target: str | Path,
     *,
-    method: str = "network",
+    method: str = "auto",
     sigma: float | str = "auto",
     noise: str = "auto",
     plane: str = "auto",
@@ -59,11 +59,9 @@ def denoise_file(
         except ValueError as error:
             where = f", volume {number}" if image.volumes > 1 else ""
             raise ValueError(f"{source}{where}: {error}") from error
-        stored = image.to_stored(one.volume)
-        if image.stored.ndim == 3:
-            out[...] = stored
-        else:
-            out[..., number] = stored
+        into = out if out.ndim == 3 else out[..., number]
+        for layer in range(into.shape[2]):  # in float64 a whole volume would need eight times a file of bytes
+            into[..., layer] = image.to_stored(one.volume[..., layer])
         if report is not None and number == 0:
             from course_lib.scans.page import write_page
 

@@ -31,6 +31,21 @@ def test_better_than_before(clean, noisy, method):
     assert 0.7 < np.nanmedian(found.removed) < 1.2 and found.alike < 0.25
 
 
+def test_auto_takes_the_network_where_there_is_one(noisy, monkeypatch):
+    small = noisy[60:124, 70:140, :1]
+    monkeypatch.setattr(models, "shipped", lambda: [])
+    assert denoise_volume(small, sigma=0.05, progress=False).method == "bm3d"
+    monkeypatch.setattr(denoising, "_shipped", lambda: "a path")
+    assert denoise_volume(small, sigma=0.05, progress=False).method == "network"
+
+
+def test_no_network_is_said(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(models, "shipped", lambda: [])
+    with pytest.raises(FileNotFoundError, match="bm3d"):
+        denoising.shipped_network()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_units_do_not_matter(noisy, method):
     small = noisy[60:124, 70:140, 2:4]
@@ -91,7 +106,7 @@ def test_a_network_that_breaks_is_no_result(noisy, monkeypatch):
 
     monkeypatch.setattr(denoising, "_network", broken)
     with pytest.raises(ValueError, match="NaN"):
-        denoise_volume(noisy[..., :1], progress=False)
+        denoise_volume(noisy[..., :1], method="network", progress=False)
 
 
 @pytest.mark.parametrize(

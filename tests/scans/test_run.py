@@ -48,7 +48,8 @@ def test_the_plane_is_that_of_the_body(scan, tmp_path):
 def test_a_series(noisy, tmp_path):
     series = np.stack([noisy[60:130, 60:140, :2], 3 * noisy[60:130, 60:140, :2]], axis=-1).astype(np.float32)
     nib.save(nib.Nifti1Image(series, np.eye(4)), tmp_path / "in.nii")
-    found = denoise_file(tmp_path / "in.nii", tmp_path / "out.nii", method="nlm", progress=False)
+    found = denoise_file(tmp_path / "in.nii", tmp_path / "out.nii", method="nlm", plane="axial", progress=False)
+    assert [one.axis for one in found] == [2, 2]
     result = nib.load(tmp_path / "out.nii").get_fdata()
     assert len(found) == 2 and result.shape == series.shape
     np.testing.assert_allclose(result[..., 1], 3 * result[..., 0], rtol=1e-3, atol=2e-3)
