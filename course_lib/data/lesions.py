@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from course_lib._checks import check_count, check_image, check_number
 
@@ -108,6 +107,8 @@ def add_lesions(
 
 def _place(brain: np.ndarray, seed: int, row: int) -> _Place | None:
     """None where the brain has no room."""
+    from scipy import ndimage
+
     rng = np.random.default_rng([seed, row])
     height, width = brain.shape
     side = min(height, width)
@@ -128,6 +129,8 @@ def _place(brain: np.ndarray, seed: int, row: int) -> _Place | None:
 def _lesion(
     image: np.ndarray, brain: np.ndarray, kind: str, strength: float, place: _Place
 ) -> tuple[np.ndarray, np.ndarray]:
+    from scipy import ndimage
+
     share, mask = place.share, (place.share > 0.5) & brain
     if kind == "mass":
         changed, mask = _pushed(image, strength, place)
@@ -144,6 +147,8 @@ def _lesion(
 
 def _pushed(image: np.ndarray, strength: float, place: _Place) -> tuple[np.ndarray, np.ndarray]:
     """Tissue at t radii from the centre moves outwards by 2·strength·t·exp((1 - t²)/2) radii: the most at t = 1."""
+    from scipy import ndimage
+
     down, right = np.mgrid[: image.shape[0], : image.shape[1]]
     t = np.hypot(down - place.centre[0], right - place.centre[1]) / place.radius
     ratio = 2 * strength * np.exp((1 - t**2) / 2)  # the shift as a share of the distance
