@@ -114,7 +114,14 @@ def _header(packed: bytes) -> Any:
 
 
 def is_dicom(start: bytes) -> bool:
-    """Whether a file that begins so is DICOM: by its mark, or (old files have none) by a first element of group 8."""
+    """Whether a file that begins so is DICOM: by its mark, or (old files have none) by a first element of group 8.
+
+    Args:
+        start: its first 132 bytes, or more.
+
+    Returns:
+        True for DICOM.
+    """
     of_group_8 = start[:2] == b"\x08\0" and start[3:4] == b"\0"
     return start[128:132] == b"DICM" or (of_group_8 and (start[4:6].isalpha() or start[6:8] == b"\0\0"))
 

@@ -92,7 +92,8 @@ class NoiseMapUNet(nn.Module):
         check_batch(image, 1)
         level = _level(sigma, image)
         bottom = torch.as_tensor(floor, dtype=image.dtype, device=image.device).expand(image.shape)
-        noise = self.body(torch.cat([image / level, bottom], 1))[:, :1]  # (N, 2, H, W) -> (N, 1, H, W)
+        # the body has as many channels as it is given: both say noise, so that no weight is idle
+        noise = self.body(torch.cat([image / level, bottom], 1)).sum(1, keepdim=True)  # (N, 2, H, W) -> (N, 1, H, W)
         return (image + level * noise) * ~cleared(image)
 
 

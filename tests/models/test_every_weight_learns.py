@@ -35,6 +35,7 @@ from course_lib.models.dae import BrainCDAE, ConvDAE, DenseDAE
 from course_lib.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from course_lib.models.dncnn import IRCNN_DILATIONS, DnCNN
 from course_lib.models.ldamp import LDAMP
+from course_lib.models.noise_map import NoiseMapUNet
 from course_lib.models.normative import NormativeAE, NormativeVAE
 from course_lib.models.resolve import SMALL, DeepResolve
 from course_lib.models.segment import SegmentationUNet
@@ -73,6 +74,13 @@ def each_denoiser(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torc
 
 def between_thick_slices(image: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
     return resolution.between_slices(resolution.thick_slices(image, 2), 2)
+
+
+def told(image: torch.Tensor, *, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A noisy image, its sigma, and the floor of its noise."""
+    sigma = 0.05 + 0.1 * torch.rand((1, 1, 1), generator=generator)
+    floor = 1.25 * torch.rand((1, 1, 1), generator=generator)
+    return training.noising("gaussian", 0.1)(image, generator=generator), sigma, floor
 
 
 def quality(model: nn.Module, given: tuple[torch.Tensor, ...], clean: torch.Tensor) -> torch.Tensor:
@@ -165,6 +173,7 @@ NETWORKS = {
     "ShapePredictor, lab 12": Case(lambda: ShapePredictor(64), 64, codes),
     "SegmentationUNet, lab 12": Case(lambda: SegmentationUNet(width=8), 64, named),
     "UNet": Case(lambda: UNet(width=16), 64),
+    "NoiseMapUNet, lab 14": Case(lambda: NoiseMapUNet(16), 48, corrupt=told),
     "AttentionUNet(small), lab 14": Case(lambda: AttentionUNet(encoder="small"), 48),
     "AttentionUNet(small, gate)": Case(lambda: AttentionUNet(encoder="small", attention="gate"), 48),
     "AttentionUNet(resnet18), lab 14": Case(AttentionUNet, 128, DECK, batch=2),
