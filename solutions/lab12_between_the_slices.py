@@ -410,7 +410,7 @@ viz.method_panel(
     clean[one, 0].numpy()[part],
     {name: answers[4][name][0][one, 0].numpy()[part] for name in names},
     window=greys,
-    title=f"Slices of 4 mm: in the brain the network is {won['4 mm']:+.2f} dB from its rival",
+    title=f"Slices of 4 mm: in the brain, {won['4 mm']:+.2f} dB for the network",
 )
 
 # %% [markdown]
