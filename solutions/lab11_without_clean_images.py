@@ -13,7 +13,7 @@
 # ### BEGIN CARD
 # level = "core"
 # memory = "2 GB"
-# compute_minutes = 4
+# compute_minutes = 5
 # labs = ["04", "07", "08"]
 # lectures = ["10"]
 # mathematics = "mean and variance; a partial derivative; the norm of a vector"
@@ -540,7 +540,7 @@ prediction = {"closest to N2C": None, "air after N2N, Rician": None}  # a name; 
 # ## The experiment
 #
 # The training loop is yours of lab 01, with one line for each way to learn. All trainings of this lab take
-# about three and a half minutes on 2 cores. The training heads are synthetic; the test head is real, and no network has
+# about four minutes on 2 cores. The training heads are synthetic; the test head is real, and no network has
 # seen it.
 #
 # Be warned of one comfort: each step draws *new* noise for a clean patch, so no noisy image comes twice. A

@@ -13,7 +13,7 @@
 # ### BEGIN CARD
 # level = "core"
 # memory = "2 GB"
-# compute_minutes = 5
+# compute_minutes = 3
 # labs = ["05", "06", "09"]
 # lectures = ["11"]
 # mathematics = "the mean; linear interpolation; the distance of two points; the norm of a vector"

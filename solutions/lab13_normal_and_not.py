@@ -13,7 +13,7 @@
 # ### BEGIN CARD
 # level = "core"
 # memory = "2 GB"
-# compute_minutes = 5
+# compute_minutes = 4
 # labs = ["06", "07"]
 # lectures = ["12"]
 # mathematics = "logarithm of a Gaussian density; mean and quantile; the Fourier transform of lab 08"
