@@ -49,7 +49,7 @@ def estimate_noise(image: Array, *, mask: Array | None = None) -> NoiseEstimate:
     stays the same, so what is added is structure: `sigma² = s2² - (s3² - s2²) / 3`. White noise cannot be weaker at lag
     1: where s1 is at least 0.8 of that, s1 is taken, which is the more exact of the two.
 
-    Measured in the brain of Colin27 and of synthetic heads: white noise of 0.02 to 0.2 within 10 %, correlated noise of
+    Measured in the brain of Colin27 and of synthetic heads: white noise of 0.02 to 0.2 within 11 %, correlated noise of
     0.02 to 0.1 (smoothed by 0.4 to 0.6 pixels, interpolated, zero-filled to twice the size) within 30 %.
 
     Fails: below 0.02 there (structure counts as noise: 1.1 to 2 times sigma at 0.01, and white noise may pass for

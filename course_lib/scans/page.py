@@ -41,9 +41,7 @@ def write_page(path: str | Path, image: StoredImage, outcome: Denoised) -> None:
 
     Lab: 14.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"{path}: expected a name that ends in .html")
+    path = check_page(path)
     before = np.moveaxis(image.volume(0), outcome.axis, 0)
     after = np.moveaxis(outcome.volume, outcome.axis, 0)
     rows = {
@@ -68,6 +66,14 @@ def write_page(path: str | Path, image: StoredImage, outcome: Denoised) -> None:
         f"<table>{table}</table><h2>Slices</h2><p>In the map of what was taken away there should be no anatomy.</p>"
         f"{pictures}<h2>Level from slice to slice</h2>{_levels(outcome)}</html>",
     )
+
+
+def check_page(path: str | Path) -> Path:
+    """The path of a page; ValueError for a name that no browser opens as one."""
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{path}: expected a name that ends in .html")
+    return path
 
 
 def _planes(stack: np.ndarray) -> list[int]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from course_lib.scans.denoising import Denoised, denoise_volume
 from course_lib.scans.files import StoredImage, read_stored, write_stored
+from course_lib.scans.page import check_page, write_page
 
 
 def denoise_file(
@@ -47,6 +48,8 @@ def denoise_file(
         raise ValueError(f"{target}: expected another file than the source, which would be lost")
     if not target.name.lower().endswith((".nii", ".nii.gz")):
         raise ValueError(f"{target}: expected a name that ends in .nii or .nii.gz")
+    if report is not None:
+        check_page(report)
     image = read_stored(source)
     out = np.empty(image.stored.shape, image.stored.dtype, order="F")
     found = []
@@ -63,13 +66,13 @@ def denoise_file(
         for layer in range(into.shape[2]):  # in float64 a whole volume would need eight times a file of bytes
             into[..., layer] = image.to_stored(one.volume[..., layer])
         if report is not None and number == 0:
-            from course_lib.scans.page import write_page
-
-            write_page(report, image, one)
+            shown = one
         found.append(
             Denoised(np.empty(0, np.float32), one.noise, one.method, one.axis, one.removed, one.alike, one.doubts)
         )
     write_stored(target, image, out)
+    if report is not None:
+        write_page(report, image, shown)
     return found
 
 

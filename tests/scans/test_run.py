@@ -61,11 +61,22 @@ def test_a_clear_no(scan, tmp_path, capsys):
         (["denoise", str(scan), str(scan)], "another file"),
         (["denoise", str(scan), str(tmp_path / "o.mha")], r"\.nii"),
         (["denoise", str(scan), str(tmp_path / "o.nii"), "--sigma", "much"], "--sigma"),
+        (["denoise", str(scan), str(tmp_path / "o.nii"), "--report", str(tmp_path / "o.pdf")], r"\.html"),
         (["denoise", str(scan), str(tmp_path / "o.nii"), "--method", "nlm", "--sigma", "-3"], "sigma"),
     ):
         assert main(arguments) == 1
         assert re.search(words, capsys.readouterr().err)
     assert not list(tmp_path.glob("o.*"))
+
+
+def test_a_series_that_breaks_off_writes_neither_file_nor_page(noisy, tmp_path, capsys):
+    flat = np.ones_like(noisy[60:130, 60:140, :2])
+    series = np.stack([noisy[60:130, 60:140, :2], flat], axis=-1).astype(np.float32)
+    nib.save(nib.Nifti1Image(series, np.eye(4)), tmp_path / "in.nii")
+    out, page = tmp_path / "out.nii", tmp_path / "page.html"
+    assert main(["denoise", str(tmp_path / "in.nii"), str(out), "--method", "nlm", "--report", str(page)]) == 1
+    assert "in.nii, volume 1" in capsys.readouterr().err
+    assert not out.exists() and not page.exists()
 
 
 def test_an_interrupted_run_leaves_nothing(scan, tmp_path, monkeypatch):
