@@ -87,6 +87,17 @@ def test_a_magnitude_does_not_become_negative(noisy):
     assert denoise_volume(noisy[..., :2], method="bm3d", progress=False).volume.min() >= 0
 
 
+def test_whatever_a_method_answers_a_magnitude_and_its_cleared_corners_stay_such(noisy, monkeypatch):
+    scan = noisy[40:120, 40:140, :2].copy()
+    scan[:9, :9] = 0  # 1 % of all voxels: too few to pass for a filling
+    monkeypatch.setattr(denoising, "_method", lambda name, kind: lambda images, level: images - 0.1)
+    found = denoise_volume(scan, method="nlm", sigma=0.05, progress=False).volume
+    assert found.min() >= 0
+    monkeypatch.setattr(denoising, "_method", lambda name, kind: lambda images, level: images + 0.1)
+    found = denoise_volume(scan, method="nlm", sigma=0.05, progress=False).volume
+    assert (found[:9, :9] == 0).all() and found[12:, 12:].min() > 0.05
+
+
 def test_input_is_left_alone_and_any_number_type_is_taken(noisy):
     whole = np.round(1000 * noisy[60:124, 70:140, :2]).astype(np.int16)
     before = whole.copy()

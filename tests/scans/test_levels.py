@@ -5,6 +5,7 @@ import pytest
 
 from course_lib import noise
 from course_lib.scans import measure_noise
+from course_lib.scans.levels import _outside
 
 
 def stack(volume):
@@ -32,6 +33,21 @@ def test_gaussian_where_values_are_negative(clean):
     found = measure_noise(stack(noise.gaussian(clean, 0.05, generator=np.random.default_rng(1))))
     assert found.kind == "gaussian" and found.air == "none"
     np.testing.assert_allclose(found.sigma, 0.05, rtol=0.15)
+
+
+def test_the_air_itself_decides_where_it_is_not_quite_rayleigh():
+    """Air that is shaded, as that of real scans: the automatic background refuses it."""
+    planes = _outside_only(0.05)
+    found = _outside(planes, bright=1.0)
+    assert found == pytest.approx(0.05, rel=0.1)
+
+
+def _outside_only(sigma):
+    rng = np.random.default_rng(5)
+    plane = noise.rician(np.zeros((120, 140)), sigma, generator=rng)
+    plane = plane * np.linspace(0.7, 1.3, 140)
+    plane[40:80, 50:100] += 0.8
+    return plane.astype(np.float32)
 
 
 @pytest.mark.parametrize("cleared", [False, True])
