@@ -12,7 +12,7 @@ SHELL := /bin/bash
 
 BIN := $(VENV)/bin
 STAGE := bash scripts/stage
-EXTRAS := instructor,dev
+EXTRAS := instructor,dev,site
 install = bash scripts/install $(BIN)/python $(CONSTRAINTS) "$(1)"
 SOURCES := $(wildcard solutions/*.py lectures/*.py course_staff/authoring/*.*) nbgrader_config.py
 # Workers share the cores, so that a model in one does not starve the others.

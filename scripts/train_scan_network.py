@@ -120,6 +120,8 @@ def main() -> None:
     if options.begin:
         begin_at_one_level(model, options.begin, 0.1)
 
+    model = model.to(memory_format=torch.channels_last)  # a fifth faster on a CPU
+
     def told(history: training.History) -> None:
         last = f"{history.train_loss[-1]:.5f} {history.validation_loss[-1]:.5f} {history.metrics['PSNR'][-1]:.3f} dB"
         print(len(history.train_loss), last, f"{time.process_time() - start:.0f} CPU s", flush=True)

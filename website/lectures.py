@@ -1,0 +1,9 @@
+"""One page a lecture, executed, with its figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write(repository: Path, source: Path) -> None:
+    """Write these pages into `source`, the folder that Sphinx reads."""
