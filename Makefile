@@ -18,8 +18,9 @@ SOURCES := $(wildcard solutions/*.py lectures/*.py course_staff/authoring/*.*) n
 # Workers share the cores, so that a model in one does not starve the others.
 THREADS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 	echo $$(( cores > $(WORKERS) ? cores / $(WORKERS) : 1 )))
-# A worker that crashes is not replaced: xdist, which gives whole files to workers, would wait for it for ever.
-PARALLEL := -n $(WORKERS) --dist loadfile --max-worker-restart 0
+# A worker that crashes is not replaced: xdist would wait for it for ever. Tests of the library go one by one to whoever is
+# free (whole files, of very unequal length, left a worker idle for minutes); a notebook's cells must stay together.
+PARALLEL := -n $(WORKERS) --max-worker-restart 0 --dist
 # JupyterLab refuses root without a word from us, and there is no browser to open on a server.
 OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root) \
 	$(if $(CI),--no-browser,$(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),,--no-browser))
@@ -47,9 +48,9 @@ test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
 	@$(STAGE) --limit 300 "lengths" $(BIN)/python scripts/lengths.py
 	@$(STAGE) --limit 300 "build" $(BIN)/course build
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 2700 "library" $(BIN)/python -m pytest -m "not browser" \
-		$(PARALLEL) --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests
+		$(PARALLEL) worksteal --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests
 	@OMP_NUM_THREADS=$(THREADS) COURSE_PROFILE=ci $(STAGE) --limit 1800 "notebooks" $(BIN)/python -m pytest \
-		--nbval-lax --nbval-current-env --nbval-cell-timeout 120 $(PARALLEL) solutions lectures
+		--nbval-lax --nbval-current-env --nbval-cell-timeout 120 $(PARALLEL) loadfile solutions lectures
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 1800 "graders" $(BIN)/course check --workers $(WORKERS)
 
 test-browser: $(VENV)/.stamp-dev $(VENV)/.stamp-built $(VENV)/.stamp-kernel

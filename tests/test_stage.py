@@ -83,9 +83,12 @@ def test_ctrl_c_reaches_the_command():
     assert b"FAILED after" in seen and b"exit code 42" in seen
 
 
-def test_a_worker_that_crashes_ends_the_tests_at_once(tmp_path):
+@pytest.mark.parametrize("given", ["worksteal", "loadfile"])
+def test_a_worker_that_crashes_ends_the_tests_at_once(tmp_path, given):
     """As `make test` runs them; the other worker has more to do than anybody wants to wait for."""
-    options = re.search(r"^PARALLEL := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
+    makefile = (ROOT / "Makefile").read_text()
+    options = re.search(r"^PARALLEL := (.*)$", makefile, re.MULTILINE)[1] + f" {given}"
+    assert f"$(PARALLEL) {given} " in makefile
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_a.py").write_text("import os\ndef test_dies():\n    os.abort()\ndef test_after():\n    pass\n")
