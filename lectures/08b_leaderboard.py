@@ -8,7 +8,7 @@
 #
 # - Put the saved models (`models.save` of lab 14, one `.safetensors` for each student) into the folder `models` beside this notebook.
 # - Run it. The seed of the noise is drawn now. It is the same for every model, and is printed afterwards.
-# - Each model is scored on Colin27 under the two noises of the attention U-Net deck (lecture 08): Gaussian, sigma 0.1, and Rician, sigma 0.11; whole image and brain. It is not told which noise it sees.
+# - Each model is scored on Colin27 under the two noises of the attention U-Net deck (lecture 08): Gaussian, sigma 0.1, and Rician, sigma 0.11; whole image and brain. It is not told which noise it sees, but for a `NoiseMapUNet`, which asks: it is told sigma and the kind of noise, as BM3D is.
 # - Models are ranked by PSNR inside the brain, the mean over both noises. BM3D at its best is shown for comparison and is not ranked. Under Rician noise it appears with three corrections of the bias (lecture 02): `bias-corrected`
 #   (minus 2·sigma²), `first-moment inverse` (the mean inverted, right in the brain) and `stabilised`.
 #

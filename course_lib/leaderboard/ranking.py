@@ -18,6 +18,7 @@ from course_lib.classical.bm3d import bm3d
 from course_lib.classical.rician import bias_corrected, stabilised
 from course_lib.data.brains import BrainSlices, brain_slices
 from course_lib.leaderboard.board import Leaderboard, clean, merged, names_of, one_line
+from course_lib.models.noise_map import NoiseMapUNet
 
 NOISES: Mapping[str, tuple[Callable[..., torch.Tensor], float]] = {
     "gaussian": (noise.gaussian, 0.1),
@@ -55,7 +56,8 @@ def evaluate(
 
     Args:
         paths: files of `models.save`, or folders, which stand for all models in and below them. A model denoises images
-            (N, 1, H, W) and is not told the noise level; the same file serves all `noises`.
+            (N, 1, H, W); the same file serves all `noises`. It is not told the noise, but for a `NoiseMapUNet`, which
+            asks for it: this gets the true sigma and kind, as BM3D does.
         noises: some of "gaussian" (sigma 0.1) and "rician" (sigma 0.11).
         images: "colin27", the test head of the course; else as for `data.brains.brain_slices` ("ixi", a folder of NIfTI
             files); or `BrainSlices`. Of several heads, `.by_head(noise)` has a row a head.
@@ -105,7 +107,7 @@ def evaluate(
                 model = models.load(path)
                 found[name] = {
                     kind: evaluation.compare(
-                        {name: partial(_denoised, model)}, pictures, function, sigma=sigma, **options
+                        {name: partial(_denoised, model, kind)}, pictures, function, sigma=sigma, **options
                     )
                     for kind, (function, sigma) in _chosen(noises).items()
                 }
@@ -136,8 +138,9 @@ def _chosen(noises: Collection[str]) -> dict[str, tuple[Callable[..., torch.Tens
     return {name: NOISES[name] for name in NOISES if name in noises}
 
 
-def _denoised(model: nn.Module, noisy: torch.Tensor, sigma: float) -> torch.Tensor:
-    """The model is not told sigma."""
+def _denoised(model: nn.Module, kind: str, noisy: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Only a model that asks for the noise is told it."""
+    model = model.told(sigma, kind) if isinstance(model, NoiseMapUNet) else model
     return training.denoise(model, noisy, batch_size=len(noisy))
 
 

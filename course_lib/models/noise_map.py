@@ -96,6 +96,35 @@ class NoiseMapUNet(nn.Module):
         noise = self.body(torch.cat([image / level, bottom], 1)).sum(1, keepdim=True)  # (N, 2, H, W) -> (N, 1, H, W)
         return (image + level * noise) * ~cleared(image)
 
+    def told(self, sigma: float, kind: str = "gaussian", coils: int = 1) -> nn.Module:
+        """This network for one noise: a module of the image alone, as `training.denoise` wants it.
+
+        Args:
+            sigma: standard deviation of one channel, in the image's units.
+            kind, coils: as for `noise_floor`.
+
+        Returns:
+            `denoiser(image)` is `self(image, sigma, noise_floor(kind, coils))`, with the same weights, not a copy.
+
+        Raises:
+            TypeError, ValueError: bad input.
+
+        Lab: 14.
+        """
+        return _Told(self, check_number(sigma, "sigma", low=0, above=True), noise_floor(kind, coils))
+
+
+class _Told(nn.Module):
+    """`model` with the rest of its arguments."""
+
+    def __init__(self, model: NoiseMapUNet, sigma: float, floor: float):
+        super().__init__()
+        self.model, self.sigma, self.floor = model, sigma, floor
+        self.training = model.training
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.model(image, self.sigma, self.floor)
+
 
 def cleared(image: torch.Tensor) -> torch.Tensor:
     """True where a pixel lies in a window of 3×3 that is exactly 0: (N, C, H, W) -> bool, the same shape.

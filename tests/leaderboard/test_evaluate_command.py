@@ -21,6 +21,7 @@ from course_lib.models.attention import ChannelSE
 from course_lib.models.cascade import DeepCascade
 from course_lib.models.dae import DenseDAE
 from course_lib.models.dncnn import DnCNN
+from course_lib.models.noise_map import NoiseMapUNet, noise_floor
 from course_lib.profiles import seeded
 
 WORDS = {"data": "nothing at all", "noise": "none", "stop": "fixed", "seed": 0}
@@ -73,6 +74,26 @@ def test_values_are_those_of_each_slice_by_hand_and_rank_by_the_brain(head, tmp_
                 assert board.value(path.stem, kind, "PSNR", region) == pytest.approx(float(np.mean(values)), abs=1e-4)
     by_noise = [board.value("good", kind) for kind in ("gaussian", "rician")]
     assert board.score("good") == pytest.approx(sum(by_noise) / 2)
+
+
+def test_only_a_network_that_asks_is_told_the_noise(head, tmp_path):
+    """Its weights are drawn, so it is no good; the point is which sigma and floor reach it."""
+    model = NoiseMapUNet(8, attention=None, dilations=())
+    for number, parameter in enumerate(model.parameters()):
+        torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(number))
+    path = tmp_path / "asks.safetensors"
+    models.save(model, path, arguments={"width": 8, "attention": None, "dilations": ()}, **WORDS)
+    board = leaderboard.evaluate(path, images=head, seed=3, baselines=False, **quiet)
+    assert not board.refused
+    for kind, (function, sigma) in {"gaussian": (noise.gaussian, 0.1), "rician": (noise.rician, 0.11)}.items():
+        expected = []
+        for index in range(3):
+            clean, mask = head.images[index : index + 1], head.brain_masks[index : index + 1]
+            noisy = function(clean, sigma, generator=torch.Generator().manual_seed(seeded(3, "noise", index)))
+            with torch.no_grad():
+                output = model(noisy, sigma, noise_floor(kind)).clamp(0, 1)
+            expected.append(metrics.psnr(output, clean, data_range=1, mask=mask))
+        assert board.value("asks", kind, "PSNR", "brain") == pytest.approx(float(np.mean(expected)), abs=1e-4)
 
 
 def test_a_seed_is_drawn_anew_and_repeats_the_table(head, tmp_path):

@@ -53,6 +53,21 @@ def test_a_map_is_more_than_its_mean_and_one_level_is_a_flat_map():
         assert (model(x, tilted) - model(x, 0.1)).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize(("kind", "coils"), [("gaussian", 1), ("rician", 1), ("chi", 4)])
+def test_told_is_the_same_network_with_the_noise_filled_in(kind, coils):
+    model, x = lively(), image(3, 1, 17, 22)
+    told = model.told(0.07, kind, coils)
+    with torch.no_grad():
+        expected = model(x, 0.07, noise_floor(kind, coils))
+        torch.testing.assert_close(told(x), expected)
+        torch.testing.assert_close(training.denoise(told, x, batch_size=2, device="cpu"), expected)
+    assert next(told.parameters()) is next(model.parameters()) and not told.training
+    with pytest.raises(ValueError, match="sigma"):
+        model.told(0.0)
+    with pytest.raises(ValueError, match="kind"):
+        model.told(0.1, "poisson")
+
+
 def test_the_floor_matters():
     model, x = lively(), image(1, 1, 16, 16)
     with torch.no_grad():
