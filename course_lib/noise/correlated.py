@@ -45,7 +45,7 @@ def correlated(
         TypeError, ValueError: bad input.
 
     Source: Gudbjartsson and Patz 1995 (zero-filling correlates the noise of neighbours).
-    Lab: 04.
+    Lab: 14.
     """
     check_image(image)
     if image.ndim < 2:
@@ -76,7 +76,7 @@ def transfer(shape: tuple[int, int], filter: str, strength: float) -> np.ndarray
     Raises:
         TypeError, ValueError: bad input.
 
-    Lab: 04.
+    Lab: 14.
     """
     ky, kx = (np.fft.fftfreq(count) for count in shape)  # cycles a pixel
     if filter == "smoothed":

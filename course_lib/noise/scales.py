@@ -67,7 +67,7 @@ def estimate_noise(image: Array, *, mask: Array | None = None) -> NoiseEstimate:
         TypeError, ValueError: bad input; no place in the mask where a wavelet of 10×10 pixels fits.
 
     Source: Donoho and Johnstone 1994 (the median rule); Shensa 1992 (wavelets with holes).
-    Lab: 04.
+    Lab: 14.
     """
     check_image(image)
     if image.ndim not in (2, 3):
