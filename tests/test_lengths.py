@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,12 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("lengths", ROOT / "scripts" / "lengths.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["lengths"] = module
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("lengths")
 
 
 def test_the_labs_lie_within_the_limits(script):

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import importlib.util
 import struct
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from course_lib.data import digits, download, fetch, sources
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "make_samples.py"
 
 
 @pytest.mark.parametrize(("split", "size"), [("train", 6000), ("test", 1000)])
@@ -217,11 +213,8 @@ def test_unpacking_that_fails_says_what_to_do(mnist, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("make_samples", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("make_samples")
 
 
 def test_script_packs_the_same_bytes_every_time(script, tmp_path):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import http.server
-import importlib.util
 import io
 import struct
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +15,6 @@ import torch
 
 from course_lib.data import download, fetch, sources
 from course_lib.data.xray import radiograph, xrays
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "make_samples.py"
-
 
 # --- embedded
 
@@ -209,11 +204,8 @@ def test_without_a_network_it_says_what_to_do(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("make_samples", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("make_samples")
 
 
 def dicom(pixels: np.ndarray) -> bytes:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,15 +11,10 @@ from course_lib import models, training
 from course_lib.data.hearts import one_hot, synthetic_hearts
 from course_lib.models.shape import TRAINED, heart_shapes
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_heart_shapes.py"
-
 
 @pytest.fixture
-def script():
-    spec = importlib.util.spec_from_file_location("train_heart_shapes", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("train_heart_shapes")
 
 
 def test_it_is_small_frozen_and_its_card_names_no_aneurysm_in_training():

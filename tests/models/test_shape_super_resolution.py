@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,15 +11,10 @@ from course_lib.data.hearts import one_hot, synthetic_hearts
 from course_lib.models.resolve import DeepResolve
 from course_lib.models.shape import heart_shapes
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "shape_super_resolution.py"
-
 
 @pytest.fixture
-def script():
-    spec = importlib.util.spec_from_file_location("shape_super_resolution", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("shape_super_resolution")
 
 
 def distance(shapes, predictor, images, labels):

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from course_lib import models, training
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_small_model.py"
-
 
 @pytest.fixture
-def script(monkeypatch):
+def script(monkeypatch, load_script):
     """The module, with tiny heads in place of the cohort and of Colin27; `looks` says when each was asked for."""
-    spec = importlib.util.spec_from_file_location("train_small_model", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("train_small_model")
     module.looks = []
 
     class Heads:
