@@ -79,6 +79,9 @@ def _parser(extend: Callable[[Add], None] | None) -> argparse.ArgumentParser:
     denoise.add_argument(
         "--plane", choices=("auto", "axial", "coronal", "sagittal"), default="auto", help="default: across long voxels"
     )
+    denoise.add_argument(
+        "--ensemble", action="store_true", help="mean over eight turned and mirrored copies: eight times the time"
+    )
     denoise.add_argument("--report", metavar="PAGE", help="write an .html page: pictures, residual, sigma by slice")
     if extend is not None:
         extend(add)
@@ -136,6 +139,7 @@ def _denoise(given: argparse.Namespace) -> int:
             sigma=sigma,
             noise=given.noise,
             plane=given.plane,
+            ensemble=given.ensemble,
             report=given.report,
         )
     except FileNotFoundError as error:

@@ -99,6 +99,30 @@ def any_size(network: Callable[[torch.Tensor], torch.Tensor], image: torch.Tenso
     return network(pad_to_multiple(image, multiple))[..., :height, :width]
 
 
+def self_ensemble(denoiser: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor) -> torch.Tensor:
+    """Mean of what a denoiser answers for the eight ways to turn and mirror an image, each turned back.
+
+    Errors that depend on the direction average out: a little better, eight times the time.
+
+    Args:
+        denoiser: (N, C, H, W) -> the same shape, and as well for (N, C, W, H).
+        image: (N, C, H, W).
+
+    Returns:
+        (N, C, H, W).
+
+    Source: Timofte, Rothe and Van Gool 2016, Seven ways to improve example-based single image super resolution.
+    Lab: 14.
+    """
+    total = torch.zeros_like(image)
+    for mirrored in (False, True):
+        start = image.flip(-1) if mirrored else image
+        for quarter in range(4):
+            answer = torch.rot90(denoiser(torch.rot90(start, quarter, (-2, -1))), -quarter, (-2, -1))
+            total += answer.flip(-1) if mirrored else answer
+    return total / 8
+
+
 def random_crop(image: torch.Tensor, size: int, *, generator: torch.Generator | None = None) -> torch.Tensor:
     """Cut a square at a random place, every place equally likely.
 

@@ -74,3 +74,24 @@ def test_any_size_asks_a_network_of_fixed_multiples(height, width):
     answer = images.any_size(lambda padded: seen.append(padded.shape[-2:]) or 2 * padded, batch, 8)
     assert torch.equal(answer, 2 * batch)
     assert len(seen) == 1 and all(side % 8 == 0 for side in seen[0]) and max(seen[0]) <= max(height, width) + 7
+
+
+def test_a_self_ensemble_asks_eight_ways_and_turns_each_answer_back():
+    batch, seen = torch.rand(2, 1, 5, 7, generator=torch.Generator().manual_seed(0)), []
+
+    def denoiser(image):
+        seen.append(image.clone())
+        return image
+
+    torch.testing.assert_close(images.self_ensemble(denoiser, batch), batch)
+    assert len(seen) == 8 and len({one.numpy().tobytes() for one in seen}) == 8
+
+
+def test_a_self_ensemble_forgets_directions():
+    batch = torch.rand(1, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+    sideways = lambda image: image.roll(1, -1)  # noqa: E731
+    found = images.self_ensemble(sideways, batch)
+    # the mean over all turns of a shift: each of the four neighbours, twice in eight
+    expected = sum(batch.roll(shift, axis) for shift in (1, -1) for axis in (-2, -1)) / 4
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(images.self_ensemble(sideways, batch.flip(-1)), found.flip(-1))

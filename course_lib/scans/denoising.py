@@ -17,6 +17,7 @@ from course_lib._progress import progress_bar
 from course_lib.classical import filters
 from course_lib.classical.bm3d import bm3d
 from course_lib.classical.rician import stabilised
+from course_lib.images import self_ensemble
 from course_lib.models.noise_map import NoiseMapUNet, cleared, noise_floor
 from course_lib.scans.levels import ScanNoise, head_mask, measure_noise
 
@@ -64,6 +65,7 @@ def denoise_volume(
     sigma: float | str = "auto",
     noise: str = "auto",
     plane: str = "auto",
+    ensemble: bool = False,
     progress: bool = True,
 ) -> Denoised:
     """Denoise a scan slice by slice.
@@ -79,6 +81,7 @@ def denoise_volume(
         sigma: of one channel, in the volume's units, or "auto".
         noise: "gaussian", "rician" or "auto".
         plane: "axial", "coronal", "sagittal" (which need RAS axes) or "auto".
+        ensemble: the mean over eight turned and mirrored copies of each slice: eight times the time, a little better.
         progress: show a bar.
 
     Returns:
@@ -107,7 +110,7 @@ def denoise_volume(
         level = torch.from_numpy(found.sigma[some] / bright).float()
         noisy = torch.from_numpy(stack[some])[:, None] / bright  # (N, 1, H, W)
         with torch.no_grad():
-            clean = apply(noisy, level)
+            clean = self_ensemble(partial(apply, level=level), noisy) if ensemble else apply(noisy, level)
         if found.kind == "rician":
             clean = clean.clamp(min=0)  # a magnitude
         clean = torch.where(cleared(noisy), noisy, clean)
@@ -177,7 +180,8 @@ def _batches(count: int, progress: bool) -> Iterator[slice]:
 
 def _method(name: str, kind: str) -> Method:
     if name == "network":
-        return partial(_network, shipped_network(), noise_floor(kind))
+        model, floor = shipped_network(), noise_floor(kind)
+        return lambda noisy, level: model(noisy, level.view(-1, 1, 1, 1), floor)
     plain: Any = {"bm3d": bm3d, "nlm": filters.non_local_means}[name]
     denoiser = stabilised(plain) if kind == "rician" else plain
 
@@ -185,10 +189,6 @@ def _method(name: str, kind: str) -> Method:
         return torch.cat([denoiser(one[None], float(sigma)) for one, sigma in zip(noisy, level, strict=True)])
 
     return each
-
-
-def _network(model: NoiseMapUNet, floor: float, noisy: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    return model(noisy, level.view(-1, 1, 1, 1), floor)
 
 
 def shipped_network() -> NoiseMapUNet:

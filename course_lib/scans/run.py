@@ -19,6 +19,7 @@ def denoise_file(
     sigma: float | str = "auto",
     noise: str = "auto",
     plane: str = "auto",
+    ensemble: bool = False,
     report: str | Path | None = None,
     progress: bool = True,
 ) -> list[Denoised]:
@@ -29,7 +30,7 @@ def denoise_file(
     Args:
         source: .nii or .nii.gz, one volume or a series, any orientation.
         target: .nii or .nii.gz, not the source itself.
-        method, sigma, noise: as for `denoise_volume`; sigma in the units of the file.
+        method, sigma, noise, ensemble: as for `denoise_volume`; sigma in the units of the file.
         plane: "axial", "coronal", "sagittal", whichever way the file's axes lie; or "auto", across the longest voxels.
         report: an .html page with pictures of the first volume, or None.
         progress: show bars.
@@ -57,7 +58,7 @@ def denoise_file(
         try:
             one = denoise_volume(
                 image.volume(number), image.voxel_size, method=method, sigma=sigma, noise=noise,
-                plane=_file_axis(image, plane), progress=progress,
+                plane=_file_axis(image, plane), ensemble=ensemble, progress=progress,
             )  # fmt: skip
         except ValueError as error:
             where = f", volume {number}" if image.volumes > 1 else ""

@@ -46,6 +46,20 @@ def test_no_network_is_said(monkeypatch):
         denoising.shipped_network()
 
 
+def test_an_ensemble_is_the_mean_over_the_turns_of_each_slice(noisy):
+    small = noisy[60:124, 70:140, 2:4]
+    found = denoise_volume(small, method="nlm", sigma=0.05, noise="gaussian", ensemble=True, progress=False).volume
+    turns = []
+    for quarter in range(4):
+        turned = np.rot90(small, quarter, (0, 1))
+        for mirrored in (turned, turned[::-1]):
+            answer = denoise_volume(
+                mirrored.copy(), method="nlm", sigma=0.05, noise="gaussian", plane="axial", progress=False
+            ).volume
+            turns.append(np.rot90(answer[::-1] if mirrored is not turned else answer, -quarter, (0, 1)))
+    np.testing.assert_allclose(found, np.mean(turns, 0), atol=1e-4)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_units_do_not_matter(noisy, method):
     small = noisy[60:124, 70:140, 2:4]
