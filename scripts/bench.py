@@ -22,6 +22,7 @@ from bench_lab02 import lab02
 from bench_losses import msssim
 from bench_pipeline import pipeline
 from bench_reconstruction import consistency, reconstruction
+from bench_scans import volumes
 from bench_small_model import small_model
 from bench_speed import cohort, imports, training
 from bench_ssim import ssim
@@ -44,6 +45,7 @@ ITEMS = {
     "surfaces": ("Distances of surfaces beside MONAI, medpy and SimpleITK", surfaces),
     "attention": ("The attention U-Net beside networks of its kind", attention),
     "small_model": ("Minutes until the small attention U-Net beats BM3D", small_model),
+    "scans": ("A volume through the network, BM3D and non-local means", volumes),
     "grading": ("Grading a class beside stock nbgrader", grading),
     "lab02": ("Minutes until the BrainCDAE of lab 02 beats the best classical filter", lab02),
 }

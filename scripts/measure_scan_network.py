@@ -17,7 +17,8 @@ from course_lib.classical import filters
 from course_lib.classical.bm3d import bm3d
 from course_lib.classical.rician import bias_corrected, stabilised
 from course_lib.data.brains import brain_slices
-from course_lib.models.noise_map import NoiseMapUNet, noise_floor
+from course_lib.images import self_ensemble
+from course_lib.models.noise_map import NoiseMapUNet
 from course_lib.scans.denoising import shipped_network
 
 LEVELS = (0.02, 0.05, 0.1, 0.2)
@@ -34,17 +35,11 @@ FORMS = {
 
 def network(model: NoiseMapUNet, kind: str, turned: bool = False) -> evaluation.Method:
     """The network as `compare` takes it; `turned`: the mean over the eight ways to turn and mirror an image."""
-    floor = noise_floor(kind.lower())
 
     def denoised(noisy: torch.Tensor, sigma: float) -> torch.Tensor:
-        found = []
         with torch.no_grad():
-            for quarter in range(4) if turned else (0,):
-                for mirrored in (False, True) if turned else (False,):
-                    image = torch.rot90(noisy.flip(-1) if mirrored else noisy, quarter, (-2, -1))
-                    image = torch.rot90(model(image, sigma, floor), -quarter, (-2, -1))
-                    found.append(image.flip(-1) if mirrored else image)
-        return torch.stack(found).mean(0)
+            told = model.told(sigma, kind.lower())
+            return self_ensemble(told, noisy) if turned else told(noisy)
 
     return denoised
 
@@ -55,11 +50,15 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=24)
     parser.add_argument("--images", default="colin27")
     parser.add_argument("--turned", action="store_true", help="a row for the mean over eight ways to turn the image")
+    parser.add_argument("--write", action="store_true", help="write the network's scores into the card of --model")
     options = parser.parse_args()
+    if options.write and not options.model:
+        parser.error("--write needs --model")
     model = models.load(options.model) if options.model else shipped_network()
     assert isinstance(model, NoiseMapUNet)
     head = brain_slices(options.images, slices=options.slices)
     masks = {"whole image": None, "brain": head.brain_masks[:]}
+    scores = {}
     print("| noise | sigma | region | noisy | NLM | BM3D, best form | network | difference in dB (p) | SSIM of both |")
     print("|---|---|---|---:|---:|---:|---:|---:|---:|")
     for kind, corrupt in NOISES.items():
@@ -69,19 +68,28 @@ def main() -> None:
             if options.turned:
                 methods["network, 8 times"] = network(model, kind, turned=True)
             table = evaluation.compare(methods, head.images[:], corrupt, sigma=sigma, masks=masks, progress=False)
-            for region, values in table.values.items():
-                mean = {name: float(scores.mean()) for name, scores in values["PSNR"].items()}
+            for region in masks:
+                mean = {name: table.mean(name, "PSNR", region) for name in methods}
+                ssim = {name: table.mean(name, "SSIM", region) for name in methods}
                 best = max(FORMS[kind], key=mean.__getitem__)
-                ssim = {name: float(scores.mean()) for name, scores in values["SSIM"].items()}
                 sharpest = max(ssim[name] for name in FORMS[kind])
+                noisy = table.mean(evaluation.NOISY, "PSNR", region)
+                scores[f"PSNR, {kind} {sigma:g}, {region}"] = round(mean["network"], 2)
                 for name in [name for name in methods if name.startswith("network")]:
-                    test = evaluation.paired_test(values["PSNR"][name], values["PSNR"][best])
+                    ours, theirs = (table.per_slice(one, "PSNR", region) for one in (name, best))
+                    test = evaluation.paired_test(ours, theirs)
                     print(
-                        f"| {kind} | {sigma:g} | {region} | {mean[table.methods[0]]:.2f} | {mean['NLM']:.2f} |"
+                        f"| {kind} | {sigma:g} | {region} | {noisy:.2f} | {mean['NLM']:.2f} |"
                         f" {mean[best]:.2f} ({best}) | {mean[name]:.2f}{' ×8' if '8' in name else ''} |"
                         f" {test.difference:+.2f} (p {test.p:.1g}) | {sharpest:.3f}, {ssim[name]:.3f} |",
                         flush=True,
                     )
+    if options.write:
+        card = models.read_card(options.model)
+        models.save(
+            model, options.model, data=card.data, noise=card.noise, stop=card.stop, seed=card.seed, note=card.note,
+            arguments=card.arguments, metrics=scores, half=card.stored_as == "float16",
+        )  # fmt: skip
 
 
 if __name__ == "__main__":
