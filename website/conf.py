@@ -73,6 +73,8 @@ html_theme_options = {
     "use_download_button": False,  # a lab and a lecture offer their notebook, not the page's source
     "use_fullscreen_button": False,
     "home_page_in_toc": True,
+    "navbar_persistent": [],  # the search stands in the sidebar
+    "pygments_dark_style": "github-dark",
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "toc_title": "On this page",
