@@ -100,7 +100,7 @@ def _copy_mathjax(target: Path) -> None:
 
 def _drop_unused(static: Path) -> None:
     """Half of the site's bytes, which no page asks for: maps for the theme's authors, and icons as a script."""
-    for path in [*static.rglob("*.map"), *static.glob("scripts/fontawesome.js*"), *static.glob("*macros.html")]:
+    for path in {*static.rglob("*.map"), *static.glob("scripts/fontawesome.js*"), *static.glob("*macros.html")}:
         path.unlink()
 
 
