@@ -6,7 +6,7 @@ import base64
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,12 +52,14 @@ class SiteBrowser:
         return self.driver.execute_cdp_cmd(name, parameters)
 
     def window(self, size: tuple[int, int], colours: str = "light") -> None:
-        """How wide and high the page is shown, and whether the reader's system is light or dark."""
+        """How wide and high the page is shown, and whether the reader's system is light or dark. Nothing fades."""
         width, height = size
         self.command(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
-        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": colours}])
+        wishes = {"prefers-color-scheme": colours, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        self.command("Emulation.setEmulatedMedia", features=features)
 
     def open(self, path: str) -> Load:
         """Load a page and wait until its formulas and fonts are there."""
@@ -88,15 +90,16 @@ class SiteBrowser:
     def run(self, script: str, *values):
         return self.driver.execute_script(script, *values)
 
-    def axe(self, rules: list[str] | None = None) -> list[str]:
-        """What axe-core calls serious or critical, a line each. rules: only these; default all."""
+    def axe(self, rules: Sequence[str] = (), leave_out: Sequence[str] = ()) -> list[str]:
+        """What axe-core calls serious or critical, a line each. rules: only these, or all; leave_out: all but these."""
         from axe_core_python.base import AXE_SCRIPT
 
         if not self.run("return !!window.axe"):
             self.driver.execute_script(AXE_SCRIPT)
         options: dict[str, object] = {"resultTypes": ["violations"]}
+        options["rules"] = {rule: {"enabled": False} for rule in leave_out}
         if rules:
-            options["runOnly"] = rules
+            options["runOnly"] = list(rules)
         found = self.driver.execute_async_script(
             """
             const [options, done] = arguments;

@@ -110,7 +110,7 @@ def visit(request, browser, site) -> Visit:
     seen.findings += [f"dark: {line}" for line in browser.axe(["color-contrast"])]
     browser.window(PHONE)
     wait_for(browser, "document.documentElement.dataset.theme === 'light'")
-    seen.findings += [f"phone: {line}" for line in browser.axe()]
+    seen.findings += [f"phone: {line}" for line in browser.axe(leave_out=["color-contrast"])]
     seen.too_wide = browser.too_wide()
     browser.screenshot(f"{name}-phone.png")
     return seen
@@ -194,14 +194,14 @@ def test_the_start_page_is_there_in_a_second(browser):
     assert min(tries) < SECONDS, tries
 
 
-@pytest.mark.parametrize("word, anchor", [("DataConsistency", "DataConsistency"), ("rician", "rician")])
+@pytest.mark.parametrize("word, anchor", [("DataConsistency", "kspace.DataConsistency"), ("psnr", "metrics.psnr")])
 def test_search_finds_the_entry(browser, word, anchor):
     browser.window(WIDE)
     load = browser.open(f"search.html?q={word}")
     wait_for(browser, "document.querySelectorAll('#search-results ul.search li a').length > 1")
     found = browser.run("return [...document.querySelectorAll('#search-results ul.search li a')].map(a => a.href)")
     browser.screenshot(f"site-search-{word}.png")
-    assert any(f".{anchor}" in address.partition("#")[2] for address in found[:2]), found[:5]
+    assert any(address.endswith(f"#course_lib.{anchor}") for address in found[:2]), found[:5]
     assert not load.outside(browser.server) and not load.console
 
 
