@@ -33,6 +33,7 @@ def write(repository: Path, source: Path) -> None:
     """Write these pages into `source`, the folder that Sphinx reads."""
     address = SiteAddress.of(repository)
     pages = {page: links.read(repository, path, address) for path, page in WHOLE.items()}
+    pages["changelog"] = f"---\norphan: true\n---\n{pages['changelog']}"  # other pages lead to it
     pages["glossary"] = glossary(links.read(repository, "lectures/glossary.md", address))
     pages["systems"] = systems(links.read(repository, "README.md", address), lab_pages(repository))
     pages["licences"] = licences(repository, address)
