@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from importlib.metadata import version
 from pathlib import Path
 
+from website import cache
 from website.play import noise, sampling, strength
 from website.play.head import middle_slice
 from website.play.widget import Widget
 
 MAKERS = {"noise": noise.widget, "sampling": sampling.widget, "strength": strength.widget}
-PACKAGES = ("numpy", "scipy", "scikit-image", "torch", "pillow", "matplotlib")
 
 
 def file_name(widget: str, slot: str, choice: str) -> str:
@@ -21,53 +20,32 @@ def file_name(widget: str, slot: str, choice: str) -> str:
     return f"{widget}-{slot}-{choice}.webp".replace("_", "-")
 
 
-def key(repository: Path) -> str:
-    """A hash of all that the frames follow from: library, test head, this package, versions."""
-    found = hashlib.sha256()
-    samples = repository / "course_lib" / "data" / "samples"
-    files = [
-        *sorted((repository / "course_lib").rglob("*.py")),
-        *sorted(samples.glob("colin27*")),
-        *sorted(Path(__file__).parent.glob("*.py")),
-    ]
-    for file in files:
-        found.update(hashlib.sha256(file.read_bytes()).digest())
-    for package in PACKAGES:
-        found.update(f"{package} {version(package)}".encode())
-    return found.hexdigest()[:16]
-
-
-def compute(folder: Path) -> None:
-    """Write the strips and `play.json` (frames, states, numbers) into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    head = middle_slice()
-    told = {name: _keep(make(head), name, folder) for name, make in MAKERS.items()}
-    (folder / "play.json").write_text(json.dumps(told, ensure_ascii=False, allow_nan=False))
-
-
-def _keep(widget: Widget, name: str, folder: Path) -> dict[str, object]:
-    files: dict[str, dict[str, str]] = {}
-    for slot, strips in widget.strips.items():
-        files[slot] = {}
-        for choice, strip in strips.items():
-            files[slot][choice] = file_name(name, slot, choice)
-            (folder / files[slot][choice]).write_bytes(strip)
-    return {
-        "size": widget.size,
-        "start": widget.start,
-        "strips": files,
-        "states": widget.states,
-        "numbers": widget.numbers,
-    }
-
-
-def frames(repository: Path, cache: Path) -> Path:
-    """The folder with all frames, computed (about ten seconds) unless it lies in the cache already."""
-    folder = cache / key(repository)
+def frames(repository: Path) -> Path:
+    """The folder with the strips and `play.json`; computed, in half a minute, unless it lies in the site's cache."""
+    own = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    folder = cache.folder(repository) / "play" / cache.key(repository, version("pillow"), *own)
     if not (folder / "play.json").exists():
-        if cache.exists():
-            shutil.rmtree(cache)  # frames of an older library
-        working = cache / "working"
+        shutil.rmtree(folder.parent, ignore_errors=True)  # the frames of an older library
+        working = folder.with_name("working")
         compute(working)
         working.rename(folder)
     return folder
+
+
+def compute(folder: Path) -> None:
+    """Write the strips and `play.json` (files, states and numbers of each widget) into a new folder."""
+    folder.mkdir(parents=True)
+    head = middle_slice()
+    told = {name: _kept(make(head), name, folder) for name, make in MAKERS.items()}
+    (folder / "play.json").write_text(json.dumps(told, ensure_ascii=False, allow_nan=False))
+
+
+def _kept(widget: Widget, name: str, folder: Path) -> dict[str, object]:
+    """The widget as JSON says it, once its strips are files."""
+    files: dict[str, dict[str, str]] = {slot: {} for slot in widget.strips}
+    for slot, strips in widget.strips.items():
+        for choice, strip in strips.items():
+            files[slot][choice] = file_name(name, slot, choice)
+            (folder / files[slot][choice]).write_bytes(strip)
+    told: dict[str, object] = widget._asdict()
+    return told | {"strips": files}
