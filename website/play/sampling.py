@@ -16,7 +16,7 @@ KINDS = ("regular", "random", "variable_density")
 NAMES = {"regular": "evenly spaced", "random": "random", "variable_density": "random, denser in the middle"}
 CENTER = 0.08  # of all lines, fastMRI's share at acceleration 4
 ACCELERATIONS = (1, 2, 3, 4, 5, 6, 8)
-START = ("regular", 3)
+START = ("regular-centre", 3)
 SEED = 0
 DRAWS = 20
 
