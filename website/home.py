@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +10,7 @@ from course_staff.authoring.source import Address
 from website import map as lab_map
 from website.address import SiteAddress
 from website.lab_facts import LabFacts, lab_facts, lecture_pages
+from website.notebooks import BADGE
 from website.panels import SIZE
 from website.pictures import Picture, pictures
 
@@ -22,8 +22,6 @@ PAGES = {
     "Teach": {"Instructors": "instructors", "Contributing": "contributing", "Decisions": "decisions"},
     "About": {"Benchmarks": "benchmarks", "Cite": "cite", "Licences": "licences"},
 }
-
-_LINKS = re.compile(r"\[!\[Open in (\w+)\]\([^)]*\)\]\(([^)]*)\)")
 
 
 def write(repository: Path, source: Path) -> None:
@@ -82,7 +80,7 @@ def gallery(labs: Sequence[LabFacts], drawn: Mapping[str, Picture]) -> str:
 def ways_in(repository: Path, first: LabFacts) -> str:
     """Three ways to begin. Binder and Colab can open what lies on GitHub, so they are offered once the course does."""
     address = SiteAddress.of(repository)
-    links = dict(_LINKS.findall(Address.of(repository).badges(f"labs/{first.name}/{first.name}.ipynb")))
+    links = dict(BADGE.findall(Address.of(repository).badges(f"labs/{first.name}/{first.name}.ipynb")))
     lab = f"lab {first.number}"
     if links:
         readme = f'<a href="{address.file("README.md")}#student">the README</a>'

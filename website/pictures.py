@@ -13,19 +13,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
 from course_staff.authoring import source
 from course_staff.authoring.picture import tagged
 from course_staff.authoring.source import Address
-from website import cache
+from website import cache, execution
 from website.panels import card_picture
 
 WIDEST = 800
 HEAVIEST, HEAVIEST_CARD = 60_000, 30_000  # bytes
-PATIENCE = 1800  # seconds for a cell
 
 _SHOWN = re.compile(r'<img width="(\d+)"[^>]*? alt="([^"]*)" src="data:image/png;base64,([^"]+)"')
 
@@ -59,7 +57,11 @@ def pictures(repository: Path, source_folder: Path) -> dict[str, Picture]:
         size = min(width, WIDEST), round(figure.height / figure.width * min(width, WIDEST))
         sharp = figure.resize((min(figure.width, WIDEST), round(figure.height * min(1, WIDEST / figure.width))))
         (folder / f"{path.stem}.webp").write_bytes(webp(sharp, HEAVIEST))
-        (folder / f"{path.stem}_card.webp").write_bytes(webp(card_picture(figure, tag.panels), HEAVIEST_CARD))
+        try:
+            card = card_picture(figure, tag.panels)
+        except ValueError as error:
+            raise ValueError(f"{path.stem}: {error}") from None
+        (folder / f"{path.stem}_card.webp").write_bytes(webp(card, HEAVIEST_CARD))
         way = f"_static/pictures/{path.stem}"
         found[path.stem] = Picture(f"{way}.webp", f"{way}_card.webp", size, finding(words), words)
     return found
@@ -74,15 +76,15 @@ def finding(words: str) -> str:
 def _drawn(repository: Path, name: str, notebook: NotebookNode, cell: int) -> tuple[io.BytesIO, int, str]:
     """The figure as a PNG, its width on the page, and its words; executed unless it is there from before."""
     cells = [code for code in notebook.cells[: cell + 1] if code.cell_type == "code"]
-    kept = (
-        cache.folder(repository) / "pictures" / f"{name}_{cache.key(repository, *(code.source for code in cells))}.html"
-    )
+    kept_as = f"{name}-{cache.profile()}"
+    key = cache.key(repository, *(code.source for code in cells))
+    kept = cache.folder(repository) / "pictures" / f"{kept_as}-{key}.html"
     if not kept.is_file():
         begun = time.monotonic()
         shown = _shown(repository, name, notebook, cells)
         print(f"picture of {name}: {time.monotonic() - begun:.0f} s", flush=True)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        for old in kept.parent.glob(f"{name}_*.html"):
+        for old in kept.parent.glob(f"{kept_as}-*.html"):
             old.unlink()
         kept.write_text(shown, encoding="utf-8")
     return read(kept.read_text(encoding="utf-8"))
@@ -100,13 +102,10 @@ def read(page: str) -> tuple[io.BytesIO, int, str]:
 
 
 def _shown(repository: Path, name: str, notebook: NotebookNode, cells: list[NotebookNode]) -> str:
-    """The last figure of the last cell, as JupyterLab gets it: an HTML picture. Raises what a cell raises."""
+    """The last figure of the last cell, as JupyterLab gets it: an HTML picture."""
     notebook.cells = cells
-    folder = repository / "labs" / name
-    client = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": folder}})
-    client.execute()
-    pages = [str(output.get("data", {}).get("text/html", "")) for output in cells[-1].outputs]
-    figures = [page for page in pages if _SHOWN.search(page)]
+    outputs = execution.run(notebook, name, repository).cells[-1].outputs
+    figures = [page for output in outputs if _SHOWN.search(page := output.get("data", {}).get("text/html", ""))]
     if not figures:
         raise ValueError(f"{name}: the cell with the tag `picture` shows no figure of `viz`")
     return figures[-1]
@@ -114,9 +113,11 @@ def _shown(repository: Path, name: str, notebook: NotebookNode, cells: list[Note
 
 def webp(image: Image.Image, heaviest: int) -> bytes:
     """As good as the weight allows."""
+    data = b""
     for quality in range(90, 0, -8):
         with io.BytesIO() as file:
             image.save(file, format="webp", quality=quality, method=4)
-            if file.tell() <= heaviest or quality <= 8:
-                return file.getvalue()
-    raise AssertionError("unreachable")
+            data = file.getvalue()
+        if len(data) <= heaviest:
+            break
+    return data
