@@ -16,7 +16,7 @@ address = SiteAddress.of(HERE.parent)
 
 project = "MR image denoising and reconstruction"
 author = "the course authors"
-copyright = "2026, the course authors. Code: MIT. Texts: CC BY 4.0."
+copyright = "2026, the course authors (code: MIT, texts: CC BY 4.0)"
 version = release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
 
 extensions = [
