@@ -53,6 +53,7 @@ autodoc_type_aliases = {"Array": "Array", "AnyArray": "AnyArray"}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 napoleon_custom_sections = ["Source", "Lab"]
