@@ -129,7 +129,7 @@ def _figure(lab: LabFacts, picture: Picture) -> str:
 
 
 def _link(address: str, words: str) -> str:
-    return f'<a class="course-button" href="{escape(address)}">{words}</a>'
+    return f'<a class="btn btn-sm btn-primary" href="{escape(address)}">{words}</a>'
 
 
 def _raw(*lines: str) -> str:
