@@ -42,6 +42,7 @@ def write(repository: Path, source: Path) -> None:
         notebooks.place(nbformat.writes(read[name]), source, f"lectures/{name}")
         page(notebook, name, source, cache.folder(repository), address)
         nbformat.write(notebook, source / "lectures" / f"{name}.ipynb")
+    cache.tidy(cache.folder(repository) / outputs.PICTURES)
     found = {path.stem: card_of(path) for path in lab_sources(repository)}
     cards = {name: card for name, card in found.items() if card is not None}
     index = overview({name: title(notebook) for name, notebook in read.items()}, cards)

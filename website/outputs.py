@@ -11,28 +11,30 @@ from html import escape
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+
+from website import cache
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 _PICTURE = re.compile(r'<img (?P<rest>[^>]*)src="data:image/png;base64,(?P<data>[^"]+)"(?P<more>[^>]*)>')
 _BAR = re.compile(r"\d+%\|")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+PICTURES = "pictures"  # folder of the cache
 QUALITY = 88  # of WebP with loss, where that is smaller than without: noise
 
 
-def clean(cell: NotebookNode, page: Path, cache: Path, moves: str) -> None:
+def clean(cell: NotebookNode, page: Path, kept: Path, moves: str) -> None:
     """Replace the outputs of an executed cell.
 
-    page: the page without its suffix, beside which the folder of its pictures lies. cache: where pictures are kept.
+    page: the page without its suffix, beside which the folder of its pictures lies. kept: where pictures are cached.
     moves: HTML, said below a picture that moves in the notebook.
     """
-    kept = [output for output in cell.outputs if _worth_showing(output)]
-    for output in kept:
+    shown = [output for output in cell.outputs if _worth_showing(output)]
+    for output in shown:
         if output.output_type == "stream":
             output.text = _printed(output.text)
         else:
-            _still(output, page, cache, moves)
-    cell.outputs = [output for output in kept if output.get("text") or output.get("data")]
+            _still(output, page, kept, moves)
+    cell.outputs = [output for output in shown if output.get("text") or output.get("data")]
 
 
 def _worth_showing(output: NotebookNode) -> bool:
@@ -51,7 +53,7 @@ def _printed(text: str) -> str:
     return "\n".join(line for line in lines if not _BAR.search(line))
 
 
-def _still(output: NotebookNode, page: Path, cache: Path, moves: str) -> None:
+def _still(output: NotebookNode, page: Path, kept: Path, moves: str) -> None:
     """A picture in place of a widget, a file in place of a picture."""
     data = output.data
     lively = data.pop(WIDGET, None) is not None
@@ -60,18 +62,18 @@ def _still(output: NotebookNode, page: Path, cache: Path, moves: str) -> None:
         words = escape(data.get("text/plain", ""))
         html = f'<img alt="{words}" src="data:image/png;base64,{"".join(data["image/png"].split())}">'
     if html:
-        text = _PICTURE.sub(lambda found: _as_file(found, page, cache), html) + (moves if lively else "")
+        text = _PICTURE.sub(lambda found: _as_file(found, page, kept), html) + (moves if lively else "")
         output.data = NotebookNode({"text/html": text})
     elif lively and re.match(r"\w+\(", data.get("text/plain", "")):  # the name of a widget's class says nothing
         output.data = NotebookNode({"text/html": moves})
     output.metadata = NotebookNode()
 
 
-def _as_file(found: re.Match[str], page: Path, cache: Path) -> str:
+def _as_file(found: re.Match[str], page: Path, kept: Path) -> str:
     """The tag of a picture that lies beside the page, and is loaded when the reader comes to it."""
     folder = page.with_name(f"{page.name}_files")
     content = base64.b64decode(found["data"])
-    picture = as_webp(content, cache)
+    picture = as_webp(content, kept)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(picture, folder / picture.name)
     attributes = " ".join(f"{found['rest']} {found['more']}".split())
@@ -81,15 +83,15 @@ def _as_file(found: re.Match[str], page: Path, cache: Path) -> str:
     return f'<img {attributes} loading="lazy" decoding="async" src="{folder.name}/{picture.name}">'
 
 
-def as_webp(png: bytes, cache: Path) -> Path:
+def as_webp(png: bytes, kept: Path) -> Path:
     """The file of a picture, smaller by a factor; kept, for it takes a while.
 
     Curves and text are smallest without loss, noisy images with a loss that is not seen at twice the page's sharpness.
     """
     from PIL import Image
 
-    target = cache / "pictures" / f"{hashlib.sha256(png + bytes([QUALITY])).hexdigest()[:16]}.webp"
-    if not target.is_file():
+    target = kept / PICTURES / f"{hashlib.sha256(png + bytes([QUALITY])).hexdigest()[:16]}.webp"
+    if not cache.used(target):
         with Image.open(io.BytesIO(png)) as opened:
             image = opened.convert("RGB")
         files = []
@@ -106,8 +108,3 @@ def as_webp(png: bytes, cache: Path) -> Path:
 
 def _size(png: bytes) -> tuple[int, int]:
     return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
-
-
-def note(html: str) -> NotebookNode:
-    """An output that says something of its own."""
-    return new_output("display_data", data={"text/html": html})

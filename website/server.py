@@ -1,4 +1,4 @@
-"""`python -m website.server FOLDER`: show the built site here as GitHub Pages would: below its path, with its 404 page."""
+"""`python -m website.server FOLDER`: show the built site as GitHub Pages would, below its path, with its 404 page."""
 
 from __future__ import annotations
 

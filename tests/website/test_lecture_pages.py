@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 
 import nbformat
@@ -30,7 +31,7 @@ def cleaned(tmp_path, *given):
 
 
 def test_a_figure_becomes_a_file_beside_the_page_and_keeps_its_words(tmp_path):
-    html = f'<img width="30" height="20" style="max-width: 100%; height: auto" alt="PSNR, 20 dB" src="data:image/png;base64,{png()}">'
+    html = f'<img width="30" height="20" style="height: auto" alt="PSNR, 20 dB" src="data:image/png;base64,{png()}">'
     (output,) = cleaned(
         tmp_path, new_output("display_data", data={"text/html": html, "image/png": png(), "text/plain": "w"})
     )
@@ -86,6 +87,17 @@ def test_noise_shrinks_with_loss_and_flat_colour_without(tmp_path):
     assert small.stat().st_size < 0.8 * len(noisy)
     with Image.open(outputs.as_webp(base64.b64decode(png()), tmp_path)) as flat:
         assert set(flat.convert("RGB").get_flattened_data()) == {(255, 0, 0)}
+
+
+def test_pictures_that_nobody_uses_go_after_a_month(tmp_path):
+    old, used, new = (tmp_path / name for name in ("old", "used", "new"))
+    for path in (old, used, new):
+        path.touch()
+    for path in (old, used):
+        os.utime(path, (0, 0))
+    assert cache.used(used) and not cache.used(tmp_path / "none")
+    cache.tidy(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "used"]
 
 
 @pytest.fixture
