@@ -53,8 +53,8 @@ and an ordinary laptop is enough.
 
 ## The labs
 
-Do them in order: later labs use what you learned in earlier ones. Together they earn {points} points. The
-[gallery](gallery) shows one finding of each.
+Do them in order: later labs use what you learned in earlier ones. Together they are worth {points} points. The
+[gallery](gallery.md) shows one finding from each.
 
 {_raw('<ol class="course-cards">', *cards, "</ol>")}
 
@@ -72,8 +72,7 @@ def gallery(labs: Sequence[LabFacts], drawn: Mapping[str, Picture]) -> str:
     shown = [(lab, drawn[lab.name]) for lab in labs if lab.name in drawn]
     parts = [f"## {lab.title}\n\n{lab.question}\n\n{_raw(_figure(lab, picture))}" for lab, picture in shown]
     return (
-        "\n\n".join(["# Gallery\n\nOne finding a lab. Each picture was drawn by the lab that it stands for.", *parts])
-        + "\n"
+        "\n\n".join(["# Gallery\n\nOne finding from each lab, in one picture, drawn by the lab itself.", *parts]) + "\n"
     )
 
 
@@ -129,7 +128,7 @@ def _figure(lab: LabFacts, picture: Picture) -> str:
 
 
 def _link(address: str, words: str) -> str:
-    return f'<a class="course-button" href="{escape(address)}">{words}</a>'
+    return f'<a class="btn btn-sm btn-primary" href="{escape(address)}">{words}</a>'
 
 
 def _raw(*lines: str) -> str:

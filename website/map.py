@@ -110,7 +110,7 @@ def _apart(arrows: Mapping[Edge, tuple[str, float]]) -> dict[Edge, float]:
 
     arrows: of each the lab, and where on the page it leads to or comes from.
     """
-    found = {}
+    found: dict[Edge, float] = {}
     for lab in {lab for lab, _ in arrows.values()}:
         mine = sorted((edge for edge in arrows if arrows[edge][0] == lab), key=lambda edge: arrows[edge][1])
         found |= {edge: (place - (len(mine) - 1) / 2) * APART for place, edge in enumerate(mine)}

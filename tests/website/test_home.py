@@ -55,7 +55,7 @@ def test_the_points_are_those_of_the_sources(page: str) -> None:
         re.search(r"labs/(\w+)\.html", card)[1]: float(re.search(r"([\d.]+) points", card)[1]) for card in cards(page)
     }
     assert shown == written
-    assert f"Together they earn {sum(written.values()):g} points" in page
+    assert f"Together they are worth {sum(written.values()):g} points" in page
 
 
 def test_only_pictures_of_the_first_cards_are_loaded_at_once_and_all_keep_their_room(labs: list[LabFacts]) -> None:

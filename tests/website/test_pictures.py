@@ -38,7 +38,7 @@ def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     figure = viz.gallery([np.eye(64), np.ones((64, 64)) / 2], titles=["left", "right"], title="Right is grey")
     found: list[list[str]] = []
 
-    def shown(repository: Path, name: str, notebook: object, cells: list) -> str:
+    def shown(repository: Path, name: str, notebook: object, cells: list, threads: int | None) -> str:
         found.append([cell.source for cell in cells])
         return figure._repr_mimebundle_()["text/html"]
 
