@@ -63,7 +63,8 @@ def chart(
     """An SVG with its frame, ticks and the names of its axes; `alternative` says in words what it shows."""
     left, right = axes.left, axes.width - axes.right
     low, high = axes.height - axes.bottom, axes.top
-    parts = [f'<path class="play-axis" d="M{left:g} {high:g}V{low:g}H{right:g}"/>']
+    side = f"M{left:g} {high:g}V{low:g}" if up else f"M{left:g} {low:g}"
+    parts = [f'<path class="play-axis" d="{side}H{right:g}"/>']
     for value, text in across.items():
         x = axes.place(value, axes.y[0])[0]
         parts.append(f'<path class="play-axis" d="M{x:g} {low:g}v4"/>')

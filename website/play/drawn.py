@@ -61,7 +61,7 @@ def sampling_widget(widget: dict[str, Any]) -> str:
         [
             _slider(widget, "sampling-factor", "Acceleration"),
             parts.choice("sampling-kind", "Lines", sampling.NAMES),
-            parts.check("sampling-centre", "centre", f"keep the {100 * sampling.CENTER:g} % in the centre"),
+            parts.check("sampling-centre", "centre", f"keep the middle {100 * sampling.CENTER:g} %"),
         ],
         [
             _picture(widget, "mask", "white lines are measured"),
@@ -72,9 +72,9 @@ def sampling_widget(widget: dict[str, Any]) -> str:
             "sampling-factor sampling-centre " + " ".join(f"sampling-kind-{kind}" for kind in sampling.KINDS),
             {
                 "psnr": ("PSNR", now["psnr"]),
-                "draws": (f"PSNR of {sampling.DRAWS} such masks", now["draws"]),
+                "draws": (f"{sampling.DRAWS} such masks", now["draws"]),
                 "lines": ("lines measured", now["lines"]),
-                "lobe": ("strongest copy of a pixel", now["lobe"]),
+                "lobe": ("strongest copy", now["lobe"]),
             },
         ),
     )

@@ -22,8 +22,8 @@ def file_name(widget: str, slot: str, choice: str) -> str:
     return f"{widget}-{slot}-{choice}.webp".replace("_", "-")
 
 
-def frames(repository: Path) -> Path:
-    """The folder with the strips and `play.json`; computed, in half a minute, unless it lies in the site's cache."""
+def computed(repository: Path) -> Path:
+    """The folder with the strips and `play.json`; computed, in a few seconds, unless it lies in the site's cache."""
     own = [(Path(__file__).parent / f"{name}.py").read_bytes() for name in MODULES]
     folder = cache.folder(repository) / "play" / cache.key(repository, version("pillow"), *own)
     if not (folder / "play.json").exists():

@@ -15,9 +15,9 @@ from website.play.parts import FOLDER
 from website.play.widget import decibels, number
 
 
-def page(repository: Path, told: dict[str, Any]) -> str:
+def text(repository: Path, told: dict[str, Any]) -> str:
     """The whole page in Markdown; `told` is what the frames' `play.json` holds."""
-    text = Template((Path(__file__).parent / "page.md").read_text())
+    template = Template((Path(__file__).parent / "page.md").read_text())
     fields = {
         "style": raw(f'<link rel="stylesheet" href="{FOLDER}play.css">'),
         "scripts": raw(_scripts(told)),
@@ -30,7 +30,7 @@ def page(repository: Path, told: dict[str, Any]) -> str:
         "floor_links": taught(repository, ["04"], "02"),
         "strength_links": taught(repository, ["04", "05"], "03"),
     }
-    return text.substitute(
+    return template.substitute(
         fields
         | _of_noise(told["noise"])
         | _of_sampling(told["sampling"])
@@ -60,10 +60,10 @@ def _named(folder: Path, number: str) -> str:
 def _scripts(told: dict[str, Any]) -> str:
     """What the widgets show, as JSON in the page: so a page opened from a disk works, too."""
     data = {name: {part: widget[part] for part in ("strips", "states")} for name, widget in told.items()}
-    text = json.dumps({"folder": FOLDER, "widgets": data}, ensure_ascii=False, separators=(",", ":"))
+    words = json.dumps({"folder": FOLDER, "widgets": data}, ensure_ascii=False, separators=(",", ":"))
     return "\n".join(
         [
-            f'<script type="application/json" id="play-data">{text.replace("<", chr(92) + "u003c")}</script>',
+            f'<script type="application/json" id="play-data">{words.replace("<", chr(92) + "u003c")}</script>',
             f'<script defer src="{FOLDER}rician.js"></script>',
             f'<script defer src="{FOLDER}play.js"></script>',
         ]

@@ -75,7 +75,7 @@ def words(choice: str, acceleration: float, now: dict[str, Any], width: int) -> 
     lines = f"{now['lines']} of {width}"
     pattern = NAMES[kind] + (", centre kept" if center else "")
     psnr = decibels(now["psnr"])
-    draws = f"{now['draws'][0]:.1f} to {now['draws'][-1]:.1f} dB" if now["draws"] else "infinite"
+    draws = f"{now['draws'][0]:.1f}–{now['draws'][-1]:.1f} dB" if now["draws"] else "infinite"
     whole = acceleration == 1
     return {
         "readout": f"{acceleration:g}",
