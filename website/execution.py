@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from website import cache
 
@@ -47,8 +49,11 @@ def run(notebook: NotebookNode, name: str, repository: Path, threads: int | None
     if threads:
         surroundings |= {"OMP_NUM_THREADS": str(threads)}
     with tempfile.TemporaryDirectory(prefix="course-lecture-") as folder:
+        config = Config()
+        if sys.platform == "linux":  # a socket in a folder of ours, not a port that others can reach
+            config.KernelManager.transport, config.KernelManager.ip = "ipc", str(Path(folder, "k"))
         resources = {"metadata": {"path": folder}}
-        client = NotebookClient(result, timeout=PATIENCE, kernel_name="python3", resources=resources)
+        client = NotebookClient(result, timeout=PATIENCE, kernel_name="python3", resources=resources, config=config)
         try:
             client.execute(env=surroundings)
         except CellExecutionError as error:

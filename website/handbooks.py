@@ -33,6 +33,7 @@ def write(repository: Path, source: Path) -> None:
     """Write these pages into `source`, the folder that Sphinx reads."""
     address = SiteAddress.of(repository)
     pages = {page: links.read(repository, path, address) for path, page in WHOLE.items()}
+    pages["changelog"] = f"---\norphan: true\n---\n{pages['changelog']}"  # other pages lead to it
     pages["glossary"] = glossary(links.read(repository, "lectures/glossary.md", address))
     pages["systems"] = systems(links.read(repository, "README.md", address), lab_pages(repository))
     pages["licences"] = licences(repository, address)
@@ -70,11 +71,12 @@ def systems(readme: str, labs: dict[str, str]) -> str:
     heading = "## Every system of the four sources"
     lines = []
     for line in links.section(readme, heading).splitlines():
-        cells = line.split(" | ")
-        if len(cells) == 7 and cells[2] != "lab" and not line.startswith("|--"):
-            cells[2] = ", ".join(f"[{number}](/{labs[number]})" for number in cells[2].split(", "))
-            cells[3] = re.sub(r"`([\w.]+)`", r"{py:obj}`\1 <course_lib.\1>`", cells[3])
-        lines.append(" | ".join(cells))
+        cells = line.split("|")
+        if len(cells) == 9 and re.fullmatch(r" \d\d(, \d\d)* ", cells[3]):
+            numbers = cells[3].strip().split(", ")
+            cells[3] = f" {', '.join(f'[{number}](/{labs[number]})' for number in numbers)} "
+            cells[4] = re.sub(r"`([\w.]+)`", r"{py:obj}`\1 <course_lib.\1>`", cells[4])
+        lines.append("|".join(cells))
     return "\n".join([heading.removeprefix("#"), "", *lines])
 
 
