@@ -92,7 +92,8 @@ _ATTENTION = dict(
 #: How the attention U-Net is trained here: arguments of `fit`, by loss. "MSE + VGG" is the deck's; those with random
 #: VGG need no file.
 #:
-#:     fit(model, mixture, validation, corrupt=noising("rician", 0.11), **ATTENTION_RECIPE["MSE"])
+#:     noisy = noising("rician", 0.11)
+#:     fit(model, mixture, validation, corrupt=noisy, **ATTENTION_RECIPE["MSE"])
 #:
 #: Fewer epochs: `**(ATTENTION_RECIPE["MSE"] | {"epochs": 5})`.
 ATTENTION_RECIPE: dict[str, dict[str, Any]] = {
@@ -116,12 +117,12 @@ ATTENTION_RECIPE: dict[str, dict[str, Any]] = {
 
 #: The two stages in which the whole network is trained in profile `gpu`: first with a frozen encoder, then all of it.
 #:
-#:     stages = ATTENTION_ON_GPU
+#:     stages, recipe = ATTENTION_ON_GPU, ATTENTION_RECIPE["MSE + VGG"]
 #:     material = Mixture(..., count=stages["patches"], size=stages["size"])
 #:     freeze(model)
-#:     fit(model, material, validation, corrupt=..., **(ATTENTION_RECIPE["MSE + VGG"] | stages["frozen"]))
+#:     fit(model, material, corrupt=noisy, **(recipe | stages["frozen"]))
 #:     unfreeze(model)
-#:     fit(model, material, validation, corrupt=..., **(ATTENTION_RECIPE["MSE + VGG"] | stages["whole"]))
+#:     fit(model, material, corrupt=noisy, **(recipe | stages["whole"]))
 ATTENTION_ON_GPU: dict[str, Any] = dict(
     size=128,  # pixels a side of a patch: 16×16 in the bottleneck
     patches=640,  # an epoch, 40 steps
