@@ -75,7 +75,6 @@ html_theme_options = {
     "use_repository_button": bool(address.repository_url),
     "use_download_button": False,  # a lab and a lecture offer their notebook, not the page's source
     "use_fullscreen_button": False,
-    "home_page_in_toc": True,
     "navbar_persistent": [],  # the search stands in the sidebar
     "pygments_dark_style": "github-dark",
     "show_navbar_depth": 1,
