@@ -60,8 +60,6 @@ Do them in order: later labs use what you learned in earlier ones. Together they
 
 ## What builds on what
 
-An arrow leads from a lab to those that build on it. The round numbers are its lectures.
-
 {_raw(lab_map.draw(labs, lecture_pages(repository)))}
 
 {_contents()}"""
