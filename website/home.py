@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +10,7 @@ from course_staff.authoring.source import Address
 from website import map as lab_map
 from website.address import SiteAddress
 from website.lab_facts import LabFacts, lab_facts, lecture_pages
+from website.notebooks import BADGE
 from website.panels import SIZE
 from website.pictures import Picture, pictures
 
@@ -22,8 +22,6 @@ PAGES = {
     "Teach": {"Instructors": "instructors", "Contributing": "contributing", "Decisions": "decisions"},
     "About": {"Benchmarks": "benchmarks", "Cite": "cite", "Licences": "licences"},
 }
-
-_LINKS = re.compile(r"\[!\[Open in (\w+)\]\([^)]*\)\]\(([^)]*)\)")
 
 
 def write(repository: Path, source: Path) -> None:
@@ -55,8 +53,8 @@ and an ordinary laptop is enough.
 
 ## The labs
 
-Do them in order: later labs use what you learned in earlier ones. Together they earn {points} points. The
-[gallery](gallery) shows one finding of each.
+Do them in order: later labs use what you learned in earlier ones. Together they are worth {points} points. The
+[gallery](gallery.md) shows one finding from each.
 
 {_raw('<ol class="course-cards">', *cards, "</ol>")}
 
@@ -74,15 +72,14 @@ def gallery(labs: Sequence[LabFacts], drawn: Mapping[str, Picture]) -> str:
     shown = [(lab, drawn[lab.name]) for lab in labs if lab.name in drawn]
     parts = [f"## {lab.title}\n\n{lab.question}\n\n{_raw(_figure(lab, picture))}" for lab, picture in shown]
     return (
-        "\n\n".join(["# Gallery\n\nOne finding a lab. Each picture was drawn by the lab that it stands for.", *parts])
-        + "\n"
+        "\n\n".join(["# Gallery\n\nOne finding from each lab, in one picture, drawn by the lab itself.", *parts]) + "\n"
     )
 
 
 def ways_in(repository: Path, first: LabFacts) -> str:
     """Three ways to begin. Binder and Colab can open what lies on GitHub, so they are offered once the course does."""
     address = SiteAddress.of(repository)
-    links = dict(_LINKS.findall(Address.of(repository).badges(f"labs/{first.name}/{first.name}.ipynb")))
+    links = dict(BADGE.findall(Address.of(repository).badges(f"labs/{first.name}/{first.name}.ipynb")))
     lab = f"lab {first.number}"
     if links:
         readme = f'<a href="{address.file("README.md")}#student">the README</a>'
@@ -131,7 +128,7 @@ def _figure(lab: LabFacts, picture: Picture) -> str:
 
 
 def _link(address: str, words: str) -> str:
-    return f'<a class="course-button" href="{escape(address)}">{words}</a>'
+    return f'<a class="btn btn-sm btn-primary" href="{escape(address)}">{words}</a>'
 
 
 def _raw(*lines: str) -> str:

@@ -19,7 +19,8 @@ Lectures = Mapping[str, tuple[str, str]]
 
 WIDE, NARROW, PASSING = 460, 184, 10  # widths of a lab alone in its layer, of one among others, of a passing arrow
 HIGH = {WIDE: 42, NARROW: 86}
-BETWEEN, BELOW = 16, 34  # beside each other, and from layer to layer
+BETWEEN, BELOW = 16, 42  # beside each other, and from layer to layer
+APART = 22  # arrows of one lab
 LETTERS = {WIDE: 60, NARROW: 23}  # in a line of a title
 LINE = 17
 PILL, STEP = (30, 24), 34  # of a lecture's number, and from one to the next
@@ -47,7 +48,6 @@ def draw(labs: Sequence[LabFacts], lectures: Lectures) -> str:
     """The map as SVG, and the same in words as a list, which a narrow screen shows in its place."""
     needs = {lab.number: lab.card.labs for lab in labs}
     boxes, size = _placed(dependencies.rows(needs))
-    arrows = [_arrow(edge, dependencies.layers(needs), boxes) for edge in dependencies.direct(needs)]
     nodes = [_node(lab, boxes[lab.number, None], lectures) for lab in labs]
     return "\n".join(
         [
@@ -57,7 +57,7 @@ def draw(labs: Sequence[LabFacts], lectures: Lectures) -> str:
             '<defs><marker id="course-map-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8"'
             ' orient="auto"><path d="M0 0.5 L7.5 4 L0 7.5 Z"/></marker></defs>',
             '<g class="course-map-arrows" aria-hidden="true">',
-            *arrows,
+            *_arrows(needs, boxes),
             "</g>",
             *nodes,
             "</svg>",
@@ -89,16 +89,43 @@ def _width(place: Place, row: list[Place]) -> int:
     return PASSING if isinstance(place, tuple) else WIDE if len(row) == 1 else NARROW
 
 
-def _arrow(edge: Edge, level: Mapping[str, int], boxes: Mapping[tuple[Place, int | None], Box]) -> str:
-    first, last = boxes[edge[0], None], boxes[edge[1], None]
-    between = [boxes[edge, layer] for layer in range(level[edge[0]] + 1, level[edge[1]])]
-    x, y = first.middle, first.bottom
+def _arrows(needs: dependencies.Needs, boxes: Mapping[tuple[Place, int | None], Box]) -> list[str]:
+    """One path for each lab that another builds on directly."""
+    level = dependencies.layers(needs)
+    stops = {
+        edge: [
+            boxes[edge[0], None],
+            *(boxes[edge, layer] for layer in range(level[edge[0]] + 1, level[edge[1]])),
+            boxes[edge[1], None],
+        ]
+        for edge in dependencies.direct(needs)
+    }
+    begin = _apart({edge: (edge[0], boxes[1].middle) for edge, boxes in stops.items()})
+    end = _apart({edge: (edge[1], boxes[-2].middle) for edge, boxes in stops.items()})
+    return [_arrow(edge, boxes, begin[edge], end[edge]) for edge, boxes in stops.items()]
+
+
+def _apart(arrows: Mapping[Edge, tuple[str, float]]) -> dict[Edge, float]:
+    """How far from the middle of its lab each arrow begins or ends, so that those of a lab lie beside each other.
+
+    arrows: of each the lab, and where on the page it leads to or comes from.
+    """
+    found: dict[Edge, float] = {}
+    for lab in {lab for lab, _ in arrows.values()}:
+        mine = sorted((edge for edge in arrows if arrows[edge][0] == lab), key=lambda edge: arrows[edge][1])
+        found |= {edge: (place - (len(mine) - 1) / 2) * APART for place, edge in enumerate(mine)}
+    return found
+
+
+def _arrow(edge: Edge, stops: Sequence[Box], begin: float, end: float) -> str:
+    x, y = stops[0].middle + begin, stops[0].bottom
     path = [f"M{x:g} {y:g}"]
-    for box in (*between, last):
+    for box in stops[1:]:
+        to = box.middle + (end if box is stops[-1] else 0)
         bend = (box.top - y) * 0.55
-        path.append(f"C{x:g} {y + bend:g} {box.middle:g} {box.top - bend:g} {box.middle:g} {box.top:g}")
-        x, y = box.middle, box.bottom
-        if box is not last:
+        path.append(f"C{x:g} {y + bend:g} {to:g} {box.top - bend:g} {to:g} {box.top:g}")
+        x, y = to, box.bottom
+        if box is not stops[-1]:
             path.append(f"V{y:g}")
     return f'<path data-from="{edge[0]}" data-to="{edge[1]}" d="{" ".join(path)}" marker-end="url(#course-map-tip)"/>'
 

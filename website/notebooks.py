@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from website import links
 from website.address import SiteAddress
 
-_BADGE = re.compile(r" ?\[!\[Open in (\w+)\]\([^)]*\)\]\(([^)]*)\)")
+BADGE = re.compile(r" ?\[!\[Open in (\w+)\]\([^)]*\)\]\(([^)]*)\)")
 
 
 def show(notebook: NotebookNode, folder: str, name: str, address: SiteAddress) -> None:
@@ -20,8 +20,8 @@ def show(notebook: NotebookNode, folder: str, name: str, address: SiteAddress) -
     folder: of the notebook in the repository. name: of its file, which lies beside the page.
     """
     first = next(cell for cell in notebook.cells if cell.cell_type == "markdown")
-    places = _BADGE.findall(first.source)
-    first.source = with_head(_BADGE.sub("", first.source), ways(name, dict(places)))
+    places = BADGE.findall(first.source)
+    first.source = with_head(BADGE.sub("", first.source), ways(name, dict(places)))
     for cell in notebook.cells:
         cell.pop("attachments", None)
         if cell.cell_type == "markdown":

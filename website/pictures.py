@@ -8,24 +8,24 @@ from __future__ import annotations
 import base64
 import html
 import io
+import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
 from course_staff.authoring import source
 from course_staff.authoring.picture import tagged
 from course_staff.authoring.source import Address
-from website import cache
+from website import cache, execution
 from website.panels import card_picture
 
 WIDEST = 800
 HEAVIEST, HEAVIEST_CARD = 60_000, 30_000  # bytes
-PATIENCE = 1800  # seconds for a cell
 
 _SHOWN = re.compile(r'<img width="(\d+)"[^>]*? alt="([^"]*)" src="data:image/png;base64,([^"]+)"')
 
@@ -46,22 +46,36 @@ class Picture:
 
 def pictures(repository: Path, source_folder: Path) -> dict[str, Picture]:
     """Write two files a lab into `_static/pictures`; returns them by the lab's name. A lab without the tag has none."""
-    folder = source_folder / "_static" / "pictures"
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {}
-    for path in source.lab_sources(repository):
-        notebook = source.read_lab(path, Address.of(repository))
-        tag = tagged(notebook)
-        if tag is None:
-            continue
-        drawn, width, words = _drawn(repository, path.stem, notebook, tag.cell)
-        figure = Image.open(drawn).convert("RGB")
-        size = min(width, WIDEST), round(figure.height / figure.width * min(width, WIDEST))
-        sharp = figure.resize((min(figure.width, WIDEST), round(figure.height * min(1, WIDEST / figure.width))))
-        (folder / f"{path.stem}.webp").write_bytes(webp(sharp, HEAVIEST))
-        (folder / f"{path.stem}_card.webp").write_bytes(webp(card_picture(figure, tag.panels), HEAVIEST_CARD))
-        way = f"_static/pictures/{path.stem}"
-        found[path.stem] = Picture(f"{way}.webp", f"{way}_card.webp", size, finding(words), words)
+    address = Address.of(repository)
+    labs = {path.stem: source.read_lab(path, address) for path in source.lab_sources(repository)}
+    tags = {name: tag for name, notebook in labs.items() if (tag := tagged(notebook))}
+    threads = max(1, (os.cpu_count() or 1) // cache.workers()) if cache.workers() > 1 else None
+    with ThreadPoolExecutor(cache.workers()) as pool:
+        asked = {name: pool.submit(_drawn, repository, name, labs[name], tags[name].cell, threads) for name in tags}
+        drawn = {name: read(future.result()) for name, future in asked.items()}
+    (source_folder / "_static" / "pictures").mkdir(parents=True, exist_ok=True)
+    return {name: _written(source_folder, name, *drawn[name], tags[name].panels) for name in tags}
+
+
+def _written(folder: Path, name: str, png: bytes, width: int, words: str, panels: tuple[int, ...]) -> Picture:
+    """Both files of a lab. width: of the figure on the page of a notebook."""
+    figure = Image.open(io.BytesIO(png)).convert("RGB")
+    try:
+        card = card_picture(figure, panels)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    shown = min(width, WIDEST)
+    sharp = min(figure.width, WIDEST)
+    found = Picture(
+        figure=f"_static/pictures/{name}.webp",
+        card=f"_static/pictures/{name}_card.webp",
+        size=(shown, round(figure.height / figure.width * shown)),
+        finding=finding(words),
+        words=words,
+    )
+    whole = figure.resize((sharp, round(figure.height / figure.width * sharp)))
+    (folder / found.figure).write_bytes(webp(whole, HEAVIEST))
+    (folder / found.card).write_bytes(webp(card, HEAVIEST_CARD))
     return found
 
 
@@ -71,24 +85,24 @@ def finding(words: str) -> str:
     return sentences[0] if len(sentences[0]) > 40 or len(sentences) == 1 else ". ".join(sentences[:2])
 
 
-def _drawn(repository: Path, name: str, notebook: NotebookNode, cell: int) -> tuple[io.BytesIO, int, str]:
-    """The figure as a PNG, its width on the page, and its words; executed unless it is there from before."""
+def _drawn(repository: Path, name: str, notebook: NotebookNode, cell: int, threads: int | None) -> str:
+    """The figure as an HTML picture; drawn unless it is there from before."""
     cells = [code for code in notebook.cells[: cell + 1] if code.cell_type == "code"]
-    kept = (
-        cache.folder(repository) / "pictures" / f"{name}_{cache.key(repository, *(code.source for code in cells))}.html"
-    )
+    kept_as = f"{name}-{cache.profile()}"
+    key = cache.key(repository, *(code.source for code in cells))
+    kept = cache.folder(repository) / "pictures" / f"{kept_as}-{key}.html"
     if not kept.is_file():
         begun = time.monotonic()
-        shown = _shown(repository, name, notebook, cells)
+        shown = _shown(repository, name, notebook, cells, threads)
         print(f"picture of {name}: {time.monotonic() - begun:.0f} s", flush=True)
         kept.parent.mkdir(parents=True, exist_ok=True)
-        for old in kept.parent.glob(f"{name}_*.html"):
+        for old in kept.parent.glob(f"{kept_as}-*.html"):
             old.unlink()
         kept.write_text(shown, encoding="utf-8")
-    return read(kept.read_text(encoding="utf-8"))
+    return kept.read_text(encoding="utf-8")
 
 
-def read(page: str) -> tuple[io.BytesIO, int, str]:
+def read(page: str) -> tuple[bytes, int, str]:
     """Of a figure as `viz` shows it, an HTML picture: the PNG, its width on the page, and its words.
 
     Raises ValueError where there is none.
@@ -96,17 +110,14 @@ def read(page: str) -> tuple[io.BytesIO, int, str]:
     found = _SHOWN.search(page)
     if found is None:
         raise ValueError("picture: this is no figure of `viz`")
-    return io.BytesIO(base64.b64decode(found[3])), int(found[1]), html.unescape(found[2])
+    return base64.b64decode(found[3]), int(found[1]), html.unescape(found[2])
 
 
-def _shown(repository: Path, name: str, notebook: NotebookNode, cells: list[NotebookNode]) -> str:
-    """The last figure of the last cell, as JupyterLab gets it: an HTML picture. Raises what a cell raises."""
+def _shown(repository: Path, name: str, notebook: NotebookNode, cells: list[NotebookNode], threads: int | None) -> str:
+    """The last figure of the last cell, as JupyterLab gets it: an HTML picture."""
     notebook.cells = cells
-    folder = repository / "labs" / name
-    client = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": folder}})
-    client.execute()
-    pages = [str(output.get("data", {}).get("text/html", "")) for output in cells[-1].outputs]
-    figures = [page for page in pages if _SHOWN.search(page)]
+    outputs = execution.run(notebook, name, repository, threads).cells[-1].outputs
+    figures = [page for output in outputs if _SHOWN.search(page := output.get("data", {}).get("text/html", ""))]
     if not figures:
         raise ValueError(f"{name}: the cell with the tag `picture` shows no figure of `viz`")
     return figures[-1]
@@ -114,9 +125,11 @@ def _shown(repository: Path, name: str, notebook: NotebookNode, cells: list[Note
 
 def webp(image: Image.Image, heaviest: int) -> bytes:
     """As good as the weight allows."""
+    data = b""
     for quality in range(90, 0, -8):
         with io.BytesIO() as file:
             image.save(file, format="webp", quality=quality, method=4)
-            if file.tell() <= heaviest or quality <= 8:
-                return file.getvalue()
-    raise AssertionError("unreachable")
+            data = file.getvalue()
+        if len(data) <= heaviest:
+            break
+    return data

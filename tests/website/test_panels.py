@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -53,8 +55,9 @@ def test_a_figure_of_viz_is_found_with_its_words_and_its_panels() -> None:
     page = drawn._repr_mimebundle_()["text/html"]
     png, width, words = pictures.read(page)
     assert words.startswith("Two findings: 1 < 2. clean") and pictures.finding(words) == "Two findings: 1 < 2. clean"
-    assert len(panels(Image.open(png))) == 2
-    assert width * 2 == Image.open(png).width
+    figure = Image.open(io.BytesIO(png))
+    assert len(panels(figure)) == 2
+    assert width * 2 == figure.width
 
 
 def test_the_finding_is_the_title() -> None:
