@@ -41,7 +41,7 @@ SETTINGS: dict[str, Any] = {
 def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls once."""
     app.connect("config-inited", _set)
-    app.connect("autodoc-process-docstring", _process, priority=400)  # before napoleon, which then finds nothing to do
+    app.connect("autodoc-process-docstring", _process, priority=400)
     app.connect("autodoc-process-signature", _sign)
     app.connect("missing-reference", _array)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
