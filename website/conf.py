@@ -53,6 +53,7 @@ autodoc_type_aliases = {"Array": "Array", "AnyArray": "AnyArray"}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 napoleon_custom_sections = ["Source", "Lab"]
@@ -74,7 +75,6 @@ html_theme_options = {
     "use_repository_button": bool(address.repository_url),
     "use_download_button": False,  # a lab and a lecture offer their notebook, not the page's source
     "use_fullscreen_button": False,
-    "home_page_in_toc": True,
     "navbar_persistent": [],  # the search stands in the sidebar
     "pygments_dark_style": "github-dark",
     "show_navbar_depth": 1,

@@ -11,12 +11,20 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from sphinx.util.nodes import make_refnode
+
 from website.faces import LIBRARY, faces
 from website.restructured import Link, rst
 
 if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
     from sphinx.config import Config
+    from sphinx.environment import BuildEnvironment
+
+# Where Array is explained: page and anchor.
+ARRAYS = ("reference/index", "arrays")
 
 # How entries look. They stand here, because the pages of `website.reference` lean on them.
 SETTINGS: dict[str, Any] = {
@@ -33,7 +41,9 @@ SETTINGS: dict[str, Any] = {
 def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls once."""
     app.connect("config-inited", _set)
-    app.connect("autodoc-process-docstring", _process)
+    app.connect("autodoc-process-docstring", _process, priority=400)  # before napoleon, which then finds nothing to do
+    app.connect("autodoc-process-signature", _sign)
+    app.connect("missing-reference", _array)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -45,6 +55,25 @@ def _set(app: Sphinx, config: Config) -> None:
 def _process(app: Sphinx, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
     labs = lab_pages(app.env.found_docs)
     lines[:] = rst("\n".join(lines), link=links(name, found), labs=labs).splitlines()
+
+
+def _sign(
+    app: Sphinx, what: str, name: str, found: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """A list or dict that is made anew each time is an empty one."""
+    shown = re.sub(
+        r"\b(list|dict)(\[[^=]*\]) = <factory>",
+        lambda kind: f"{kind[1]}{kind[2]} = {'[]' if kind[1] == 'list' else '{}'}",
+        signature or "",
+    )
+    return shown or signature, returns
+
+
+def _array(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement) -> nodes.Node | None:
+    """`Array` in a signature leads to the sentence that explains it."""
+    if node.get("reftarget", "").rpartition(".")[2] not in ("Array", "AnyArray") or ARRAYS[0] not in env.found_docs:
+        return None
+    return make_refnode(app.builder, node["refdoc"], *ARRAYS, content)
 
 
 def lab_pages(documents: Iterable[str]) -> dict[str, str]:

@@ -199,7 +199,7 @@ def _comment(module: str, name: str) -> str:
             first = last = statement.lineno - 1
             while first and lines[first - 1].startswith("#:"):
                 first -= 1
-            return "\n".join(line[2:].strip() for line in lines[first:last])
+            return "\n".join(line[2:].removeprefix(" ").rstrip() for line in lines[first:last])
     return ""
 
 

@@ -7,7 +7,7 @@ the source of a name that several modules offer, the way back to its entry may l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from docutils import nodes
@@ -27,10 +27,9 @@ def _mend(app: Sphinx, page: str, template: str, context: dict[str, Any], doctre
     if "body" not in context:
         return
     if page.startswith("_modules/"):
-        entries = app.env.domains.python_domain.objects
-        places: dict[str, list[str]] = {}
-        for name, entry in entries.items():
-            places.setdefault(entry.docname.rpartition("/")[2], []).append(name)
+        places: dict[str, dict[str, str]] = {}
+        for name, entry in app.env.domains.python_domain.objects.items():
+            places.setdefault(entry.docname.rpartition("/")[2], {})[name] = entry.node_id
         context["body"] = with_ways_back(context["body"], places)
     else:
         context["body"] = with_lines(context["body"])
@@ -46,20 +45,18 @@ def _parameters(items: str) -> str:
     return f'<span class="sig-lines">{lines.strip()}</span>'
 
 
-def with_ways_back(body: str, places: Mapping[str, Iterable[str]]) -> str:
-    """A page of source code whose ways back lead to entries. places: file of a page -> full names of its entries."""
+def with_ways_back(body: str, places: Mapping[str, Mapping[str, str]]) -> str:
+    """A page of source code whose ways back lead to entries. places: file of a page -> full name -> anchor."""
 
     def mended(found: re.Match[str]) -> str:
-        names = list(places.get(found["file"], ()))
-        if found["name"] in names:
-            return found[0]
+        entries = places.get(found["file"], {})
         # "course_lib.data.brains.cut" may stand as "course_lib.data.planes.cut", and a method as "….Class.method"
         parts = found["name"].split(".")
-        for start in range(1, len(parts)):
-            own = "." + ".".join(parts[start:])
-            for name in names:
-                if name.endswith(own):
-                    return found[0].replace(f"#{found['name']}", f"#{name}")
+        for start in range(len(parts)):
+            own = ".".join(parts[start:])
+            for name, anchor in entries.items():
+                if name == own or (start and name.endswith(f".{own}")):
+                    return found[0].replace(f"#{found['name']}", f"#{anchor}")
         return ""
 
     return _BACK.sub(mended, body)

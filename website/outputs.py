@@ -18,7 +18,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 _PICTURE = re.compile(r'<img (?P<rest>[^>]*)src="data:image/png;base64,(?P<data>[^"]+)"(?P<more>[^>]*)>')
 _BAR = re.compile(r"\d+%\|")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-PICTURES = "pictures"  # folder of the cache
+PICTURES = "figures"  # folder of the cache
 QUALITY = 88  # of WebP with loss, where that is smaller than without: noise
 
 

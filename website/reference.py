@@ -14,13 +14,21 @@ from website.restructured import first_sentence, inline, rst
 
 INTRODUCTION = """\
 Every public name of ``course_lib``, the library that the labs build toward. In a lab you write a thing by hand; here is
-what it becomes. Search for a name as you import it: ``noise.rician``, ``DataConsistency``.
+what it becomes.
 
 .. code-block:: python
 
     from course_lib import noise
 
     noisy = noise.rician(image, 0.1)
+
+Search for a name as you import it: ``noise.rician``, ``DataConsistency``. Under each entry stand its source and the lab
+that teaches it.
+
+.. _arrays:
+
+``Array`` in a signature is a numpy array or a torch tensor, and what comes back is of the same kind. ``AnyArray`` is
+either of them.
 """
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
 #: What a name in backticks means: its full name, or None where it is only code.
 Link = Callable[[str], str | None]
@@ -20,7 +21,7 @@ CODE = re.compile(r"``.+?``|`[^`]+`__?(?!\w)|(?::[\w:]+:)?`[^`]+`")
 NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
 LABS = re.compile(r"\b[Ll]abs? \d\d[a-z]?\b(?:(?:, | and | or | to )\d\d[a-z]?\b)*")
 NUMBER = re.compile(r"\b\d\d[a-z]?\b")
-EMPHASIS = r"(?<![\w*])\*\w[^*]*?(?<=\w)\*(?![\w*])"
+EMPHASIS = r"(?<![\w*])(?:\*\w[^*]*(?<=\S)\*|\*\*\w[^*]*(?<=\S)\*\*)(?![\w*])"
 
 
 def rst(docstring: str, *, link: Link, labs: Mapping[str, str]) -> str:
@@ -61,15 +62,17 @@ def first_sentence(docstring: str) -> str:
     return sentence[0] if sentence else paragraph
 
 
-def entries(lines: list[str]) -> list[tuple[str, str]]:
-    """(names, what they are) of a section whose lines are `    names: what`, gone on further in."""
-    found: list[tuple[str, str]] = []
+def entries(lines: list[str]) -> list[tuple[str, list[str]]]:
+    """(names, what they are and the points of a list below it) of a section with lines `    names: what`."""
+    found: list[tuple[str, list[str]]] = []
     for line in lines:
         entry = ENTRY.fullmatch(line.strip())
-        if line.startswith(" " * 8) and found:
-            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
-        elif entry:
-            found.append((entry[1], entry[2]))
+        if not line.startswith(" " * 8) and entry:
+            found.append((entry[1], [entry[2]]))
+        elif found and line.strip().startswith("- "):
+            found[-1][1].append(line.strip().removeprefix("- "))
+        elif found and line.strip():
+            found[-1][1][-1] += f" {line.strip()}"
     return found
 
 
@@ -101,12 +104,16 @@ def escape(text: str, *, but: str = r"(?!)") -> str:
 
 
 def _field(name: str, lines: list[str], link: Link, labs: Mapping[str, str]) -> str:
-    if name in ("Args", "Attributes", "Raises"):
-        items = [f"    * **{escape(names)}** -- {inline(what, link=link, labs=labs)}" for names, what in entries(lines)]
-        return "\n".join([f":{'Parameters' if name == 'Args' else name}:", *items])
+    text = partial(inline, link=link, labs=labs)
+    if name in ("Args", "Attributes", "Raises") and (found := entries(lines)):
+        items = [f":{'Parameters' if name == 'Args' else name}:"]
+        for names, (what, *points) in found:
+            items.append(f"    * **{escape(names)}** -- {text(what)}")
+            items += ["", *(f"      * {text(point)}" for point in points), ""] if points else []
+        return "\n".join(items)
     if name == "Lab":
         return f":Lab: {_numbers(inline(_join(lines), link=link, labs={}), labs)}"
-    return f":{name}: {inline(_join(lines), link=link, labs=labs)}"
+    return f":{name}: {text(_join(lines))}"
 
 
 def _prose(lines: list[str], link: Link, labs: Mapping[str, str]) -> str:
@@ -115,6 +122,9 @@ def _prose(lines: list[str], link: Link, labs: Mapping[str, str]) -> str:
     for paragraph in re.split(r"\n(?:[ \t]*\n)+", "\n".join(lines).strip("\n")):
         if paragraph.startswith("    "):
             blocks.append(f".. code-block:: python\n\n{paragraph}")
+        elif paragraph.startswith("- "):
+            points = re.split(r"^- ", paragraph, flags=re.MULTILINE)[1:]
+            blocks.append("\n".join(f"* {inline(_join(point.splitlines()), link=link, labs=labs)}" for point in points))
         else:
             blocks.append(inline(_join(paragraph.splitlines()), link=link, labs=labs))
     return "\n\n".join(blocks)

@@ -102,7 +102,7 @@ def visit(request, browser, site) -> Visit:
     load = browser.open(path)
     seen = Visit(path, load, bool(browser.run("return !!window.MathJax")))
     browser.screenshot(f"{name}-light.png")
-    browser.run("for (const folded of document.querySelectorAll('details')) folded.open = true")
+    browser.run("for (const folded of document.querySelectorAll('main details')) folded.open = true")
     seen.findings += [f"light: {line}" for line in browser.axe()]
     browser.window(WIDE, "dark")
     wait_for(browser, "document.documentElement.dataset.theme === 'dark'")
@@ -177,7 +177,7 @@ def test_every_lab_and_lecture_fits_a_phone(browser, pages):
     for name in pages:
         if name.startswith(("labs/", "lectures/")) and name not in OPENED:
             browser.open(name)
-            browser.run("for (const folded of document.querySelectorAll('details')) folded.open = true")
+            browser.run("for (const folded of document.querySelectorAll('main details')) folded.open = true")
             if found := browser.too_wide():
                 wide[name] = found
     assert not wide

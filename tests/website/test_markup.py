@@ -36,7 +36,13 @@ def test_parameters_become_lines_and_other_lists_stay():
     ],
 )
 def test_a_way_back_leads_to_an_entry_or_goes(asked, entries, answer):
-    places = {"data.planes": [f"course_lib.data.{entry}" for entry in entries]}
+    places = {"data.planes": {f"course_lib.data.{entry}": f"course_lib.data.{entry}" for entry in entries}}
     mended = markup.with_ways_back(f"before {BACK.format(page='data.planes', name=asked)} after", places)
     expected = BACK.format(page="data.planes", name=answer) if answer else ""
     assert mended == f"before {expected} after"
+
+
+def test_a_second_name_leads_to_the_anchor_of_the_first():
+    places = {"data.brains": {"course_lib.data.anatomy.Template": "course_lib.data.brains.Template"}}
+    mended = markup.with_ways_back(BACK.format(page="data.brains", name="anatomy.Template"), places)
+    assert mended == BACK.format(page="data.brains", name="brains.Template")

@@ -44,7 +44,7 @@ class Axes(NamedTuple):
         return "".join(path) + f"V{ground:g}Z"
 
     def shift(self, x: float, y: float | None = None) -> str:
-        """The transform that brings a mark drawn at the origin to a point; without y, a line that stands on the axis."""
+        """The transform that brings a dot at the origin to a point; without y, a standing line to its place."""
         across, up = self.place(x, self.y[0] if y is None else y)
         return f"translate({across:g} {up:g})" if y is not None else f"translate({across:g} 0)"
 
@@ -63,7 +63,8 @@ def chart(
     """An SVG with its frame, ticks and the names of its axes; `alternative` says in words what it shows."""
     left, right = axes.left, axes.width - axes.right
     low, high = axes.height - axes.bottom, axes.top
-    parts = [f'<path class="play-axis" d="M{left:g} {high:g}V{low:g}H{right:g}"/>']
+    side = f"M{left:g} {high:g}V{low:g}" if up else f"M{left:g} {low:g}"
+    parts = [f'<path class="play-axis" d="{side}H{right:g}"/>']
     for value, text in across.items():
         x = axes.place(value, axes.y[0])[0]
         parts.append(f'<path class="play-axis" d="M{x:g} {low:g}v4"/>')
@@ -74,21 +75,25 @@ def chart(
         parts.append(f'<text x="{left - 7:g}" y="{y + 4:g}" text-anchor="end">{escape(text)}</text>')
     parts.append(f'<text x="{(left + right) / 2:g}" y="{axes.height - 4:g}" text-anchor="middle">{escape(name)}</text>')
     if up_name:
-        parts.append(f'<text x="{left + 4:g}" y="{high + 2:g}">{escape(up_name)}</text>')
+        parts.append(f'<text x="0" y="11">{escape(up_name)}</text>')
     return (
         f'<svg class="play-chart" viewBox="0 0 {axes.width:g} {axes.height:g}" role="img" data-slot="{slot}"'
         f' aria-label="{escape(alternative)}">' + "".join([*parts, *body]) + "</svg>"
     )
 
 
+def standing(kind: str, transform: str, axes: Axes) -> str:
+    """A line that stands on the axis."""
+    line = f'<path class="play-line {kind}" d="M0 {axes.top:g}V{axes.height - axes.bottom:g}"/>'
+    return f'<g transform="{transform}">{line}</g>'
+
+
 def mark(slot: str, kind: str, transform: str, axes: Axes) -> str:
     """A standing line, moved by its slot."""
-    return (
-        f'<g data-slot="{slot}" transform="{transform}">'
-        f'<path class="play-line {kind}" d="M0 {axes.top:g}V{axes.height - axes.bottom:g}"/></g>'
-    )
+    return standing(kind, transform, axes).replace("<g ", f'<g data-slot="{slot}" ', 1)
 
 
 def dot(slot: str, kind: str, transform: str) -> str:
     """A dot, moved by its slot."""
-    return f'<g data-slot="{slot}" transform="{transform}"><circle class="play-dot {kind}" r="5"/></g>'
+    radius = 8 if "hollow" in kind else 5
+    return f'<g data-slot="{slot}" transform="{transform}"><circle class="play-dot {kind}" r="{radius}"/></g>'

@@ -12,8 +12,8 @@ from website.play import parts
 from website.play.charts import Axes, chart, dot, mark
 from website.play.widget import number
 
-LAW = Axes(340, 240, x=(0, 9.5), y=(0, 0.7), left=14)
-CURVE = Axes(340, 240, x=(0, 6), y=(0, 6.5), left=26)
+LAW = Axes(340, 240, x=(-3, 9), y=(0, 0.65), left=14)
+CURVE = Axes(340, 240, x=(0, 6), y=(0, 6.5), left=26, top=24)
 START = 1.0
 STEP = 0.1
 
@@ -60,7 +60,7 @@ def widget() -> str:
         "floor-signal",
         {
             "truth": ("true signal", f"{START:.2f}"),
-            "mean": ("mean of the magnitude", f"{mean:.2f}"),
+            "mean": ("mean magnitude", f"{mean:.2f}"),
             "bias": ("bias", bias),
             "corrected": ("corrected (error left)", f"{mended:.2f} ({number(mended - START, 2, sign=True)})"),
         },
@@ -69,8 +69,9 @@ def widget() -> str:
 
 
 def _law(mean: float, words: str) -> str:
-    grid = np.linspace(0, LAW.x[1], 191)
-    rice = LAW.curve(zip(grid, stats.rice(START).pdf(grid), strict=True), filled=True)
+    grid = np.linspace(*LAW.x, 241)
+    above = grid[grid >= 0]
+    rice = LAW.curve(zip(above, stats.rice(START).pdf(above), strict=True), filled=True)
     gauss = LAW.curve(zip(grid, stats.norm(START).pdf(grid), strict=True))
     body = [
         f'<path class="play-area play-blue" data-slot="rice-line" d="{rice}"/>',
@@ -78,7 +79,7 @@ def _law(mean: float, words: str) -> str:
         mark("law-truth", "play-plain", LAW.shift(START), LAW),
         mark("law-mean", "play-orange", LAW.shift(mean), LAW),
     ]
-    ticks = {float(value): str(value) for value in range(0, 10, 2)}
+    ticks = {float(value): number(value, 0) for value in range(-2, 10, 2)}
     return chart(LAW, body, slot="law", alternative=words, across=ticks, name="magnitude m / sigma")
 
 

@@ -12,6 +12,8 @@ from website.play import noise, sampling, strength
 from website.play.head import middle_slice
 from website.play.widget import Widget
 
+# what frames, numbers and their words follow from; the page's own text may change without them
+MODULES = ("charts", "frames", "head", "noise", "sampling", "sprites", "strength", "widget")
 MAKERS = {"noise": noise.widget, "sampling": sampling.widget, "strength": strength.widget}
 
 
@@ -20,9 +22,9 @@ def file_name(widget: str, slot: str, choice: str) -> str:
     return f"{widget}-{slot}-{choice}.webp".replace("_", "-")
 
 
-def frames(repository: Path) -> Path:
-    """The folder with the strips and `play.json`; computed, in half a minute, unless it lies in the site's cache."""
-    own = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+def computed(repository: Path) -> Path:
+    """The folder with the strips and `play.json`; computed, in a few seconds, unless it lies in the site's cache."""
+    own = [(Path(__file__).parent / f"{name}.py").read_bytes() for name in MODULES]
     folder = cache.folder(repository) / "play" / cache.key(repository, version("pillow"), *own)
     if not (folder / "play.json").exists():
         shutil.rmtree(folder.parent, ignore_errors=True)  # the frames of an older library

@@ -29,9 +29,9 @@ def choice(name: str, legend: str, options: Mapping[str, str]) -> str:
 
 
 def check(name: str, value: str, text: str) -> str:
-    """A check box, not ticked."""
+    """A check box, ticked."""
     return (
-        f'<div class="play-choice"><label for="{name}"><input type="checkbox" id="{name}" value="{value}"'
+        f'<div class="play-choice"><label for="{name}"><input type="checkbox" id="{name}" value="{value}" checked'
         f' autocomplete="off"> {escape(text)}</label></div>'
     )
 
@@ -84,7 +84,7 @@ def section(name: str, label: str, controls: Sequence[str], figures: Sequence[st
             *figures,
             "</div>",
             below,
-            "<noscript><p>Without JavaScript this stands still. The labs named below have the same slider.</p></noscript>",
+            "<noscript><p>Without JavaScript this stands still; the labs named below let you move it.</p></noscript>",
             "</div>",
         ]
     )

@@ -16,7 +16,7 @@ KINDS = ("regular", "random", "variable_density")
 NAMES = {"regular": "evenly spaced", "random": "random", "variable_density": "random, denser in the middle"}
 CENTER = 0.08  # of all lines, fastMRI's share at acceleration 4
 ACCELERATIONS = (1, 2, 3, 4, 5, 6, 8)
-START = ("regular", 3)
+START = ("regular-centre", 3)
 SEED = 0
 DRAWS = 20
 
@@ -75,7 +75,7 @@ def words(choice: str, acceleration: float, now: dict[str, Any], width: int) -> 
     lines = f"{now['lines']} of {width}"
     pattern = NAMES[kind] + (", centre kept" if center else "")
     psnr = decibels(now["psnr"])
-    draws = f"{now['draws'][0]:.1f} to {now['draws'][-1]:.1f} dB" if now["draws"] else "infinite"
+    draws = f"{now['draws'][0]:.1f}–{now['draws'][-1]:.1f} dB" if now["draws"] else "infinite"
     whole = acceleration == 1
     return {
         "readout": f"{acceleration:g}",

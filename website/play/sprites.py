@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,17 +25,17 @@ def difference_strip(differences: Sequence[np.ndarray]) -> bytes:
 
     scaled = (np.hstack(list(differences)) / DIFFERENCE).clip(-1, 1)
     steps = np.round((scaled + 1) / 2 * (COLOURS - 1)) / (COLOURS - 1)
-    return _webp((colormaps["RdBu_r"](steps)[..., :3] * 255).round().astype(np.uint8), lossless=True, quality=100)
+    return _webp((colormaps["RdBu_r"](steps)[..., :3] * 255).round().astype(np.uint8), lossless=True)
 
 
 def mask_strip(masks: Sequence[np.ndarray]) -> bytes:
     """Frames of masks: white where measured; not lossy."""
-    return _webp(np.hstack(list(masks)).astype(np.uint8) * 255, lossless=True, quality=100)
+    return _webp(np.hstack(list(masks)).astype(np.uint8) * 255, lossless=True)
 
 
-def _webp(pixels: np.ndarray, **options: int | bool) -> bytes:
+def _webp(pixels: np.ndarray, **options: Any) -> bytes:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "WEBP", method=6, **options)
+    Image.fromarray(pixels).save(file, "WEBP", **options)
     return file.getvalue()

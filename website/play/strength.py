@@ -25,7 +25,7 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 SIGMA = 0.1
 START = ("nlm", 4)
 SEED = 0
-AXES = Axes(220, 264, x=(0, STRENGTHS[-1] * SIGMA), y=(18, 34), left=28)
+AXES = Axes(220, 264, x=(0, STRENGTHS[-1] * SIGMA), y=(18, 34), left=28, top=24)
 
 
 def noisy_slice(head: Head) -> np.ndarray:
@@ -46,6 +46,7 @@ def measure(head: Head, noisy: np.ndarray, answer: np.ndarray) -> dict[str, floa
         "psnr": float(metrics.psnr(shown, head.clean, data_range=1.0)),
         "brain_psnr": float(metrics.psnr(shown, head.clean, data_range=1.0, mask=head.brain)),
         "removed": float(removed.std()),
+        "noise": float((noisy - head.clean).std(dtype=np.float64)),
     }
 
 
@@ -54,7 +55,7 @@ def best(scores: Sequence[float]) -> int:
     return int(np.argmax(scores))
 
 
-def words(method: str, step: int, measured: Sequence[dict[str, float]], spread: float) -> dict[str, str]:
+def words(method: str, step: int, measured: Sequence[dict[str, float]]) -> dict[str, str]:
     """What the page says and draws at one strength."""
     now, told = measured[step], STRENGTHS[step] * SIGMA
     scores = [one["psnr"] for one in measured]
@@ -70,7 +71,7 @@ def words(method: str, step: int, measured: Sequence[dict[str, float]], spread: 
         "denoised": f"The head after {NAMES[method]}, told sigma {told:.3f}; PSNR {decibels(now['psnr'])}",
         "difference": (
             f"Noisy minus denoised, what was removed: standard deviation {number(now['removed'])},"
-            f" the noise has {number(spread)}"
+            f" the noise has {number(now['noise'])}"
         ),
         "curve": (
             f"PSNR against the sigma that {NAMES[method]} is told: now {decibels(now['psnr'])},"
@@ -78,7 +79,7 @@ def words(method: str, step: int, measured: Sequence[dict[str, float]], spread: 
         ),
         "curve-line": AXES.curve(zip(levels, scores, strict=True)),
         "curve-now": AXES.shift(told, now["psnr"]),
-        "curve-best": AXES.shift(levels[top]),
+        "curve-best": AXES.shift(levels[top], scores[top]),
     }
 
 
@@ -88,13 +89,12 @@ def widget(head: Head) -> Widget:
     states: dict[str, list[dict[str, str]]] = {}
     numbers: dict[str, dict[str, list[Any]]] = {}
     noisy = noisy_slice(head)
-    spread = float((noisy - head.clean).std(dtype=np.float64))
     for method in METHODS:
         answers = [denoised(noisy, method, strength) for strength in STRENGTHS]
         strips["denoised"][method] = grey_strip(answers, head.white)
         strips["difference"][method] = difference_strip([noisy - answer for answer in answers])
         measured = [measure(head, noisy, answer) for answer in answers]
-        states[method] = [words(method, step, measured, spread) for step in range(len(STRENGTHS))]
+        states[method] = [words(method, step, measured) for step in range(len(STRENGTHS))]
         numbers[method] = {"told": [round(strength * SIGMA, 3) for strength in STRENGTHS]} | {
             name: [now[name] for now in measured] for name in measured[0]
         }

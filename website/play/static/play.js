@@ -87,7 +87,8 @@
     const [law, curve] = section.querySelectorAll("svg");
     const inLaw = placesIn(law);
     const inCurve = placesIn(curve);
-    const grid = Array.from({ length: 191 }, (_, step) => step / 20);
+    const grid = Array.from({ length: 241 }, (_, step) => step / 20 - 3);
+    const above = grid.filter((m) => m >= 0);
     const line = (points) => `M${points.map((point) => point.join(" ")).join("L")}`;
     const move = ([x, y]) => `translate(${x} ${y})`;
 
@@ -95,7 +96,7 @@
       const a = Number(slider.value);
       const average = rician.mean(a);
       const mended = rician.corrected(average);
-      const rice = grid.map((m) => inLaw(m, rician.density(m, a)));
+      const rice = above.map((m) => inLaw(m, rician.density(m, a)));
       const ground = inLaw(0, 0)[1];
       const signed = (value) => minus((value >= 0 ? "+" : "") + value.toFixed(2));
       fillAll(section, {
