@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import time
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
 FOLDER, WORKERS = "COURSE_SITE_CACHE", "COURSE_SITE_WORKERS"
+DAYS = 30  # that something is kept without being used
 LIBRARIES = "torch", "torchvision", "numpy", "scipy", "scikit-image", "matplotlib", "nilearn"
 
 
@@ -37,6 +39,21 @@ def key(repository: Path, *parts: str | bytes) -> str:
     for part in (*parts, profile(), library(repository), *(f"{name} {version(name)}" for name in LIBRARIES)):
         _add(digest, part if isinstance(part, bytes) else part.encode())
     return digest.hexdigest()[:24]
+
+
+def used(path: Path) -> bool:
+    """Whether a kept file is there; it counts as used from now on."""
+    if not path.is_file():
+        return False
+    path.touch()
+    return True
+
+
+def tidy(kept: Path) -> None:
+    """Delete what nobody has used for long, so that the folder does not grow for ever."""
+    for path in kept.glob("*"):
+        if path.is_file() and time.time() - path.stat().st_mtime > DAYS * 24 * 3600:
+            path.unlink()
 
 
 @functools.cache

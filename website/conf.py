@@ -16,7 +16,7 @@ address = SiteAddress.of(HERE.parent)
 
 project = "MR image denoising and reconstruction"
 author = "the course authors"
-copyright = "2026, the course authors. Code: MIT. Texts: CC BY 4.0."
+copyright = "2026, the course authors (code: MIT, texts: CC BY 4.0)"
 version = release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
 
 extensions = [
@@ -29,6 +29,7 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
     "website.extension",
+    "website.markup",
 ]
 if find_spec("website.docstrings"):  # how the library's docstrings are read
     extensions.append("website.docstrings")
@@ -52,6 +53,7 @@ autodoc_type_aliases = {"Array": "Array", "AnyArray": "AnyArray"}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 napoleon_custom_sections = ["Source", "Lab"]
@@ -64,6 +66,7 @@ html_title = "Denoising and reconstructing MR images"
 html_baseurl = address.url
 html_static_path = ["theme/static"]
 html_css_files = [path.name for path in sorted((HERE / "theme" / "static").glob("*.css"))]
+html_favicon = "theme/static/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
@@ -72,7 +75,8 @@ html_theme_options = {
     "use_repository_button": bool(address.repository_url),
     "use_download_button": False,  # a lab and a lecture offer their notebook, not the page's source
     "use_fullscreen_button": False,
-    "home_page_in_toc": True,
+    "navbar_persistent": [],  # the search stands in the sidebar
+    "pygments_dark_style": "github-dark",
     "show_navbar_depth": 1,
     "show_toc_level": 2,
     "toc_title": "On this page",

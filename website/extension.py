@@ -77,6 +77,7 @@ def _finish(app: Sphinx, exception: Exception | None) -> None:
     out = Path(app.outdir)
     _copy_mathjax(out / "_static" / "mathjax")
     draw(out / CARD)
+    _drop_unused(out / "_static")
     if (out / "404.html").is_file():
         root = SiteAddress.of(Path(app.confdir).parent).root
         (out / "404.html").write_text(from_anywhere((out / "404.html").read_text(), root))
@@ -95,6 +96,12 @@ def _copy_mathjax(target: Path) -> None:
     shutil.copy(mathjax / "tex-chtml.js", target)
     for part in ("output/chtml/fonts/woff-v2", "input/tex/extensions"):
         shutil.copytree(mathjax / part, target / part, dirs_exist_ok=True)
+
+
+def _drop_unused(static: Path) -> None:
+    """Half of the site's bytes, which no page asks for: maps for the theme's authors, and icons as a script."""
+    for path in {*static.rglob("*.map"), *static.glob("scripts/fontawesome.js*"), *static.glob("*macros.html")}:
+        path.unlink()
 
 
 def from_anywhere(page: str, root: str) -> str:

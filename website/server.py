@@ -1,12 +1,15 @@
-"""Show the built site on this computer, as GitHub Pages would: below its own path, with its 404 page."""
+"""`python -m website.server FOLDER`: show the built site as GitHub Pages would, below its path, with its 404 page."""
 
 from __future__ import annotations
 
+import argparse
 import functools
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from website.address import SiteAddress
 
 PORT = 8123
 
@@ -56,3 +59,14 @@ class Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Say nothing of each request."""
+
+
+def main() -> None:
+    """Serve the folder that was named."""
+    parser = argparse.ArgumentParser("python -m website.server", description="Show the built site on this computer.")
+    parser.add_argument("folder", type=Path, help="such as build/website/html")
+    serve(parser.parse_args().folder, SiteAddress.of(Path(__file__).resolve().parent.parent).root)
+
+
+if __name__ == "__main__":
+    main()
