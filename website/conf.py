@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -22,17 +21,14 @@ version = release = tomllib.loads((HERE.parent / "pyproject.toml").read_text())[
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
-    "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx.ext.mathjax",
     "sphinx_design",
     "sphinx_copybutton",
     "website.extension",
+    "website.docstrings",
     "website.markup",
 ]
-if find_spec("website.docstrings"):  # how the library's docstrings are read
-    extensions.append("website.docstrings")
 templates_path = ["theme/templates"]
 exclude_patterns = ["_static/**", "_extra/**"]
 default_role = "py:obj"
@@ -56,7 +52,6 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
-napoleon_custom_sections = ["Source", "Lab"]
 
 # No page asks another host for anything: MathJax lies in _static, too (website/extension.py copies it).
 mathjax_path = "mathjax/tex-chtml.js"

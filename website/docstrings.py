@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "add_module_names": False,
     "autodoc_inherit_docstrings": False,
     "autodoc_preserve_defaults": True,
+    "autodoc_type_aliases": {},  # with them Sphinx writes Sequence[TypeAliasForwardRef('Array')]
     "autodoc_typehints": "signature",
     "autodoc_typehints_format": "short",
     "python_maximum_signature_line_length": 88,
@@ -41,7 +42,7 @@ SETTINGS: dict[str, Any] = {
 def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls once."""
     app.connect("config-inited", _set)
-    app.connect("autodoc-process-docstring", _process, priority=400)  # before napoleon, which then finds nothing to do
+    app.connect("autodoc-process-docstring", _process, priority=400)
     app.connect("autodoc-process-signature", _sign)
     app.connect("missing-reference", _array)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
