@@ -8,7 +8,7 @@ WORKERS ?= 2
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-browser bench clean
+.PHONY: help lab test test-browser site bench clean
 
 BIN := $(VENV)/bin
 STAGE := bash scripts/stage
@@ -28,7 +28,8 @@ OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root) \
 help:
 	@echo "make lab           set up and open JupyterLab on the START page; options: make lab ARGS=\"--port 9999\""
 	@echo "make test          prove the course: style, derived files, library, notebooks, graders"
-	@echo "make test-browser  prove lab 00 in a real browser (needs chromium and chromedriver)"
+	@echo "make test-browser  prove lab 00, formgrader and the website in a browser (needs chromium and chromedriver)"
+	@echo "make site          build the website into build/website/html; make site ARGS=serve shows it, too"
 	@echo "make bench         measure, and fill BENCHMARKS.md"
 	@echo "make clean         delete what is derived or cached here, and keep $(VENV)"
 	@echo "another Python: make lab PYTHON=python3.12; another folder: make lab VENV=/somewhere/venv"
@@ -55,6 +56,11 @@ test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
 
 test-browser: $(VENV)/.stamp-dev $(VENV)/.stamp-built $(VENV)/.stamp-kernel
 	@$(STAGE) --limit 1800 "browser" $(BIN)/python -m pytest -m browser tests/browser
+
+# Lectures are executed in profile cpu, once: build/website/cache keeps them. Serving ends with Ctrl-C, and has no limit.
+site: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
+	@$(STAGE) --limit 7200 "site" $(BIN)/python -m website.build --workers $(WORKERS) $(filter-out serve,$(ARGS))
+	@$(if $(filter serve,$(ARGS)),exec $(BIN)/python -m website.server build/website/html)
 
 bench: $(VENV)/.stamp-dev
 	@$(STAGE) --limit 14400 "bench" $(BIN)/python scripts/bench.py

@@ -19,8 +19,8 @@ __all__ = ["OLD", "PARTS", "AnswerFailed", "AnswerFromLibrary", "random_tensor",
 
 _Object = TypeVar("_Object")
 
-# Private functions that do the work of public ones: closed with them, so that a lab names public functions only. Never
-# all that a function calls: closing `metrics.ssim` must not close `kspace.fft2c` for the student too.
+#: Private functions that do the work of public ones: closed with them, so that a lab names public functions only. Never
+#: all that a function calls: closing `metrics.ssim` must not close `kspace.fft2c` for the student too.
 PARTS = {
     "course_lib.classical.sparse.fista": ("course_lib.classical.sparse._shrinkage",),
     "course_lib.classical.sparse.ista": ("course_lib.classical.sparse._shrinkage",),
@@ -52,7 +52,7 @@ PARTS = {
     "course_lib.models.residual_blocks.PreActivationBlock": ("course_lib.models.residual_blocks._shortcut",),
 }
 
-# Paths that notebooks of version 0.1 close, and where these functions went.
+#: Paths that notebooks of version 0.1 close, and where these functions went.
 OLD = {
     "course_lib._fourier.inverse": "course_lib.kspace.fourier.inverse",
     "course_lib._fourier.transform": "course_lib.kspace.fourier.transform",

@@ -1,4 +1,4 @@
-"""Small operations on images that every lab needs: rescale, batch, pad, crop (written by the student in labs 00, 02)"""
+"""Small operations on images that every lab needs: rescale, batch, pad, crop (you write them in labs 00 and 02)."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def seeded(seed: int, *parts: int | str) -> int:
     Raises:
         TypeError: parts that are neither integers nor text.
 
-    Lab: 01.
+    Lab: 03 and later.
     """
     mixed = [part if isinstance(part, str) else int(operator.index(part)) for part in (seed, *parts)]
     digest = hashlib.blake2b(repr(mixed).encode(), digest_size=8).digest()
@@ -139,7 +139,7 @@ def fixed_seed(seed: int, *parts: int | str) -> Iterator[None]:
     Returns:
         A context manager.
 
-    Lab: 01.
+    Lab: 02 and later.
     """
     # a GPU that nobody has used yet stays unused: seeding it here would decide its first numbers
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []

@@ -260,7 +260,7 @@ for row, level in enumerate(levels):
     corrupted = noise.rician(slices, level, generator=torch.Generator().manual_seed(row))
     for name, estimate in estimators.items():
         found[name][row] = np.asarray(estimate(corrupted))
-figure = viz.figure(6, 3.6)
+figure = viz.figure(8, 3.6)
 axes = figure.subplots()
 for (name, values), marker in zip(found.items(), "osD", strict=True):
     error = 100 * (values / np.array(levels)[:, None] - 1)

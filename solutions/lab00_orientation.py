@@ -365,7 +365,7 @@ figure
 # in it. If you see the head in the difference map, the method has changed the head. (Below the pictures stand two scores,
 # PSNR and SSIM: higher is better. Labs 02 and 05 build them.)
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 2 3"]
 noisy = noise.gaussian(clean, 0.1, generator=np.random.default_rng(1))
 nine = scans[:9].mean(0).astype(np.float32)
 share = np.std(nine - clean) / np.std(noisy - clean)

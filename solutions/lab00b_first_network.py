@@ -450,7 +450,7 @@ print("convolve: right")
 # Three kernels on a real head, and what pooling leaves: this is what the first layers of a network see, except that a network
 # **learns** its kernels.
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 1 3"]
 slide = yours("convolve", pieces.convolve, name="convolve")
 head = brains.brain_slices("colin27", slices=9).images[4, 0].numpy()
 kernels = {"mean": np.full((3, 3), 1 / 9), "vertical edges": np.array([[-1.0, 0, 1]] * 3)}

@@ -657,7 +657,7 @@ for name, runs in trained.items():
 # digit turned by 90°, then a head that was shrunk to 28×28 pixels. All three get the same noise, weaker (sigma 0.2) than in
 # training, so that you can still see what lies below it.
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 1 3"]
 from course_lib.data import brains
 
 head = brains.brain_slices("colin27", slices=3).images[1:2]

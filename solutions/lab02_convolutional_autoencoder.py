@@ -438,7 +438,7 @@ print("random_crop: right")
 #
 # (The first time this takes about a minute, with a progress bar; then the heads are kept on disk.)
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 1 2"]
 subjects = profile.pick(ci=2, cpu=12, gpu=20)
 cohort = brains.brain_slices("cohort", subjects=subjects, slices=profile.pick(ci=8, cpu=30, gpu=30))
 held_out = cohort.subjects >= subjects - max(1, subjects // 6)  # split by subject, not by slice

@@ -206,7 +206,7 @@ print("to_ras: right")
 #
 # Colin27 is written to four files. Above: slice `array[:, :, middle]`, drawn as it comes. Below: the same after `to_ras`.
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 3 7"]
 def nibabel_to_ras(volume, affine):
     image = nibabel.as_closest_canonical(nibabel.Nifti1Image(volume, affine))
     return np.asarray(image.dataobj), image.header.get_zooms()

@@ -180,7 +180,7 @@ print("rician: right")
 #
 # Your noise on a slice of a real head (Colin27). Look at the air around it.
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 2 5"]
 from course_lib.data import brains
 from course_lib.exercise import yours
 

@@ -499,7 +499,7 @@ for index in (0, len(colin) // 2):
 # (Your MS-SSIM differs a little from the library's: of an odd side you drop the last row, the library
 # keeps it, as Wang's program does. A paper should name its program.)
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 1 8"]
 best, worst = names[0], names[-1]
 figure = viz.figure(
     9, 11, title=f"One PSNR, {seen[best]['PSNR']:.2f} dB, for all eight; SSIM from"

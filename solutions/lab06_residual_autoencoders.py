@@ -851,7 +851,7 @@ window = viz.window(test[middle])
 print(f"synthetic: {len(train_slices)} slices to train, {len(validation)} for validation")
 print(f"real: {len(test)} slices of Colin27 to test; all {side}×{side}")
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 3 5"]
 edge = side // 6
 hole = torch.zeros(1, 1, side, side, dtype=torch.bool)
 hole[..., side // 3 : side // 3 + edge, side // 3 : side // 3 + edge] = True  # on the brain

@@ -374,7 +374,7 @@ for name, rates in CHAINS.items():
 #
 # Choose a chain and add layer after layer. Why does the chain of twos see only one pixel in four? And does the rim weigh as much as the middle?
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 3 8"]
 phantom = mammograms.synthetic_mammograms(1, 3).images[0]
 viz.receptive_field_slider(phantom, title="A synthetic mammogram, seen through 3×3 filters")
 

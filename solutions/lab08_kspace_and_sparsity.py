@@ -135,7 +135,7 @@ print("fft2c: right")
 # adds one. Without it, k-space would be symmetric, and half of it known for free. (The slice is cut to 208×176 pixels,
 # so that it can be halved four times.)
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 1 3"]
 from course_lib.data import brains
 
 to_kspace = yours("fft2c", kspace.fft2c, name="fft2c")

@@ -412,7 +412,7 @@ print("best_strength: right")
 #
 # The guess is the **next slice** of the same head: wrong in detail, and without noise. Move λ and the noise.
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 2 8"]
 phase = test[middle] / test[middle].abs().clamp(min=1e-6)
 neighbour = test[middle + 1].abs() * phase  # its magnitude, the phase of ours
 title = "A guess from the next slice, and the measured lines"

@@ -305,7 +305,7 @@ print("ramp_filter: right")
 # A real abdomen, scanned anew by our simulated scanner. Lower the dose. Then choose Hann: what does it cost?
 # Look at the same scan in the window *lung*: noise that hides a lesion here is invisible there.
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 1 5"]
 from course_lib.data.ct import ABDOMEN_PIXEL, BODY_FIELD, LIVER, abdomen, synthetic_bodies
 
 person = abdomen()

@@ -382,7 +382,7 @@ print("sure: right")
 # A filter mixes an image with its mean of 25 pixels. How strong should it be? Move the slider: the true
 # error needs the clean head, SURE only the noisy one. Then choose *Rician* in the menu.
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 1 2"]
 from course_lib.data import brains
 
 heads = brains.brain_slices("colin27", slices=profile.pick(ci=1, cpu=6, gpu=24))

@@ -942,7 +942,7 @@ viz.gallery(pictures, titles=["image", "truth", *ROWS], columns=4, title=told)
 # Halfway between two hearts, in the code and in the pixels. Then an aneurysm, a bulge of the wall: the one kind of heart
 # that the autoencoder never saw.
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 3 8"]
 two = one_hot(synthetic_hearts(2, seed=8, kinds=("dilated", "thickened")).labels[:, 6])
 drawer = heart_shapes()
 viz.shape_walk(drawer.encode, drawer.decode, {"dilated": two[0], "thickened": two[1]})

@@ -199,7 +199,7 @@ for (name, seed), made in rebuild.items():
     errors = [(made(part.images) - part.images)[part.brain_masks] for part in parts]
     print(f"{name:4} seed {seed}:", *(f"{float((one**2).mean().sqrt()):.3f}" for one in errors))
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 1 4"]
 middle = colin.images[[LEVELS // 2]], colin.brain_masks[[LEVELS // 2]]
 greys = viz.window(middle[0])
 made = {name: rebuild[name, 0](middle[0]) for name in ("PCA", "AE", "VAE")}

@@ -792,7 +792,7 @@ class MyUNet(nn.Module):
         return frame(self.change, image, 2)
 
 
-# %% tags=["experiment"]
+# %% tags=["experiment", "picture 2 3"]
 with training.fixed_seed(0):
     mine = MyUNet()
 SHORT = profile.pick(

@@ -4,12 +4,14 @@ All minimise ½ ‖A x - measured‖² + strength · penalty(x), where A takes t
 (times the coils' sensitivities, where there are any) and keeps what the mask measured. `ista` and `fista` penalise
 the magnitudes of wavelet coefficients, `total_variation` those of the gradient. They have one form:
 
-measured: complex k-space (…, H, W); with sensitivities (N, coils, H, W) or (coils, H, W). mask: bool, True where
-measured, (H, W) or what broadcasts to `measured`; what `measured` holds elsewhere plays no part. sensitivities:
-complex, (coils, H, W) or (N, coils, H, W). The image is complex, of the shape of `measured`, with one channel for all
-coils. complex64 stays complex64, complex128 complex128. numpy in, numpy out; torch in, torch out, on the same device
-and differentiable. Frames (N, T, H, W) are reconstructed one by one. Nothing is clipped.
-All raise TypeError/ValueError on bad input.
+- measured: complex k-space (…, H, W); with sensitivities (N, coils, H, W) or (coils, H, W).
+- mask: bool, True where measured, (H, W) or what broadcasts to `measured`; what `measured` holds elsewhere plays no
+  part.
+- sensitivities: complex, (coils, H, W) or (N, coils, H, W).
+
+The image is complex, of the shape of `measured`, with one channel for all coils. complex64 stays complex64, complex128
+complex128. numpy in, numpy out; torch in, torch out, on the same device and differentiable. Frames (N, T, H, W) are
+reconstructed one by one. Nothing is clipped. All raise TypeError/ValueError on bad input.
 
 strength is in units of the image, whose range is 1; with 0 nothing is penalised, and the zero-filled image is kept.
 One default serves all, 0.003: within 0.2 dB of the best of 0.001 to 0.01 (PSNR of the magnitude clipped to [0, 1]) on

@@ -9,7 +9,8 @@ from course_lib._random import generator_for, normal
 
 #: Photons that start along each line of a full-dose scan: with 180 views of 256 detectors, a liver of 42 HU noise.
 FULL_DOSE = 2e5
-ELECTRONIC = 5.0  # counts: the standard deviation of what the electronics add
+#: Standard deviation of what the electronics add to each count of photons.
+ELECTRONIC = 5.0
 
 
 def low_dose(

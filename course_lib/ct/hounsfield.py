@@ -8,7 +8,8 @@ from course_lib._checks import Array, check_image, check_number
 
 #: Attenuation of water at 70 keV, about the mean energy of a 120 kV beam, in 1/mm. Source: NIST XCOM.
 WATER = 0.0193
-AIR = -1000.0  # HU
+#: Air, in HU.
+AIR = -1000.0
 #: What radiologists look at, (centre, width) in HU. Abdomen: as Yang et al. 2018, from -160 to 240.
 WINDOWS = {"abdomen": (40.0, 400.0), "brain": (40.0, 80.0), "lung": (-600.0, 1500.0), "bone": (400.0, 1800.0)}
 

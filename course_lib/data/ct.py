@@ -17,9 +17,12 @@ from course_lib.data._ct_bodies import body
 from course_lib.data._ct_heads import head
 
 ABDOMEN = Path(__file__).parent / "samples" / "ct_abdomen.npz"
-ABDOMEN_PIXEL = 1.71875  # mm
-#: The field of view of the synthetic slices in mm: divided by their size it is the side of a pixel.
-BODY_FIELD, HEAD_FIELD = 440.0, 250.0
+#: Side of a pixel of the real abdomen, in mm.
+ABDOMEN_PIXEL = 1.71875
+#: Field of view of the synthetic bodies in mm: divided by their size it is the side of a pixel.
+BODY_FIELD = 440.0
+#: The same of the synthetic heads.
+HEAD_FIELD = 250.0
 #: Twenty rows and columns within the liver of the real abdomen, far from vessels.
 LIVER = (slice(130, 150), slice(72, 92))
 SMALLEST = 32

@@ -21,8 +21,9 @@ from course_lib.data.warp import Deformation, random_deformation, random_field, 
 TISSUES = ("background", "csf", "gray matter", "white matter", "skull", "scalp")
 BACKGROUND, CSF, GRAY, WHITE, SKULL, SCALP = range(6)
 
-#: Grid of every head, in voxels of 1 mm, and the MNI position in mm of its first voxel: those of Colin27.
+#: Grid of every head, in voxels of 1 mm: that of Colin27.
 SHAPE = (181, 217, 181)
+#: MNI position in mm of its first voxel.
 ORIGIN = (-90.0, -125.0, -71.0)
 
 #: Thickness of each layer in mm, from the brain outwards: smallest and largest.

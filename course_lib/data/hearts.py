@@ -17,8 +17,10 @@ from course_lib._checks import check_count, check_image, check_number
 from course_lib._random import generator_for
 from course_lib.data._heart_shapes import KINDS, LABELS, heart
 
-#: Side of the picture and distance of two slices, in mm.
-FIELD, THICKNESS = 128.0, 8.0
+#: Side of the picture, in mm.
+FIELD = 128.0
+#: Distance of two slices, in mm.
+THICKNESS = 8.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 
 from course_lib._checks import check_count, check_image, check_number
 
+#: The kinds of lesion; `add_lesions` says what each of them does.
 KINDS = ("bright", "dark", "texture", "mass")
 #: Beyond it, a mass would push tissue through itself.
 STRONGEST_MASS = 0.3

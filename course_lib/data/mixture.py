@@ -7,7 +7,7 @@
     )
     training.fit(model, train, validation, corrupt=training.noising("gaussian", 0.1), **ATTENTION_RECIPE["MSE"])
 
-Labs 07 and 14.
+Lab 14.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Mixture(Dataset):
         TypeError, ValueError: bad input.
 
     Source: attention U-Net deck (augmentation).
-    Lab: 07, 14.
+    Lab: 14.
     """
 
     def __init__(

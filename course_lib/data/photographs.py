@@ -1,7 +1,7 @@
 """Photographs as training material: those that come with scikit-image, in grey, without any download.
 
 A network that has seen only 30 brains, or synthetic ones, lacks edges and textures; photographs have plenty of both.
-They are for training: no lab reports a result on them. Labs 07 and 14.
+They are for training: no lab reports a result on them. Labs 11 and 14.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def photographs(names: Sequence[str] | None = None) -> list[torch.Tensor]:
         ValueError: a name that is not in PHOTOGRAPHS.
         FileNotFoundError: the installed scikit-image lacks one: nothing is ever downloaded.
 
-    Lab: 07, 14.
+    Lab: 11, 14.
     """
     import skimage
     from PIL import Image
@@ -100,7 +100,7 @@ def patches(
     Raises:
         TypeError, ValueError: bad input, also for a size larger than a photograph.
 
-    Lab: 07, 14.
+    Lab: 11, 14.
     """
     count, size = check_count(count, "count"), check_count(size, "size")
     seed, smallest = check_count(seed, "seed", low=0), check_smallest(smallest)

@@ -39,7 +39,7 @@ def small_brains(
         The slices, their brain masks and subjects.
 
     Raises:
-        As `brain_slices`.
+        TypeError, ValueError, FileNotFoundError, DataUnavailable: as `brain_slices`.
 
     Lab: 13.
     """

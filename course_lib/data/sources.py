@@ -70,6 +70,7 @@ class Embedded:
     licence: str
 
 
+#: All that is embedded.
 EMBEDDED = (
     Embedded(
         file="mnist_subset.npz",
@@ -171,6 +172,7 @@ _IXI = "http://biomedic.doc.ic.ac.uk/brain-development/downloads/IXI/"
 _IXI_CITATION = "IXI dataset, brain-development.org/ixi-dataset (EPSRC grant GR/S21533/02)"
 _XRAY_OFFLINE = "xrays(...) cuts patches from the embedded chest (to train with) and lower leg (to test on)"
 
+#: All that can be downloaded.
 SOURCES = (
     _mnist(
         "mnist_train_images",

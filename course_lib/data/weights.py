@@ -1,4 +1,4 @@
-"""Weights that know ImageNet: found, downloaded once, read; and said so truly where they are not.
+"""Weights trained on ImageNet: found, downloaded once and read; and where they are missing, that is said.
 
 `course data fetch resnet18` and `course data fetch vgg16` put the files where this reads them: the cache of torch.hub.
 """

@@ -19,6 +19,7 @@ from course_lib.evaluation.tuning import Search
 from course_lib.kspace import Acquire
 from course_lib.metrics import magnitude
 
+#: What is scored by default: PSNR, and SSIM of Wang et al. 2004, for images in [0, 1].
 METRICS: Mapping[str, Metric] = {
     "PSNR": partial(measures.psnr, data_range=1.0),
     "SSIM": partial(measures.ssim, data_range=1.0),
@@ -109,7 +110,7 @@ def tune(
     Raises:
         TypeError, ValueError: bad input.
 
-    Lab: 04.
+    Lab: 10.
     """
     images = check_images(images)
     sigma = check_number(sigma, "sigma", low=0)

@@ -17,7 +17,9 @@ from course_lib.viz import method_panel
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: The first row of a table of denoisers.
 NOISY = "noisy (not clipped)"
+#: The first row of a table of reconstructions.
 ZERO_FILLED = "zero-filled"
 UNITS = {"PSNR": " (dB)", "SNR": " (dB)"}
 

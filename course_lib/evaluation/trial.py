@@ -16,6 +16,7 @@ from course_lib._checks import check_count, check_image, check_mask
 from course_lib.evaluation.results import Comparison
 from course_lib.kspace.checks import check_complex
 
+#: A denoiser `f(noisy, sigma)`, or a reconstruction `f(measured, mask)`.
 Method = Callable[..., Any]
 Metric = Callable[..., torch.Tensor]
 View = Callable[[torch.Tensor], torch.Tensor]

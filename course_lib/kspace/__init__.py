@@ -14,8 +14,8 @@ torch in, torch out, on the same device and differentiable.
 
 `fourier` holds the transform, `masks` the masks, `coils` the coils, `phase` the phase of magnitude images, `operators`
 the measurement and its adjoint, `consistency` the layer that puts the measured values back,
-`conjugate_gradients` what it needs with several coils, `acquisition` the
-measurement that a training draws anew for each image.
+`conjugate_gradients` what it needs with several coils, `acquisition` the measurement that a training draws anew for
+each image.
 """
 
 from __future__ import annotations

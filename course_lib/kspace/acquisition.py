@@ -11,6 +11,7 @@ from course_lib._random import generator_for
 from course_lib.kspace.masks import cartesian_mask, interleaved_mask
 from course_lib.kspace.operators import undersample
 
+#: What makes a measurement of an image: `f(image, generator=g) -> (measured, mask)`, or with sensitivities as a third.
 Acquire = Callable[..., tuple[torch.Tensor, ...]]
 
 

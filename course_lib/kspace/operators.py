@@ -18,8 +18,8 @@ def forward(image: Array, mask: Array, sensitivities: Array | None = None) -> Ar
     """What a scanner without noise measures: `M F S image`, zero where the mask is False.
 
     Args:
-        image: real or complex, shapes see the module.
-        mask: booleans, True = measured, shapes see the module.
+        image: real or complex, (H, W), (N, 1, H, W) or, of films, (N, T, H, W).
+        mask: booleans, True = measured, (H, W) or what broadcasts, as (N, 1, H, W).
         sensitivities: (coils, H, W) or (N, coils, H, W); None is one coil.
 
     Returns:
@@ -92,7 +92,7 @@ def zero_filled(measured: Array, sensitivities: Array | None = None) -> Array:
     """The simplest reconstruction: take what was not measured for zero, and transform back.
 
     Args:
-        measured: complex k-space, zero where not measured, shapes see the module.
+        measured: complex k-space of `forward`'s shapes, zero where not measured.
         sensitivities: as for `forward`; several coils without sensitivities give an image of each
             (`root_sum_of_squares` makes one of them).
 

@@ -20,10 +20,12 @@ from course_lib.data.brains import BrainSlices, brain_slices
 from course_lib.leaderboard.board import Leaderboard, clean, merged, names_of, one_line
 from course_lib.models.noise_map import NoiseMapUNet
 
+#: {name: (noise function, sigma)}, those of the attention U-Net deck.
 NOISES: Mapping[str, tuple[Callable[..., torch.Tensor], float]] = {
     "gaussian": (noise.gaussian, 0.1),
     "rician": (noise.rician, 0.11),
 }
+#: {noise: {name: denoiser}}: BM3D as it is, and under Rician noise in three corrected forms.
 BASELINES: Mapping[str, Mapping[str, evaluation.Method]] = {
     "gaussian": {"BM3D": bm3d},
     "rician": {

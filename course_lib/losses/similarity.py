@@ -89,7 +89,7 @@ class DSSIMLoss(nn.Module):
         TypeError, ValueError: as SSIMLoss.
 
     Source: healthy-brain thesis, loss functions.
-    Lab: 05 and 06.
+    Lab: 06.
     """
 
     _range_checked = False
@@ -198,7 +198,7 @@ def kl_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tenso
         TypeError, ValueError: what is no pair of floating-point tensors of one shape (N, ...).
 
     Source: Kingma & Welling 2014, appendix B.
-    Lab: 06, `models.vae`.
+    Lab: 06; `models.vae` uses it.
     """
     check_tensors(mean, log_variance, names=("mean", "log_variance"))
     if mean.ndim < 2:

@@ -155,7 +155,7 @@ def dssim(
         TypeError, ValueError: bad input.
 
     Source: healthy-brain thesis, loss functions.
-    Lab: 05.
+    Lab: 06.
     """
     return (1 - ssim(prediction, target, data_range=data_range, mask=mask, window=window)) / 2
 

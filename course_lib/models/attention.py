@@ -1,4 +1,4 @@
-"""Attention in a convolutional network: squeeze and excitation over channels, over space, both; gates (labs 07 and 14).
+"""Attention in a convolutional network: squeeze and excitation over channels, over space, both; gates (lab 14).
 
 All of them multiply features by numbers between 0 and 1 that are computed from the features themselves: shape,
 dtype and device stay. Features: (N, channels, H, W), floating point, any H and W. TypeError/ValueError on bad input.

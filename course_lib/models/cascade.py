@@ -3,10 +3,12 @@
 All are called `model(measured, mask, sensitivities=None)`, give the complex image, and begin with the zero-filled one.
 What a block of convolutions gives is added to the image; it sees real and imaginary part as two channels. Between image
 and k-space everything is float32, also under autocast. Shapes:
-    measured: (N, 1, H, W), complex; with sensitivities (coils, H, W) or (N, coils, H, W), the sum of whose squares is
-        1: (N, coils, H, W); T frames (`DynamicCascade`): (N, T, H, W).
-    mask: bool, True where measured: (H, W) or (N, 1, H, W); frames: (T, H, W) or (N, T, H, W) too.
-    returned: (N, 1, H, W) or (N, T, H, W), complex as `measured`. Scored are magnitudes, clipped to [0, 1].
+
+- measured: (N, 1, H, W), complex; with sensitivities (coils, H, W) or (N, coils, H, W), the sum of whose squares is 1:
+  (N, coils, H, W); T frames (`DynamicCascade`): (N, T, H, W).
+- mask: bool, True where measured: (H, W) or (N, 1, H, W); frames: (T, H, W) or (N, T, H, W) too.
+- returned: (N, 1, H, W) or (N, T, H, W), complex as `measured`. Scored are magnitudes, clipped to [0, 1].
+
 TypeError/ValueError for what does not fit, is empty or not finite. Source: Schlemper et al. 2017 and 2018; lab 09.
 """
 

@@ -13,7 +13,8 @@ from course_lib.models.receptive_field import footprint, receptive_field, recept
 
 __all__ = ["IRCNN_DILATIONS", "DnCNN", "footprint", "receptive_field", "receptive_field_formula"]
 
-# seven layers that see as far as 16 do: 33×33 pixels. Source: Zhang et al. 2017b (IRCNN), figure 2
+#: Dilations of seven layers that see as far as 16 plain ones: 33×33 pixels. Source: Zhang et al. 2017b (IRCNN),
+#: figure 2.
 IRCNN_DILATIONS = (1, 2, 3, 4, 3, 2, 1)
 
 

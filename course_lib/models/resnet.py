@@ -7,7 +7,10 @@ from torch import nn
 
 from course_lib.data.weights import read
 
-IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+#: Mean of ImageNet's photographs, red, green and blue in [0, 1].
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+#: Their standard deviation.
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 RESNET_WIDTHS = (64, 64, 512)  # of the image at 1/2, 1/4, 1/8
 
 

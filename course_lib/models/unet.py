@@ -1,4 +1,4 @@
-"""The U-Net: what is fine goes straight across, what is coarse takes the way down and up again (labs 07 and 09)."""
+"""The U-Net: what is fine goes straight across, what is coarse takes the way down and up again (lab 09)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class UNet(nn.Module):
         TypeError, ValueError: bad input.
 
     Source: Ronneberger 2015, here with padded convolutions; residual as in Zhang 2017 (DnCNN).
-    Lab: 07, 09.
+    Lab: 09.
     """
 
     def __init__(self, channels: int = 1, *, width: int = 32, depth: int = 4, residual: bool = True):

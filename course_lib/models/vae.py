@@ -30,7 +30,7 @@ class MyronenkoVAE(nn.Module):
             images, a code far from N(0, 1); large: the code is forgotten, and every image becomes the mean image.
 
     Source: Kingma & Welling 2014; Myronenko 2018 (the VAE branch).
-    Lab: 06, 13.
+    Lab: 06.
     """
 
     def __init__(

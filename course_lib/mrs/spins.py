@@ -47,7 +47,7 @@ def spin_echo(
     """The lines of coupled spins ½ after 90° - TE/2 - 180° - TE/2, with ideal pulses.
 
     No approximation of weak coupling: multiplets lean towards their partners, and their shape changes with the echo
-    time as in `Source`. Slices, pulses of finite length and relaxation are left out.
+    time. Slices, pulses of finite length and relaxation are left out.
 
     Args:
         shifts: chemical shift of each spin, in ppm.

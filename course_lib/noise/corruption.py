@@ -195,7 +195,7 @@ def salt_and_pepper(image: Array, fraction: float, *, generator: Any = None) -> 
         TypeError, ValueError: bad input.
 
     Source: Vincent 2010, section 3.3.
-    Lab: 01.
+    Lab: 05.
     """
     check_image(image)
     fraction = check_number(fraction, "fraction", low=0, high=1)

@@ -12,6 +12,7 @@ from course_lib.resolution.profiles import first_centre
 from course_lib.resolution.slices import along, check_profile, check_thin
 
 Kernel = Callable[[np.ndarray], np.ndarray]
+#: The ways to interpolate; `between_slices` says what each of them does.
 METHODS = ("nearest", "linear", "cubic", "bspline", "lanczos", "fourier")
 
 

@@ -7,8 +7,9 @@ import math
 
 import numpy as np
 
-#: box: the mean of the thin slices in it. gaussian: full width at half maximum of one thick slice. fir: a low-pass
-#: filter of 49 taps (a windowed sinc, cut off where every k-th sample still holds all) and then every k-th sample.
+#: What a thick slice makes of the thin ones. "box": their mean. "gaussian": as wide at half its height as one thick
+#: slice. "fir": a low-pass filter of 49 taps (a windowed sinc, cut off where every k-th sample still holds all), then
+#: every k-th sample.
 PROFILES = ("box", "gaussian", "fir")
 _TAPS = 49  # "48th-order anti-aliasing filter"; source: DeepResolve's group, arXiv 1808.04447
 

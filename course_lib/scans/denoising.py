@@ -23,6 +23,7 @@ from course_lib.scans.levels import ScanNoise, head_mask, measure_noise
 
 #: (slices (N, 1, H, W) in units where the brightest 0.1 % are 1, sigma of each) -> slices
 Method = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+#: What `denoise_volume` can denoise by.
 METHODS = ("network", "bm3d", "nlm")
 #: The network where one comes with this copy, else BM3D.
 AUTO = "auto"

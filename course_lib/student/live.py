@@ -54,7 +54,9 @@ def watch() -> None:
 def my(*, by_hand: Mapping[str, float] | None = None, **points: float) -> None:
     """Print each exercise with its points so far and what its test said last; for the last cell of a lab.
 
-    points: those of each exercise that a test checks; by_hand: those of the written questions.
+    Args:
+        by_hand: {written question: its points}.
+        points: of each exercise that a test checks, by its name.
     """
     shell = _shell()
     names = shell.user_ns if shell is not None else {}

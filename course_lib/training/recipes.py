@@ -62,8 +62,11 @@ _THESIS_DSSIM = dict(
 )
 _L2 = dict(optimizer=partial(thesis_rmsprop, l2=1e-5))
 
-# training.fit(model, train, validation, corrupt=..., **THESIS_RECIPE["DSSIM + L2"]); fewer epochs:
-# **(THESIS_RECIPE["MSE"] | {"epochs": 5})
+#: How the healthy-brain thesis trained: arguments of `fit`, by loss, with L2 or without.
+#:
+#:     fit(model, train, validation, corrupt=..., **THESIS_RECIPE["DSSIM + L2"])
+#:
+#: Fewer epochs: `**(THESIS_RECIPE["MSE"] | {"epochs": 5})`.
 THESIS_RECIPE: dict[str, dict[str, Any]] = {
     "MSE": _THESIS,
     "MSE + L2": _THESIS | _L2,
@@ -86,8 +89,13 @@ _ATTENTION = dict(
     clip_norm=1.0,
 )
 
-# training.fit(model, mixture, validation, corrupt=noising("rician", 0.11), **ATTENTION_RECIPE["MSE"]); fewer epochs:
-# **(ATTENTION_RECIPE["MSE"] | {"epochs": 5}). "MSE + VGG" is the deck's; the rows with random VGG need no file.
+#: How the attention U-Net is trained here: arguments of `fit`, by loss. "MSE + VGG" is the deck's; those with random
+#: VGG need no file.
+#:
+#:     noisy = noising("rician", 0.11)
+#:     fit(model, mixture, validation, corrupt=noisy, **ATTENTION_RECIPE["MSE"])
+#:
+#: Fewer epochs: `**(ATTENTION_RECIPE["MSE"] | {"epochs": 5})`.
 ATTENTION_RECIPE: dict[str, dict[str, Any]] = {
     "MSE": _ATTENTION,
     "MSE + VGG": _ATTENTION | dict(loss=attention_loss()),
@@ -106,13 +114,15 @@ ATTENTION_RECIPE: dict[str, dict[str, Any]] = {
 # torch.utils.flop_counter), three times that with the way back, and 13.7·10⁹ in VGG16 to relu4_3, so 5.3·10¹⁰ floating
 # point operations; 128,000 patches, 6.8·10¹⁵ operations; at a quarter of the 65·10¹² a second that NVIDIA publishes for
 # a T4 in half precision, 7 minutes for each noise. Validation and data come on top, and the share may be worse.
-#
-# stages = ATTENTION_ON_GPU
-# material = Mixture(..., count=stages["patches"], size=stages["size"])
-# freeze(model)
-# training.fit(model, material, validation, corrupt=..., **(ATTENTION_RECIPE["MSE + VGG"] | stages["frozen"]))
-# unfreeze(model)
-# training.fit(model, material, validation, corrupt=..., **(ATTENTION_RECIPE["MSE + VGG"] | stages["whole"]))
+
+#: The two stages in which the whole network is trained in profile `gpu`: first with a frozen encoder, then all of it.
+#:
+#:     stages, recipe = ATTENTION_ON_GPU, ATTENTION_RECIPE["MSE + VGG"]
+#:     material = Mixture(..., count=stages["patches"], size=stages["size"])
+#:     freeze(model)
+#:     fit(model, material, corrupt=noisy, **(recipe | stages["frozen"]))
+#:     unfreeze(model)
+#:     fit(model, material, corrupt=noisy, **(recipe | stages["whole"]))
 ATTENTION_ON_GPU: dict[str, Any] = dict(
     size=128,  # pixels a side of a patch: 16×16 in the bottleneck
     patches=640,  # an epoch, 40 steps

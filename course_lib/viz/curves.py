@@ -36,7 +36,7 @@ def loss_curves(history: History, *, title: str | None = None, ylabel: str = "lo
     Raises:
         ValueError: the history holds no epoch.
 
-    Lab: 01, which builds the training loop.
+    Lab: 14.
     """
     if not history.train_loss:
         raise ValueError("history: expected at least one finished epoch, got none")
@@ -71,7 +71,7 @@ class LiveCurves:
         title, ylabel, log: those of `loss_curves`.
         live: overrides the choice between a notebook and elsewhere.
 
-    Lab: 01.
+    Lab: 02.
     """
 
     def __init__(self, *, title: str | None = None, ylabel: str = "loss", log: bool = False, live: bool | None = None):

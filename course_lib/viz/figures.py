@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours: told apart by colour-blind readers too; with a marker each, also in a grey print
+#: Okabe and Ito's colours: told apart by colour-blind readers too; with a marker each, also in a grey print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vPX"
 WIDEST = 9.0  # inches: 900 dots, what a page of JupyterLab holds

@@ -52,7 +52,7 @@ def panel(
     2004 (11 x 11 Gaussian window).
 
     Args:
-        clean, noisy: one image each, shapes see `viz`.
+        clean, noisy: one image each (for shapes see `viz`).
         denoised: one image, or a dict {method: image}: then the methods stand side by side, in more rows where one
             does not hold them, and right below each, and below the noisy image, its difference map, on one scale.
         data_range: of the scores; grey runs from 0 to it.

@@ -21,7 +21,7 @@ def window(image: AnyArray, *, data_range: float = 1.0) -> Window:
     or a slider: it changes what is seen, and no score and no difference map.
 
     Args:
-        image: one image without noise, shapes see `viz`; what lies below a twentieth of its largest value is air.
+        image: one image without noise (for shapes see `viz`); what lies below a twentieth of its largest value is air.
         data_range: the window is rounded up to a twentieth of it, and never ends above it.
 
     Returns:

@@ -16,7 +16,7 @@ def head(card: Card, root: Path) -> str:
     """
     labs = [f"[{title}](../{name}/{name}.ipynb)" for name, title in named(root, "labs", card.labs)]
     lectures = [f"[{title}](../../lectures/{name}.ipynb)" for name, title in named(root, "lectures", card.lectures)]
-    before = [f"{what}: {_listed(links)}." for what, links in (("Labs", labs), ("Lectures", lectures)) if links]
+    before = [f"{what}: {listed(links)}." for what, links in (("Labs", labs), ("Lectures", lectures)) if links]
     if card.mathematics:
         before.append(f"Mathematics: {card.mathematics}.")
     words = (
@@ -53,7 +53,7 @@ def _title(path: Path) -> str:
     return heading[1].strip() if heading else path.stem
 
 
-def _listed(items: Sequence[str]) -> str:
+def listed(items: Sequence[str]) -> str:
     """["a", "b", "c"] -> "a, b and c"."""
     return " and ".join(part for part in (", ".join(items[:-1]), items[-1]) if part)
 

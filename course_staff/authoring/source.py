@@ -26,6 +26,7 @@ from course_staff.authoring.head import head
 from course_staff.authoring.hidden_lines import HiddenValue
 from course_staff.authoring.my_cell import my_cell, unknown_tests
 from course_staff.authoring.own_objects import wrong_calls
+from course_staff.authoring.picture import tagged
 from course_staff.authoring.placeholders import exercise_table, fill_in, points_in_words
 from course_staff.authoring.setup_cell import setup_cell
 
@@ -122,6 +123,7 @@ def read_lab(path: Path, address: Address) -> NotebookNode:
     values = _values_of_a_lab(found, text, address.badges(notebook_path), path)
     if text and not any("{{head}}" in cell.source for cell in notebook.cells):
         raise SourceError(f"{path.name}: the card is shown nowhere: write {{{{head}}}} in the first cell")
+    _check_picture(notebook, path)
     for problem in wrong_calls(notebook, [item.name for item in found if not item.by_hand]):
         raise SourceError(f"{path.name}: {problem}")
     for cell in notebook.cells:
@@ -135,6 +137,13 @@ def read_lab(path: Path, address: Address) -> NotebookNode:
         notebook.cells.append(my_cell(found))
     _give_ids(notebook)
     return notebook
+
+
+def _check_picture(notebook: NotebookNode, path: Path) -> None:
+    try:
+        tagged(notebook)
+    except ValueError as error:
+        raise SourceError(f"{path.name}: {error}") from None
 
 
 def _take_out_explanation(cell: NotebookNode, path: Path) -> None:

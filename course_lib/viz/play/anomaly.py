@@ -40,7 +40,7 @@ def anomaly_slider(
     and AP over the pixels of the brain. Leave it on the last line of a cell.
 
     Args:
-        image: one healthy slice, shapes see `viz`, in [0, 1], sides of at least 32.
+        image: one healthy slice (for shapes see `viz`), in [0, 1], sides of at least 32.
         mask: the brain, bool, the same shape.
         methods: {name: function}, from a slice (1, 1, H, W) to a map of the same shape, higher where suspicious; at
             most four.

@@ -44,7 +44,7 @@ def convolution_slider(
     the last line of a cell.
 
     Args:
-        image: one small image, at most 12 pixels a side; shapes see `viz`.
+        image: one small image, at most 12 pixels a side; for shapes see `viz`.
         kernels: {name: odd square array}, default `KERNELS`.
         stride, padding: to begin with.
         title: of the figure.

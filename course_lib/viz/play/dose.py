@@ -48,7 +48,7 @@ def dose_slider(
     whose mean and standard deviation are given. Leave it on the last line of a cell.
 
     Args:
-        hounsfield: one square slice in HU, shapes see `viz`.
+        hounsfield: one square slice in HU (for shapes see `viz`).
         pixel: the side of a pixel in mm.
         region: rows and columns of a flat part of the slice.
         fractions: of the full dose, at least two, in falling order.

@@ -42,7 +42,7 @@ def filter_slider(
     Leave it on the last line of a cell.
 
     Args:
-        image: one image without noise, shapes see `viz`.
+        image: one image without noise (for shapes see `viz`).
         filters: {name: f(noisy, sigma) -> image}; with several, a menu chooses one.
         corrupt: `corrupt(image, sigma, generator=...)`, one of `noise`.
         sigma: the noise to begin with, in units of the data range, from 0 to `largest_sigma`.

@@ -47,7 +47,7 @@ def level_slider(
     answers clipped to [0, data_range]. Leave it on the last line of a cell.
 
     Args:
-        image: one image without noise, shapes see `viz`.
+        image: one image without noise (for shapes see `viz`).
         methods: {name: f(noisy, sigma) -> image}, at most six, as for `filter_slider`; a network need not look at
             sigma.
         corrupt: `corrupt(image, sigma, generator=...)`, one of `noise`.

@@ -40,7 +40,7 @@ def noise_slider(
     Leave it on the last line of a cell.
 
     Args:
-        image: one image without noise, shapes see `viz`.
+        image: one image without noise (for shapes see `viz`).
         corrupt: `corrupt(image, level, generator=...)`, one of `noise` (gaussian, rician, ...) or your own.
         label: what the level is called.
         minimum, maximum: the ends of the slider, in the units of `corrupt`.

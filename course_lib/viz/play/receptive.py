@@ -42,7 +42,7 @@ def receptive_field_slider(
     with gaps, as 2-2-2, is seen at once. Leave it on the last line of a cell.
 
     Args:
-        image: one image, shapes see `viz`.
+        image: one image (for shapes see `viz`).
         chains: {name: a dilation for each layer}, default `CHAINS`.
         layers: how many of them at the start, default all.
         kernel: side of each filter, odd.

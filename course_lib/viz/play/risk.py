@@ -52,7 +52,7 @@ def risk_slider(
     Gaussian to Rician, for which the estimate is not made. Leave it on the last line of a cell.
 
     Args:
-        image: one image without noise, shapes see `viz`, in [0, 1].
+        image: one image without noise (for shapes see `viz`), in [0, 1].
         denoise: `denoise(noisy, strength)`, tensors (1, 1, H, W), the same for the same input.
         strengths: at least two, in rising order.
         sigma: of the noise, above 0.

@@ -48,7 +48,7 @@ def thickness_slider(
     interpolation makes of them, and its difference from the image. Leave it on the last line of a cell.
 
     Args:
-        image: one image without noise, shapes see `viz`, in [0, 1]; its width a multiple of all thicknesses.
+        image: one image without noise (for shapes see `viz`), in [0, 1]; its width a multiple of all thicknesses.
         thickest: the largest thickness, in slices, at least 2.
         window: (low, high), the values that are black and white; `viz.window(image)` fits it to a head.
         title: of the figure.
