@@ -218,7 +218,7 @@ viz.gallery(
 # ## Exercise 2: the map ({{points anomaly_map}})
 #
 # **Goal.** `anomaly_map(image, reconstruction, mask, width)`: the absolute difference, smoothed over the brain
-# alone, and 0 outside. Tensors `(N, 1, H, W)`; `mask` is boolean, `True` in the brain.
+# alone (`width`: how far, in pixels), and 0 outside. Tensors `(N, 1, H, W)`; `mask` is boolean, `True` in the brain.
 #
 # **Steps.** The given `blur` takes the zeros around the brain for values, and darkens its rim. Divide by what it makes of
 # the mask itself (*normalised convolution*): then each pixel is a mean over brain only.
@@ -540,9 +540,9 @@ figure
 #
 # | method | multiple sclerosis: MSLUB | MSSEG2015 |
 # |---|---|---|
-# | AE, dense code (MSSEG: AE) | .271 / .163 / .794 | .185 / .080 / .879 |
-# | VAE, restoration (MSSEG: VAE) | .333 / .275 / .839 | .272 / .202 / .905 |
-# | f-AnoGAN | .283 / .221 / .856 | .342 / .255 / .923 |
+# | AE, dense code | .271 / .163 / .794 | .185 / .080 / .879 |
+# | VAE, restoration (lecture 12) | .333 / .275 / .839 | .272 / .202 / .905 |
+# | f-AnoGAN (a GAN) | .283 / .221 / .856 | .342 / .255 / .923 |
 # | **threshold on the brightness** | **.374** / .271 / **.991** | **.431** / **.262** / **.996** |
 #
 # One thing is unfair: *bright pixels* knows beforehand that lesions are bright. The rows *sign known* give the
@@ -708,7 +708,7 @@ for name, part in {"training heads": few, "unseen heads": unseen, "Colin27": col
 # choline (3.2, from membranes). In many tumours **NAA falls and choline rises**, and lactate or fat
 # may appear at 1.3.
 #
-# A head has thousands of spectra, and many are useless: little signal, broad lines, water, fat
+# A scan gives thousands of spectra, and many are useless: little signal, broad lines, water, fat
 # from the scalp. Gurbani et al. 2018 let a **tiled CNN** throw them out ([*A convolutional neural network
 # to filter artifacts in spectroscopic MRI*](https://www.ncbi.nlm.nih.gov/pmc/articles/PMC6107370/)).
 #
@@ -892,8 +892,8 @@ print("TiledCNN: right")
 # %% [markdown]
 # ## Predict
 #
-# Five judges learn from the same 300 patients, a quarter of them with a tumour: a **rule** (logistic regression)
-# of signal-to-noise ratio and line width; the same with **four numbers** (fat, water too); a
+# Five judges learn from the same 300 patients, a quarter of them with a tumour: a **rule** (logistic regression: a weighted
+# sum) of signal-to-noise ratio and line width; the same with **four numbers** (fat, water too); a
 # **forest** (100 decision trees vote) on all points of the spectrum; your **tiled CNN**; a
 # **plain CNN**.
 #
