@@ -85,7 +85,7 @@ for number, factor in enumerate((2, 3, 4)):
     axes.plot(centres, scores, viz.figures.MARKERS[number] + "-", color=viz.COLOURS[number], label=f"×{factor}")
 axes.set(xlabel="assumed centre of the first slice (thin slices)", ylabel="PSNR (dB)")
 axes.legend(fontsize=8)
-figure.suptitle(f"Linear interpolation: {'; '.join(found)}", fontsize=11)
+figure.suptitle(f"Linear interpolation, and what a centre of 0 costs\n{'; '.join(found)}", fontsize=11)
 figure
 
 # %% [markdown]
@@ -132,6 +132,8 @@ for factor in (2, 4):
 # %% [markdown]
 # "nearest" repeats the measured means, so it fits already. Linear interpolation is far from fitting. A network that is compared with
 # linear or cubic interpolation alone has an easy opponent: the projection costs nothing. The opponent in lab 12 is a B-spline *with* it.
+# In the brain (12 slices of Colin27) no other interpolation beats it by more than 0.01 dB: 42.97 dB and Lanczos 42.96 at ×2, 34.66 and
+# 34.67 at ×4. Only for Gaussian slices is Fourier interpolation better: by 0.1 dB where the profile is known, by 0.2 dB where it is not.
 #
 # ## 3. What a network adds
 #

@@ -517,7 +517,7 @@ for where, found in results.items():
 
 # %% tags=["experiment"]
 RIVALS = [name for name in METHODS if "sign" not in name]
-figure = viz.figure(9, 3.6)
+figure = viz.figure(9, 3.6, alt="AP of each map, by kind of lesion: see the tables above")
 winners = {}
 for axes, case in zip(figure.subplots(1, 4, sharey=True), STRONG, strict=True):
     for where, mark, colour in zip(results, "os", viz.COLOURS, strict=False):
@@ -531,7 +531,7 @@ for axes, case in zip(figure.subplots(1, 4, sharey=True), STRONG, strict=True):
     winners[case[0]] = f"{best} {mean_of('Colin27', case, best)[1]:.2f}"
 axes.legend(fontsize=7)
 told = "; ".join(f"{kind}: {name}" for kind, name in winners.items())
-figure.suptitle(f"Highest AP on Colin27 at strength 0.3 (a mark a seed)\n{told}", fontsize=11)
+figure.suptitle(f"Highest AP on Colin27 at strength 0.3 (one mark per seed)\n{told}", fontsize=11)
 print("you predicted:", prediction)
 figure
 
@@ -1058,12 +1058,12 @@ for share in SHARES:
     filters = ready.get(share) or filters_from(["tiled CNN"], tumours=share)
     curve.append([rejected(filters["tiled CNN", seed])[2] for seed in SEEDS])
 none, few = np.mean(curve, 1)[:2]
-title = f"Good tumour spectra rejected: {none:.0%}; with 2 % tumours in training {few:.0%}"
+title = f"Good tumour spectra rejected: {none:.0%}, and {few:.0%} with 2% tumours in training"
 figure = viz.figure(6.5, 3.2, title=title)
 axes = figure.subplots()
 for seed in SEEDS:
     axes.plot(SHARES, np.array(curve)[:, seed], "o-", label=f"tiled CNN, seed {seed}")
-axes.axhline(0.05, color="0.4", linestyle="--", label="5 %: of the healthy")
+axes.axhline(0.05, color="0.4", linestyle="--", label="5%, as for the healthy")
 axes.set(xlabel="share of training patients with a tumour", ylabel="share rejected")
 axes.legend(fontsize=8)
 figure
