@@ -964,8 +964,8 @@ with torch.no_grad():
     drawn = drawer(one_hot(bulges)).argmax(1)
 pair = (drawn == 1)[:, None], (bulges == 1)[:, None]
 dice, far = metrics.dice(*pair).mean(), metrics.hausdorff_distance(*pair, spacing=2.0).mean()
-told = f"Drawn again, the bulge is gone. Dice {float(dice):.3f}, Hausdorff {float(far):.1f} mm"
-told += " (of the cavity: dark grey)"
+told = "Drawn again, the bulge is gone\n"
+told += f"Cavity (dark grey): Dice {float(dice):.3f}, Hausdorff {float(far):.1f} mm"
 names = [*["given"] * 5, *["drawn again"] * 5]
 viz.gallery([*(bulges / 3), *(drawn / 3)], titles=names, columns=5, title=told)
 
