@@ -4,7 +4,7 @@
 # {{badges}}
 #
 # Forty minutes, to be run while you listen. For [lab 13](../labs/lab13_normal_and_not/lab13_normal_and_not.ipynb). It needs the
-# logarithm of a Gaussian density, means and variances.
+# logarithm of a Gaussian density, means and variances, and Bayes' rule.
 #
 # 1. The evidence lower bound, and how one misplaced mean ruins it.
 # 2. A short code: what it keeps out, and what it leaves behind.
@@ -35,9 +35,10 @@ from course_lib.data.small_brains import small_brains
 #
 # $$ -\log p(x) = -\log \int q(z)\,\frac{p(x|z)\,p(z)}{q(z)}\,dz\ \le\ E_q[-\log p(x|z)] + \mathrm{KL}(q\,\|\,p(z)) $$
 #
-# The right side is the **negative ELBO**. The gap between both sides is $\mathrm{KL}(q\,\|\,p(z|x))$: the encoder's job is to make $q$
-# like the true posterior. With a Gaussian $p(x|z)$, the first term is $\sum (x - \hat x)^2 / 2\sigma^2$ and a constant.
-# (Kingma and Welling 2014, [arXiv](https://arxiv.org/abs/1312.6114))
+# The right side is the **negative ELBO** (evidence lower bound). The gap between both sides is $\mathrm{KL}(q\,\|\,p(z|x))$: the encoder's
+# job is to make $q$ like the true posterior $p(z|x)$, which says what codes an image may have come from. With a Gaussian $p(x|z)$, the
+# first term is the mean of $\sum (x - \hat x)^2 / 2\sigma^2$ over codes drawn from $q$, plus a constant.
+# (Kingma and Welling 2014, [*Auto-encoding variational Bayes*](https://arxiv.org/abs/1312.6114))
 #
 # Below, an image of two pixels and a linear decoder, so that $p(x)$ is known exactly. The encoder's mean and variance are
 # varied around the best.
@@ -72,13 +73,14 @@ figure
 
 # %% [markdown]
 # Both terms are sums. Much public code takes `F.mse_loss`, a *mean* over pixels, and adds a *summed* KL: for 64 × 64 pixels the
-# errors then count 4096 times less. That is the same as asking for a $\sigma$ that is 64 times larger. Which $\sigma$ is right? It can be fitted: the
+# errors then count 4096 times less. That is the same as a $\sigma$ that is 64 times larger. Which $\sigma$ is right? It can be fitted: the
 # best one is the rms error of the reconstruction itself.
 #
 # ## 2. What a short code keeps out
 #
-# The simplest autoencoder is linear. Its best weights are known without training: the first $k$ principal components. So we can watch, for each $k$,
-# what happens to a healthy brain and to a lesion. If $P$ projects onto the components, the residual of a brain with a lesion is
+# The simplest autoencoder is linear. Its best weights are known without training: the first $k$ principal components, the $k$ directions in
+# which the training images differ most. So we can watch, for each $k$,
+# what happens to a healthy brain and to a lesion. If $P$ projects onto the components (of images minus their mean), the residual of a brain with a lesion is
 #
 # $$ (x + \ell) - P(x + \ell) = \underbrace{(x - Px)}_{\text{folds, left behind}} + \underbrace{(\ell - P\ell)}_{\text{lesion, kept out}} $$
 #
@@ -124,12 +126,12 @@ figure
 
 # %% [markdown]
 # Nothing in the training asked for lesions to be kept out. It is a by-product of a short code, and it goes away with skips, with
-# wide spatial codes, and with training on too many numbers.
+# wide spatial codes, and with too many numbers in the code.
 #
 # ## 3. Rare lesions
 #
-# Let the scores of healthy pixels be $N(0, 1)$ and those of lesions $N(d', 1)$. Then the AUROC depends on $d'$ alone. What a marked pixel is
-# worth depends on how many healthy ones there are.
+# Let the scores of healthy pixels be $N(0, 1)$ and those of lesion pixels $N(d', 1)$. Then the AUROC depends on $d'$ alone. What a marked
+# pixel is worth (the average precision, AP) depends on how many healthy ones there are as well.
 
 # %%
 rng = np.random.default_rng(0)
@@ -150,13 +152,15 @@ figure.suptitle(f"The same separation: AUROC {rows[0][0]:.2f} throughout, AP fro
 figure
 
 # %% [markdown]
-# A map that helps a doctor needs a high precision. A published AUROC needs its share of lesion beside it, and a rival that was never trained:
-# Meissen et al. 2021 ([arXiv](https://arxiv.org/abs/2109.06023)) marked the brightest pixels of FLAIR images and beat most of the networks.
+# A map that helps a doctor needs a high precision. A published AUROC needs the share of lesion pixels beside it, and a rival that was never
+# trained: Meissen et al. 2021 ([*Challenging current semi-supervised anomaly segmentation methods for brain
+# MRI*](https://arxiv.org/abs/2109.06023)) marked the brightest pixels of FLAIR images, in which many lesions shine, and beat most of the networks.
 #
 # ## 4. Restoration
 #
 # One pass through the autoencoder blurs everything. *Restoration* looks for the image that is likely under the model *and* differs
-# from the given one in few, connected pieces (You et al. 2019, *Unsupervised lesion detection via image restoration with a normative prior*):
+# from the given one in few, connected pieces (You et al. 2019, [*Unsupervised lesion detection via image restoration with a normative
+# prior*](https://proceedings.mlr.press/v102/you19a.html)). TV is the total variation of lab 04:
 #
 # $$ \min_{x'}\ \text{negative ELBO}(x') + \lambda\,\mathrm{TV}(x' - x) $$
 #
@@ -198,13 +202,13 @@ viz.gallery(
 )  # fmt: skip
 
 # %% [markdown]
-# With this model restoration loses, for every λ that we tried: a linear model leaves folds everywhere, and to the total variation
-# they look like lesions. In the table of Meissen et al. (lab 13) a deep VAE with restoration has an AP of .275, a plain
-# autoencoder .163 (published, MSLUB). What helps depends on what the model can draw: measure it.
+# With this model restoration loses, for each of the three λ that we tried (the titles say by how much). Our explanation: a linear model
+# leaves folds everywhere, and to the total variation they look like lesions. In the table of Meissen et al. (lab 13) a deep VAE with
+# restoration has an AP of .275, a plain autoencoder .163 (published, MSLUB). What helps depends on what the model can draw: measure it.
 #
 # ## 5. Spectra
 #
-# A proton's frequency depends a little on the molecule that it sits in. So the decaying signal of a voxel, the FID
+# A proton's frequency depends a little on the molecule that it sits in. So the decaying signal of a voxel, the FID (free induction decay)
 # $s(t) = \sum_k a_k\, e^{2\pi i f_k t - t/T_2}$, has a spectrum with peaks at places of their own. Their distance from a
 # reference, over the scanner's frequency, is the **chemical shift** in parts per million (ppm), and does not depend on the
 # scanner.
@@ -214,8 +218,8 @@ viz.gallery(
 #
 # **Couplings.** Neighbouring protons split each other's peaks by $J$, a few Hz whatever the scanner. A spin echo undoes shifts
 # but not couplings: a doublet turns by $\pm\pi J\,\mathrm{TE}$, and at $\mathrm{TE} = 1/J$, 144 ms for lactate, it
-# hangs upside down; at twice that it is upright again, and smaller. Radiologists choose that echo time to tell lactate from fat at the same place. Below, the spins of lactate
-# are computed in full: the Hamiltonian of four coupled spins is a matrix of 16 × 16.
+# hangs upside down; at twice that it is upright again, and smaller. Radiologists choose 144 ms to tell lactate from fat at the same place.
+# Below, the spins of lactate are computed in full: the Hamiltonian of four coupled spins is a matrix of 16 × 16.
 
 # %%
 from course_lib import mrs
@@ -243,9 +247,10 @@ figure
 # $$ P(\text{bad} \mid x) = \frac{p(x \mid \text{bad})\,P(\text{bad})}
 # {p(x \mid \text{bad})\,P(\text{bad}) + p(x \mid \text{good})\,P(\text{good})} $$
 #
-# If no good spectrum in training looked like $x$, then $p(x \mid \text{good})$ is nearly 0 there, and the score is nearly
-# 1, *however good the spectrum is*. The training loss cannot complain: it never sees such a case. Nor can the AUC, if the
-# test set has none. In the picture a forest sees two numbers only, the heights of NAA and of choline.
+# If no good spectrum in training looked like $x$, but some bad ones came near it, then $p(x \mid \text{good})$ is far smaller than
+# $p(x \mid \text{bad})$ there, and the score is nearly 1, *however good the spectrum is*. (Where neither came near, the network is free to
+# say anything.) The training loss cannot complain: it never sees such a case. Nor can the AUC, if the
+# test set has none. In the picture a random forest (many decision trees that vote) sees two numbers only, the heights of NAA and of choline.
 
 # %%
 from sklearn.ensemble import RandomForestClassifier
@@ -282,18 +287,19 @@ figure.suptitle(f"Called bad by a forest trained on healthy people: {told}", fon
 figure
 
 # %% [markdown]
-# More data of the same kind do not help: the gap is in *who* was measured. Lab 13 measures it for five judges, and how few
-# tumours in training mend most of it. The lesson is not about spectra. Before a filter is used, ask for its error in each group
+# More data of the same kind do not help: the gap is in *who* was measured. Lab 13 measures it for five judges, and shows how few
+# tumours in training mend most of it. The lesson is not about spectra alone. Before a filter is used, ask for its error in each group
 # of people that it will meet.
 #
 # **Sources.** Gurbani et al. 2018, [*A convolutional neural network to filter artifacts in spectroscopic
-# MRI*](https://www.ncbi.nlm.nih.gov/pmc/articles/PMC6107370/); Govindaraju, Young and Maudsley 2000, *Proton NMR chemical shifts
-# and coupling constants for brain metabolites*, NMR in Biomedicine 13.
+# MRI*](https://www.ncbi.nlm.nih.gov/pmc/articles/PMC6107370/); Govindaraju, Young and Maudsley 2000, [*Proton NMR chemical shifts
+# and coupling constants for brain metabolites*](https://doi.org/10.1002/1099-1492%28200005%2913:3%3C129::AID-NBM619%3E3.0.CO;2-V),
+# NMR in Biomedicine 13.
 #
 # ## What to remember
 #
 # - The negative ELBO is a sum over pixels and over the code. A mean in one place is a weight that nobody chose.
-# - A short code keeps lesions out and leaves folds behind; a long one does neither.
+# - A short code keeps lesions out and leaves folds in the map; a long one does neither.
 # - For rare lesions read the average precision, and ask for a rival without training.
 # - A threshold comes from healthy people who were neither trained on nor tested.
 # - A filter calls bad what training never called good. Ask for its error in each group of people.

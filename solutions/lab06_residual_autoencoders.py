@@ -23,7 +23,7 @@
 #     "train a thesis's twelve networks with several seeds, and put its tables beside yours",
 #     "write the paired t-test, and see what it cannot prove",
 # ]
-# minutes = {theory = 15, OriginalBlock = 15, PreActivationBlock = 10, SkipStep = 10, draw_code = 20, early_stop = 15, thesis_loss = 15, paired_t = 15, experiments = 30, overfit = 15, proof = 20}
+# minutes = {theory = 15, residual_blocks = 25, SkipStep = 10, draw_code = 20, early_stop = 15, thesis_loss = 15, paired_t = 15, experiments = 30, overfit = 15, proof = 20}
 # ### END CARD
 
 # %% tags=["setup"]
@@ -82,28 +82,37 @@ from course_lib.exercise import yours
 from course_lib.student import instant_questions
 
 # %% [markdown]
-# ## Exercise 1: the original residual block ({{points OriginalBlock}})
+# ## Exercise 1: two residual blocks ({{points residual_blocks}})
 #
-# **Goal.** A module `OriginalBlock(inputs, outputs, stride)`: `ReLU(shortcut(x) + F(x))`. It takes `(N, inputs, H, W)`.
+# In the original block nothing negative passes from block to block. So He et al. (2016b) moved BN and ReLU **before** each
+# convolution: the same layers, in another order.
 #
-# | | layers |
-# |---|---|
-# | F | conv 3×3 with the stride - BN - ReLU - conv 3×3 - BN |
-# | shortcut | `x` itself, if the stride is 1 and `inputs == outputs`; else a 1×1 convolution with the stride, without BN |
+# **Goal.** Two modules, `OriginalBlock(inputs, outputs, stride)` and `PreActivationBlock(inputs, outputs, stride)`. Both take
+# `(N, inputs, H, W)`.
+#
+# | | original | full pre-activation |
+# |---|---|---|
+# | answer | `ReLU(shortcut(x) + F(x))` | `shortcut(x) + F(x)` |
+# | F | conv 3×3 with the stride - BN - ReLU - conv 3×3 - BN | BN - ReLU - conv 3×3 with the stride - BN - ReLU - conv 3×3 |
+# | shortcut | `x` itself, if the stride is 1 and `inputs == outputs`; else a 1×1 convolution with the stride, without BN | the same: it starts at `x`, before the first BN |
 #
 # **Steps.** Make the layers in `__init__` (`nn.Conv2d` with bias; `nn.BatchNorm2d` with PyTorch's own `momentum` and `eps`).
+# Write one block, test it by eye, then reorder its layers. How many channels has the first BN of each?
 #
-# **Example.** If F is 0 everywhere, the block answers `ReLU(shortcut(x))`: `[-1, 2]` becomes `[0, 2]`. `OriginalBlock(4, 6, 2)` has
-# 4·6·9 + 6 + 6·6·9 + 6 + 4·6 + 6 + 4·6 = 606 parameters, the last 24 for the two BNs.
+# **Example.** If F is 0 everywhere, `[-1, 2]` becomes `[0, 2]` in the original block and stays `[-1, 2]` in the other. `OriginalBlock(4, 6, 2)` has
+# 4·6·9 + 6 + 6·6·9 + 6 + 4·6 + 6 + 4·6 = 606 parameters, the last 24 for the two BNs; `PreActivationBlock(4, 6, 2)` has four fewer.
 #
-# **Hint.** The second ReLU stands **after** the sum: F must be able to take away, too.
+# **Hint.** F must be able to take away, too: the original's second ReLU stands **after** the sum. And no ReLU may write into `x`: the
+# shortcut still needs it.
 #
 # ### BEGIN EXPLANATION
 # F is a correction, so it must be able to have both signs; therefore nothing rectifies it before the sum. The 1×1 convolution only makes
-# the shapes fit, and where they fit already, x itself passes. A ReLU inside F's end is the usual mistake: such a block can brighten but never darken.
+# the shapes fit, and where they fit already, x itself passes. With BN and ReLU in front, nothing is done to the sum either: a chain of blocks is a plain sum of its
+# inputs and corrections, and the gradient has a free way back. The first BN then normalises what comes in, hence `inputs` channels. Two slips are common:
+# a ReLU at F's end (such a block can brighten but never darken), and a shortcut that starts after the first BN (then x no longer passes as it is).
 # ### END EXPLANATION
 
-# %% nbgrader={"grade_id": "OriginalBlock", "solution": true}
+# %% nbgrader={"grade_id": "residual_blocks", "solution": true}
 class OriginalBlock(nn.Module):
     """ReLU(shortcut(x) + F(x)) with F = conv-BN-ReLU-conv-BN."""
 
@@ -124,143 +133,34 @@ class OriginalBlock(nn.Module):
         ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "OriginalBlock_test", "points": 2}
-from course_lib.exercise import random_tensor, random_weights, without
-
-### BEGIN HIDDEN TESTS
-
-
-def seen(rng, inputs, outputs, stride):
-    """In both modes, of huge and tiny inputs: output, gradients, what the BNs remember."""
-    block, found = random_weights(OriginalBlock(inputs, outputs, stride), rng).double(), []
-    for phase, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
-        x = (scale * (random_tensor(rng, 2, inputs, 9, 8).double() - 0.5)).requires_grad_()
-        block.train(phase).zero_grad()
-        output = block(x * 1)
-        output.sin().sum().backward()
-        slopes = sorted(float(values.grad.abs().sum()) for values in block.parameters())
-        memory = sorted(float(values.abs().sum()) for values in block.buffers() if values.ndim)
-        found.append([output, x.grad, slopes, memory])
-    return found
-
-
-### END HIDDEN TESTS
-CASES = [  # inputs, outputs, stride, H, W, training, size; mean, spread, last of output and slope
-    (5, 5, 1, 6, 9, False, 480, [0.50674, 0.82549, 1.0792], [0.18865, 0.60983, 0.13182]),
-    (4, 6, 1, 7, 5, True, 606, [0.85816, 1.3553, 0.46871], [0.057269, 1.1527, 0.56947]),
-    (5, 5, 2, 8, 7, True, 510, [0.68518, 1.1422, 0.0], [-0.0086, 0.47377, -0.12401]),
-    (6, 4, 3, 10, 8, False, 412, [1.8969, 2.3043, 1.2008], [0.00058209, 0.50713, 0.11567]),
-]
-few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
-with torch.random.fork_rng(), without("course_lib.models.residual_blocks.OriginalBlock",
-                                      "course_lib.models.residual_blocks.PreActivationBlock"):
-    for inputs, outputs, stride, high, wide, phase, size, *right in CASES:
-        block, rng = OriginalBlock(inputs, outputs, stride), np.random.default_rng(1)
-        where = f"OriginalBlock({inputs}, {outputs}, {stride}), training={phase}: "
-        assert (found := sum(values.numel() for values in block.parameters())) == size, where + (
-            f"expected {size} parameters, got {found}: two 3×3 convolutions, BNs after them, a 1×1"
-            " one where x does not fit; all with bias. PyTorch finds no layer in a plain list"
-        )
-        random_weights(block, rng).train(phase)
-        x = (4 * random_tensor(rng, 3, inputs, high, wide) - 2).requires_grad_()
-        output = block(given := x * 1)
-        assert torch.equal(given, x), where + "the block has changed x: no in-place ReLU or +="
-        (slope,) = torch.autograd.grad(output.sin().sum() + 0 * x.sum(), x)  # of any function
-        for many, wanted, what in (
-            (output.detach(), right[0], "ReLU(shortcut(x) + F(x)), F = conv-BN-ReLU-conv-BN, has"),
-            (slope, right[1], "the gradient of x (no detach(), no_grad() or .data) has"),
-        ):
-            message = f"{where}{what} mean, spread, last {wanted}, yours has {few(many)}"
-            assert np.allclose(few(many), wanted, rtol=1e-3, atol=1e-3), message
-    ### BEGIN HIDDEN TESTS
-    blocks = [OriginalBlock(4, 6, 2) for _ in range(2)]
-    weights = [next(one for one in block.parameters() if one.ndim > 1) for block in blocks]
-    assert not torch.equal(*weights), "two new blocks should have different weights: seed nothing"
-    for shape in [(5, 5, 1), (4, 6, 1), (6, 4, 1), (5, 5, 2), (4, 6, 2), (4, 6, 3)]:
-        where, block = f"OriginalBlock{shape}", OriginalBlock(*shape)
-        kinds = [type(layer).__name__ for layer in block.modules()]
-        for kind, number in (("Conv2d", 2 + (shape not in [(5, 5, 1)])), ("BatchNorm2d", 2)):
-            message = f"{where}: expected {number} nn.{kind}, got {kinds.count(kind)}"
-            assert kinds.count(kind) == number, message
-        norms = [layer for layer in block.modules() if isinstance(layer, nn.BatchNorm2d)]
-        numbers = [(norm.momentum, norm.eps) for norm in norms]
-        message = f"{where}: leave momentum and eps of nn.BatchNorm2d as they are, got {numbers}"
-        assert numbers == [(0.1, 1e-5)] * 2, message
-        with torch.no_grad():
-            for values in block.parameters():
-                values.zero_()
-            x = torch.tensor([-1.0, 2.0]).expand(2, shape[0], 7, 2).contiguous()
-            output = block.eval()(x)
-        assert torch.equal(output, x.clamp(min=0) if shape == (5, 5, 1) else 0 * output), (
-            f"{where}: with all weights at 0 F is 0, and the block should answer"
-            " ReLU(shortcut(x)): look at the shortcut and at the last ReLU"
-        )
-        random_weights(block, np.random.default_rng(2)).train()
-        state, means = torch.get_rng_state(), [norm.running_mean.clone() for norm in norms]
-        block(random_tensor(np.random.default_rng(3), 3, shape[0], 9, 8)).sin().sum().backward()
-        assert not any(map(torch.equal, means, (norm.running_mean for norm in norms))), (
-            f"{where}: in training mode each BN should move its running mean:"
-            " call the layer, as in self.norm(y)"
-        )
-        idle = [label for label, values in block.named_parameters() if values.grad is None]
-        assert not idle, f"{where}: no gradient reaches {idle}"
-        assert block.training and norms[0].training, f"{where}: forward should not change the mode"
-        assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
-    ### END HIDDEN TESTS
-### HIDDEN VALUE: [seen(rng, *sizes) for sizes in ((5, 5, 1), (6, 4, 1), (5, 5, 2), (4, 6, 3))]
-print("OriginalBlock: right")
-
-# %% [markdown]
-# ## Exercise 2: the full pre-activation block ({{points PreActivationBlock}})
-#
-# In the original block nothing negative passes from block to block. He et al. (2016b) moved BN and
-# ReLU **before** each convolution.
-#
-# **Goal.** A module `PreActivationBlock(inputs, outputs, stride)`: `shortcut(x) + F(x)`, with F = BN - ReLU - conv 3×3 with the stride -
-# BN - ReLU - conv 3×3. The shortcut is that of exercise 1.
-#
-# **Steps.** As in exercise 1. The first BN sees the input: how many channels has it?
-#
-# **Example.** If F is 0 everywhere, the block answers `shortcut(x)`: `[-1, 2]` stays `[-1, 2]`. `PreActivationBlock(4, 6, 2)` has 602 parameters, four
-# fewer than the original.
-#
-# **Hint.** The shortcut starts at `x` itself, before the first BN. Never let a ReLU write into `x`: the shortcut still needs it.
-#
-# ### BEGIN EXPLANATION
-# With BN and ReLU in front, nothing is done to the sum, so a chain of blocks is a plain sum of its inputs and corrections, and the gradient has a
-# free way back. The first BN normalises what comes in, hence `inputs` channels. Starting the shortcut after that BN is the common mistake: then x no longer passes as it is.
-# ### END EXPLANATION
-
-# %% nbgrader={"grade_id": "PreActivationBlock", "solution": true}
 class PreActivationBlock(nn.Module):
     """shortcut(x) + F(x) with F = BN-ReLU-conv-BN-ReLU-conv."""
 
     def __init__(self, inputs, outputs, stride):
         super().__init__()
         ### BEGIN SOLUTION
-        self.residual = nn.Sequential(
+        self.change = nn.Sequential(
             nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs, outputs, 3, stride, padding=1),
             nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),
         )  # fmt: skip
-        fits = stride == 1 and inputs == outputs
-        self.shortcut = nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)
+        same = inputs == outputs and stride == 1
+        self.passes = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride)
         ### END SOLUTION
 
     def forward(self, x):
         ### BEGIN SOLUTION
-        return self.shortcut(x) + self.residual(x)
+        return self.passes(x) + self.change(x)
         ### END SOLUTION
 
 
-# %% nbgrader={"grade_id": "PreActivationBlock_test", "points": 1}
+# %% nbgrader={"grade_id": "residual_blocks_test", "points": 3}
 from course_lib.exercise import random_tensor, random_weights, without
-
 ### BEGIN HIDDEN TESTS
 
 
-def seen(rng, inputs, outputs, stride):
+def seen(rng, Block, inputs, outputs, stride):
     """In both modes, of huge and tiny inputs: output, gradients, what the BNs remember."""
-    block, found = random_weights(PreActivationBlock(inputs, outputs, stride), rng).double(), []
+    block, found = random_weights(Block(inputs, outputs, stride), rng).double(), []
     for phase, scale in ((False, 4), (False, 1e6), (True, 4), (True, 1e-3)):
         x = (scale * (random_tensor(rng, 2, inputs, 9, 8).double() - 0.5)).requires_grad_()
         block.train(phase).zero_grad()
@@ -274,72 +174,90 @@ def seen(rng, inputs, outputs, stride):
 
 ### END HIDDEN TESTS
 CASES = [  # inputs, outputs, stride, H, W, training, size; mean, spread, last of output and slope
-    (5, 5, 1, 6, 9, False, 480, [-0.19508, 1.2726, 1.0798], [0.35978, 0.66409, 1.515]),
-    (4, 6, 1, 7, 5, True, 602, [0.15984, 2.2037, 0.60283], [0.093648, 1.5722, 0.17171]),
-    (5, 5, 2, 8, 7, True, 510, [-0.41936, 1.628, -1.7419], [-0.045909, 0.65697, 0.028239]),
-    (6, 4, 3, 10, 8, False, 416, [0.64973, 1.9212, 0.39871], [-0.035326, 0.49627, -0.10791]),
-]
+    (OriginalBlock, "ReLU(shortcut(x) + F(x)), F = conv-BN-ReLU-conv-BN,", [
+        (5, 5, 1, 6, 9, False, 480, [0.50674, 0.82549, 1.0792], [0.18865, 0.60983, 0.13182]),
+        (4, 6, 1, 7, 5, True, 606, [0.85816, 1.3553, 0.46871], [0.057269, 1.1527, 0.56947]),
+        (5, 5, 2, 8, 7, True, 510, [0.68518, 1.1422, 0.0], [-0.0086, 0.47377, -0.12401])]),
+    (PreActivationBlock, "shortcut(x) + F(x), F = BN-ReLU-conv-BN-ReLU-conv,", [
+        (5, 5, 1, 6, 9, False, 480, [-0.19508, 1.2726, 1.0798], [0.35978, 0.66409, 1.515]),
+        (4, 6, 1, 7, 5, True, 602, [0.15984, 2.2037, 0.60283], [0.093648, 1.5722, 0.17171]),
+        (5, 5, 2, 8, 7, True, 510, [-0.41936, 1.628, -1.7419], [-0.045909, 0.65697, 0.028239])])]
+### BEGIN HIDDEN TESTS
+CASES[0][2].append(
+    (6, 4, 3, 10, 8, False, 412, [1.8969, 2.3043, 1.2008], [0.00058209, 0.50713, 0.11567])
+)
+CASES[1][2].append(
+    (6, 4, 3, 10, 8, False, 416, [0.64973, 1.9212, 0.39871], [-0.035326, 0.49627, -0.10791])
+)
+### END HIDDEN TESTS
 few = lambda many: [round(float(one), 4) for one in (many.mean(), many.std(), many.ravel()[-1])]
 with torch.random.fork_rng(), without("course_lib.models.residual_blocks.OriginalBlock",
                                       "course_lib.models.residual_blocks.PreActivationBlock"):
-    for inputs, outputs, stride, high, wide, phase, size, *right in CASES:
-        block, rng = PreActivationBlock(inputs, outputs, stride), np.random.default_rng(1)
-        where = f"PreActivationBlock({inputs}, {outputs}, {stride}), training={phase}: "
+    for Kind, rule, (inputs, outputs, stride, high, wide, phase, size, *right) in [
+            (*case[:2], one) for case in CASES for one in case[2]]:
+        block, rng = Kind(inputs, outputs, stride), np.random.default_rng(1)
+        where = f"{Kind.__name__}({inputs}, {outputs}, {stride}), training={phase}: "
         assert (found := sum(values.numel() for values in block.parameters())) == size, where + (
-            f"expected {size} parameters, got {found}: two 3×3 convolutions, BNs before them, a 1×1"
-            " one where x does not fit; all with bias. PyTorch finds no layer in a plain list"
-        )
+            f"expected {size} parameters, got {found}: two 3×3 convolutions, two BNs, a 1×1 one"
+            " where x does not fit; all with bias. PyTorch finds no layer in a plain list")
         random_weights(block, rng).train(phase)
         x = (4 * random_tensor(rng, 3, inputs, high, wide) - 2).requires_grad_()
         output = block(given := x * 1)
         assert torch.equal(given, x), where + "the block has changed x: no in-place ReLU or +="
         (slope,) = torch.autograd.grad(output.sin().sum() + 0 * x.sum(), x)  # of any function
-        for many, wanted, what in (
-            (output.detach(), right[0], "shortcut(x) + F(x), F = BN-ReLU-conv-BN-ReLU-conv, has"),
-            (slope, right[1], "the gradient of x (no detach(), no_grad() or .data) has"),
-        ):
-            message = f"{where}{what} mean, spread, last {wanted}, yours has {few(many)}"
+        for many, wanted, what in ((output.detach(), right[0], rule), (slope, right[1],
+                                   "the gradient of x (no detach(), no_grad() or .data)")):
+            message = f"{where}{what} has mean, spread, last {wanted}, yours has {few(many)}"
             assert np.allclose(few(many), wanted, rtol=1e-3, atol=1e-3), message
     ### BEGIN HIDDEN TESTS
-    blocks = [PreActivationBlock(4, 6, 2) for _ in range(2)]
-    weights = [next(one for one in block.parameters() if one.ndim > 1) for block in blocks]
-    assert not torch.equal(*weights), "two new blocks should have different weights: seed nothing"
-    for shape in [(5, 5, 1), (4, 6, 1), (6, 4, 1), (5, 5, 2), (4, 6, 2), (4, 6, 3)]:
-        where, block = f"PreActivationBlock{shape}", PreActivationBlock(*shape)
-        kinds = [type(layer).__name__ for layer in block.modules()]
-        for kind, number in (("Conv2d", 2 + (shape not in [(5, 5, 1)])), ("BatchNorm2d", 2)):
-            message = f"{where}: expected {number} nn.{kind}, got {kinds.count(kind)}"
-            assert kinds.count(kind) == number, message
-        norms = [layer for layer in block.modules() if isinstance(layer, nn.BatchNorm2d)]
-        numbers = [(norm.momentum, norm.eps) for norm in norms]
-        message = f"{where}: leave momentum and eps of nn.BatchNorm2d as they are, got {numbers}"
-        assert numbers == [(0.1, 1e-5)] * 2, message
-        with torch.no_grad():
-            for values in block.parameters():
-                values.zero_()
-            x = torch.tensor([-1.0, 2.0]).expand(2, shape[0], 7, 2).contiguous()
-            output = block.eval()(x)
-        assert torch.equal(output, x if shape == (5, 5, 1) else 0 * output), (
-            f"{where}: with all weights at 0 F is 0, and the block should answer"
-            " shortcut(x): it starts at x itself, and nothing is done to the sum"
+    for Kind, alone, told in (
+        (OriginalBlock, torch.relu, "look at the shortcut and at the last ReLU"),
+        (PreActivationBlock, torch.clone, "it starts at x itself, and nothing is done to the sum"),
+    ):
+        answer = f"{'ReLU(shortcut(x))' if Kind is OriginalBlock else 'shortcut(x)'}: {told}"
+        blocks = [Kind(4, 6, 2) for _ in range(2)]
+        weights = [next(one for one in block.parameters() if one.ndim > 1) for block in blocks]
+        assert not torch.equal(*weights), (
+            f"two new {Kind.__name__}s should have different weights: seed nothing"
         )
-        random_weights(block, np.random.default_rng(2)).train()
-        state, means = torch.get_rng_state(), [norm.running_mean.clone() for norm in norms]
-        block(random_tensor(np.random.default_rng(3), 3, shape[0], 9, 8)).sin().sum().backward()
-        assert not any(map(torch.equal, means, (norm.running_mean for norm in norms))), (
-            f"{where}: in training mode each BN should move its running mean:"
-            " call the layer, as in self.norm(y)"
-        )
-        idle = [label for label, values in block.named_parameters() if values.grad is None]
-        assert not idle, f"{where}: no gradient reaches {idle}"
-        assert block.training and norms[0].training, f"{where}: forward should not change the mode"
-        assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
+        for shape in [(5, 5, 1), (4, 6, 1), (6, 4, 1), (5, 5, 2), (4, 6, 2), (4, 6, 3)]:
+            where, block = f"{Kind.__name__}{shape}", Kind(*shape)
+            kinds = [type(layer).__name__ for layer in block.modules()]
+            for kind, number in (("Conv2d", 2 + (shape not in [(5, 5, 1)])), ("BatchNorm2d", 2)):
+                message = f"{where}: expected {number} nn.{kind}, got {kinds.count(kind)}"
+                assert kinds.count(kind) == number, message
+            norms = [layer for layer in block.modules() if isinstance(layer, nn.BatchNorm2d)]
+            numbers = [(norm.momentum, norm.eps) for norm in norms]
+            message = f"{where}: leave momentum and eps of nn.BatchNorm2d as they are, got {numbers}"
+            assert numbers == [(0.1, 1e-5)] * 2, message
+            with torch.no_grad():
+                for values in block.parameters():
+                    values.zero_()
+                x = torch.tensor([-1.0, 2.0]).expand(2, shape[0], 7, 2).contiguous()
+                output = block.eval()(x)
+            assert torch.equal(output, alone(x) if shape == (5, 5, 1) else 0 * output), (
+                f"{where}: with all weights at 0 F is 0, and the block should answer {answer}"
+            )
+            random_weights(block, np.random.default_rng(2)).train()
+            state, means = torch.get_rng_state(), [norm.running_mean.clone() for norm in norms]
+            block(random_tensor(np.random.default_rng(3), 3, shape[0], 9, 8)).sin().sum().backward()
+            assert not any(map(torch.equal, means, (norm.running_mean for norm in norms))), (
+                f"{where}: in training mode each BN should move its running mean:"
+                " call the layer, as in self.norm(y)"
+            )
+            idle = [label for label, values in block.named_parameters() if values.grad is None]
+            assert not idle, f"{where}: no gradient reaches {idle}"
+            assert block.training and norms[0].training, (
+                f"{where}: forward should not change the mode"
+            )
+            assert torch.equal(state, torch.get_rng_state()), f"{where}: forward should draw nothing"
     ### END HIDDEN TESTS
-### HIDDEN VALUE: [seen(rng, *sizes) for sizes in ((5, 5, 1), (6, 4, 1), (5, 5, 2), (4, 6, 3))]
-print("PreActivationBlock: right")
+### HIDDEN VALUE: [seen(rng, OriginalBlock, *sizes) for sizes in ((5, 5, 1), (6, 4, 1), (5, 5, 2), (4, 6, 3))]
+### HIDDEN VALUE: [seen(rng, PreActivationBlock, *sizes) for sizes in ((5, 5, 1), (6, 4, 1), (5, 5, 2), (4, 6, 3))]
+print("residual_blocks: right")
 
 # %% [markdown]
-# ## Exercise 3: a decoder step with a skip ({{points SkipStep}})
+# ## Exercise 2: a decoder step with a skip ({{points SkipStep}})
 #
 # The decoder doubles the image by a **transposed convolution**, whose stride spreads the pixels out. Then it
 # adds what the encoder had at this size, **before** its ReLU, so that the sum is rectified once.
@@ -456,7 +374,7 @@ with torch.random.fork_rng(), without("course_lib.models.residual_blocks.doublin
 print("SkipStep: right")
 
 # %% [markdown]
-# ## Exercise 4: what a VAE does between encoder and decoder ({{points draw_code}})
+# ## Exercise 3: what a VAE does between encoder and decoder ({{points draw_code}})
 #
 # For each number of the code the encoder gives a mean `μ` and the **logarithm of the variance**, `log s²`.
 #
@@ -562,7 +480,7 @@ with without("course_lib.models.vae.reparameterise", "course_lib.losses.kl_diver
 print("draw_code: right")
 
 # %% [markdown]
-# ## Exercise 5: when does a training stop? ({{points early_stop}})
+# ## Exercise 4: when does a training stop? ({{points early_stop}})
 #
 # A network that learns its training images by heart **overfits**. So the thesis watches the validation loss, and
 # stops when it no longer falls: **early stopping**.
@@ -639,7 +557,7 @@ with without("course_lib.training.history.History"):
 print("early_stop: right")
 
 # %% [markdown]
-# ## Exercise 6: the loss of the thesis ({{points thesis_loss}})
+# ## Exercise 5: the loss of the thesis ({{points thesis_loss}})
 #
 # The **L2 penalty**, `l2` times the sum of all squared weights, pulls weights that earn nothing towards 0.
 #
@@ -744,7 +662,7 @@ with without("course_lib.losses.DSSIMLoss", "course_lib.losses.SSIMLoss",
 print("thesis_loss: right")
 
 # %% [markdown]
-# ## Exercise 7: the paired t-test ({{points paired_t}})
+# ## Exercise 6: the paired t-test ({{points paired_t}})
 #
 # Some images are hard for both of two networks, so scores scatter more than the networks differ. Look at the
 # **difference** in each image, and the hardness is gone: that is what *paired* means.
@@ -913,12 +831,12 @@ instant_questions("lab06", [1, 2, 3, 4])
 #
 # | here | in the library | skips |
 # |---|---|---|
-# | residual U-Net | `ResidualUNet`, with the block of exercise 2 | joined |
-# | shallow residual | `ShallowResidualAE`, with the block of exercise 2 | inside the encoder only |
-# | skip CAE | `SkipCAE`, with the step of exercise 3 | added |
+# | residual U-Net | `ResidualUNet`, with the pre-activation block of exercise 1 | joined |
+# | shallow residual | `ShallowResidualAE`, with the pre-activation block of exercise 1 | inside the encoder only |
+# | skip CAE | `SkipCAE`, with the step of exercise 2 | added |
 # | Myronenko CAE | `MyronenkoCAE`: the library's pre-activation blocks, deeper | inside the encoder only |
 #
-# The first two differ in the joined skips only. All train by `training.THESIS_RECIPE`: RMSprop, learning rate 0.001, both rules of exercise 5.
+# The first two differ in the joined skips only. All train by `training.THESIS_RECIPE`: RMSprop, learning rate 0.001, both rules of exercise 4.
 # On a CPU: half the width, and 12 epochs of 19 batches; the thesis had
 # thousands an epoch. **Each network trains with two seeds** (three on a GPU): with one you cannot tell a better network from a luckier one.
 
@@ -926,8 +844,8 @@ instant_questions("lab06", [1, 2, 3, 4])
 from course_lib.models import residual_blocks
 from course_lib.models.autoencoders import MyronenkoCAE, ResidualUNet, ShallowResidualAE, SkipCAE
 
-Block = yours("PreActivationBlock", residual_blocks.PreActivationBlock, name="PreActivationBlock")
-Original = yours("OriginalBlock", residual_blocks.OriginalBlock, name="OriginalBlock")
+Block = yours("residual_blocks", residual_blocks.PreActivationBlock, name="PreActivationBlock")
+Original = yours("residual_blocks", residual_blocks.OriginalBlock, name="OriginalBlock")
 Step = yours("SkipStep", None, name="SkipStep")  # the library has it inside SkipCAE
 
 
@@ -991,7 +909,6 @@ ssim = functools.partial(metrics.ssim, data_range=1)
 width = profile.pick(ci=4, cpu=16, gpu=32)
 seeds = range(profile.pick(ci=1, cpu=2, gpu=3))
 epochs, batch = profile.pick(ci=(1, 16), cpu=(12, 16), gpu=(60, 32))
-
 
 def train(network, recipe, seed, *, slices=train_slices, corrupt=augment.thesis_corruption, **more):
     """A new network and its history; one seed gives one order of images and one noise."""

@@ -1,7 +1,7 @@
 # Named wrong answers of lab 06: each is a real misconception and loses just its exercise. See CONTRIBUTING.md.
 #
 # What the tests of each exercise look at:
-# OriginalBlock, PreActivationBlock: six shapes of block; tall images, odd sides; negative, large and tiny numbers; both
+# residual_blocks: both kinds, six shapes of each; tall images, odd sides; negative, large and tiny numbers; both
 #   modes; the gradients of x and of every weight; what the BNs remember; x, the mode and the random state left alone
 # SkipStep: the same, with two inputs; one column, tall codes
 # draw_code: log s² from -20 to 6, s = 0; 2 to 4 axes, one image; double precision; gradients through both answers; few
@@ -11,8 +11,8 @@
 # early_stop: random walks of 60 epochs; gains too small, equal, creeping; epochs after the stop; the list left alone
 # paired_t: 2 to 200 images; ties, both signs, tiny and huge numbers; input left alone
 
-# %% [OriginalBlock] calls_the_library
-# Uses the block that the exercise builds.
+# %% [residual_blocks] calls_the_library
+# Uses the blocks that the exercise builds.
 class OriginalBlock(nn.Module):
     def __init__(self, inputs, outputs, stride):
         super().__init__()
@@ -24,36 +24,83 @@ class OriginalBlock(nn.Module):
         return self.block(x)
 
 
-# %% [OriginalBlock] relu_before_the_addition
+class PreActivationBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        from course_lib.models import residual_blocks
+
+        self.block = residual_blocks.PreActivationBlock(inputs, outputs, stride)
+
+    def forward(self, x):
+        return self.block(x)
+
+
+# %% [residual_blocks] calls_the_library_for_the_original
+# Writes the second block, and takes the first from the library.
+edit("return self.passes(x) + self.change(x)", """
+return self.passes(x) + self.change(x)
+
+
+class OriginalBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        from course_lib.models import residual_blocks
+
+        self.block = residual_blocks.OriginalBlock(inputs, outputs, stride)
+
+    def forward(self, x):
+        return self.block(x)
+""")
+
+
+# %% [residual_blocks] calls_the_library_for_preactivation
+# Writes the first block, and takes the second from the library.
+edit("return self.passes(x) + self.change(x)", """
+return self.passes(x) + self.change(x)
+
+
+class PreActivationBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        from course_lib.models import residual_blocks
+
+        self.block = residual_blocks.PreActivationBlock(inputs, outputs, stride)
+
+    def forward(self, x):
+        return self.block(x)
+""")
+
+
+# %% [residual_blocks] relu_before_the_addition
 # Rectifies F, and then adds: the residual can only add, never take away.
 edit("torch.relu(self.shortcut(x) + self.residual(x))", "self.shortcut(x) + torch.relu(self.residual(x))")
 
 
-# %% [OriginalBlock] no_relu_after_the_sum
+# %% [residual_blocks] no_relu_after_the_sum
 # Forgets the last ReLU.
 edit("torch.relu(self.shortcut(x) + self.residual(x))", "self.shortcut(x) + self.residual(x)")
 
 
-# %% [OriginalBlock] relu_before_and_after
+# %% [residual_blocks] relu_before_and_after
 # Rectifies F, and the sum once more.
 edit("+ self.residual(x)", "+ torch.relu(self.residual(x))")
 
 
-# %% [OriginalBlock] shortcut_missing
+# %% [residual_blocks] shortcut_missing
 # Two convolutions after each other: no sum where x would fit.
 edit("nn.Identity() if fits", "None if fits")
 edit("self.shortcut(x) + self.residual(x)", "self.residual(x) + (0 if self.shortcut is None else self.shortcut(x))")
 
 
-# %% [OriginalBlock] bn_in_the_shortcut
+# %% [residual_blocks] bn_in_the_shortcut
 # Puts a BN behind the 1×1 convolution, as torchvision's ResNet does.
-edit("nn.Conv2d(inputs, outputs, 1, stride)", """
-nn.Sequential(
+edit("fits else nn.Conv2d(inputs, outputs, 1, stride)", """
+fits else nn.Sequential(
             nn.Conv2d(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
 """)
 
 
-# %% [OriginalBlock] bn_after_the_addition
+# %% [residual_blocks] bn_after_the_addition
 # Normalises the sum, not F: then nothing passes as it was.
 edit("nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),", "nn.Conv2d(outputs, outputs, 3, padding=1)")
 edit("fits =", """
@@ -63,9 +110,9 @@ self.norm = nn.BatchNorm2d(outputs)
 edit("self.shortcut(x) + self.residual(x)", "self.norm(self.shortcut(x) + self.residual(x))")
 
 
-# %% [OriginalBlock] shortcut_without_stride
+# %% [residual_blocks] shortcut_without_stride
 # The 1×1 convolution keeps the size, and the sum does not fit; so it is made to fit by pooling.
-edit("nn.Conv2d(inputs, outputs, 1, stride)", "nn.Conv2d(inputs, outputs, 1)")
+edit("fits else nn.Conv2d(inputs, outputs, 1, stride)", "fits else nn.Conv2d(inputs, outputs, 1)")
 edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
 change = self.residual(x)
         short = nn.functional.adaptive_avg_pool2d(self.shortcut(x), change.shape[-2:])
@@ -73,48 +120,48 @@ change = self.residual(x)
 """)
 
 
-# %% [OriginalBlock] projects_always
+# %% [residual_blocks] projects_always
 # A 1×1 convolution also where x would fit: no free way is left.
 edit("nn.Identity() if fits else ", "")
 
 
-# %% [OriginalBlock] stride_in_the_second_convolution
+# %% [residual_blocks] stride_in_the_second_convolution
 # Halves the image by the second convolution, not by the first.
-edit("nn.Conv2d(inputs, outputs, 3, stride, padding=1)", "nn.Conv2d(inputs, outputs, 3, padding=1)")
-edit("nn.Conv2d(outputs, outputs, 3, padding=1)", "nn.Conv2d(outputs, outputs, 3, stride, padding=1)")
+edit("nn.Conv2d(inputs, outputs, 3, stride, padding=1), nn", "nn.Conv2d(inputs, outputs, 3, padding=1), nn")
+edit("nn.Conv2d(outputs, outputs, 3, padding=1), nn", "nn.Conv2d(outputs, outputs, 3, stride, padding=1), nn")
 
 
-# %% [OriginalBlock] one_bn_for_both
+# %% [residual_blocks] one_bn_for_both
 # Uses the same BN twice: two places, one scale and one memory.
 edit("self.residual = nn.Sequential(", """
 norm = nn.BatchNorm2d(outputs)
         self.residual = nn.Sequential(
 """)
-edit("nn.BatchNorm2d(outputs), nn.ReLU()", "norm, nn.ReLU()")
+edit("stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()", "stride, padding=1), norm, nn.ReLU()")
 edit("padding=1), nn.BatchNorm2d(outputs),\n", "padding=1), norm,\n")
 
 
-# %% [OriginalBlock] shortcut_detached
+# %% [residual_blocks] shortcut_detached
 # Stops the gradient of the shortcut: its free way back is what it is there for.
 edit("self.shortcut(x)", "self.shortcut(x).detach()")
 
 
-# %% [OriginalBlock] shortcut_detached_where_x_fits
+# %% [residual_blocks] shortcut_detached_where_x_fits
 # Stops the gradient only where the shortcut is x itself: the 1×1 convolution still learns.
 edit("self.shortcut(x)", "(x.detach() if isinstance(self.shortcut, nn.Identity) else self.shortcut(x))")
 
 
-# %% [OriginalBlock] projects_only_to_more_channels
+# %% [residual_blocks] projects_only_to_more_channels
 # Thinks of growing channels only: with fewer outputs than inputs the sum does not fit.
-edit("inputs == outputs", "inputs >= outputs")
+edit("and inputs == outputs", "and inputs >= outputs")
 
 
-# %% [OriginalBlock] residual_without_gradient_to_x
+# %% [residual_blocks] residual_without_gradient_to_x
 # Detaches x before F: the numbers are right, but the blocks before learn from the shortcut alone.
 edit("self.residual(x)", "self.residual(x.detach())")
 
 
-# %% [OriginalBlock] always_halves
+# %% [residual_blocks] always_halves
 # Knows two strides only, 1 and 2.
 edit("self.residual = nn.Sequential(", """
 stride = min(stride, 2)
@@ -122,7 +169,7 @@ stride = min(stride, 2)
 """)
 
 
-# %% [OriginalBlock] adds_in_place
+# %% [residual_blocks] adds_in_place
 # Writes the sum into x: the skip across the code still needs x as it was.
 edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
 short = self.shortcut(x)
@@ -131,14 +178,18 @@ short = self.shortcut(x)
 """)
 
 
-# %% [OriginalBlock] calls_the_librarys_shortcut
+# %% [residual_blocks] calls_the_librarys_shortcut
 # Builds F, and takes the other half of the exercise from the library's private function.
 edit("fits = stride == 1 and inputs == outputs", "from course_lib.models import residual_blocks")
 edit("nn.Identity() if fits else nn.Conv2d(inputs, outputs, 1, stride)", "residual_blocks._shortcut(inputs, outputs, stride)")
 
 
-# %% [OriginalBlock] bn_without_memory
+# %% [residual_blocks] bn_without_memory
 # Normalises by a function that has no running mean to move: after training, evaluation is wrong.
+edit("return self.passes(x) + self.change(x)", """
+return self.passes(x) + self.change(x)
+
+
 class OriginalBlock(nn.Module):
     def __init__(self, inputs, outputs, stride):
         super().__init__()
@@ -155,36 +206,37 @@ class OriginalBlock(nn.Module):
     def forward(self, x):
         y = torch.relu(self.normalise(self.first(x), self.norm1))
         return torch.relu(self.shortcut(x) + self.normalise(self.second(y), self.norm2))
+""")
 
 
-# %% [OriginalBlock] momentum_of_keras
+# %% [residual_blocks] momentum_of_keras
 # Takes over Keras's 0.99: PyTorch counts the other way, so the running mean becomes that of the last batch.
-edit("nn.BatchNorm2d(outputs), nn.ReLU()", "nn.BatchNorm2d(outputs, momentum=0.99), nn.ReLU()")
+edit("stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()", "stride, padding=1), nn.BatchNorm2d(outputs, momentum=0.99), nn.ReLU()")
 edit("padding=1), nn.BatchNorm2d(outputs),\n", "padding=1), nn.BatchNorm2d(outputs, momentum=0.99),\n")
 
 
-# %% [OriginalBlock] epsilon_of_keras
+# %% [residual_blocks] epsilon_of_keras
 # Takes over Keras's epsilon: where features hardly vary, the BN shrinks them.
-edit("nn.BatchNorm2d(outputs), nn.ReLU()", "nn.BatchNorm2d(outputs, eps=1e-3), nn.ReLU()")
+edit("stride, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()", "stride, padding=1), nn.BatchNorm2d(outputs, eps=1e-3), nn.ReLU()")
 edit("padding=1), nn.BatchNorm2d(outputs),\n", "padding=1), nn.BatchNorm2d(outputs, eps=1e-3),\n")
 
 
-# %% [OriginalBlock] mirrors_at_the_edge
+# %% [residual_blocks] mirrors_at_the_edge
 # Pads by reflection: prettier for images, but not the block of the paper.
-edit("3, stride, padding=1", "3, stride, padding=1, padding_mode='reflect'")
+edit("3, stride, padding=1), nn", "3, stride, padding=1, padding_mode='reflect'), nn")
 
 
-# %% [OriginalBlock] clips_at_six
+# %% [residual_blocks] clips_at_six
 # ReLU6, as small networks for telephones have it: what is large is cut off.
 edit("torch.relu(", "nn.functional.relu6(")
 
 
-# %% [OriginalBlock] dropout_inside
+# %% [residual_blocks] dropout_inside
 # Adds dropout between the convolutions, as wide residual networks do.
-edit("nn.ReLU(),", "nn.ReLU(), nn.Dropout(0.1),")
+edit("nn.ReLU(),\n            nn.Conv2d(outputs", "nn.ReLU(), nn.Dropout(0.1),\n            nn.Conv2d(outputs")
 
 
-# %% [OriginalBlock] freezes_its_norms
+# %% [residual_blocks] freezes_its_norms
 # Switches the BNs to evaluation inside forward, so that they never learn what is usual.
 edit("return torch.relu", """
 for layer in self.residual:
@@ -193,7 +245,7 @@ for layer in self.residual:
 """)
 
 
-# %% [OriginalBlock] gradients_in_training_only
+# %% [residual_blocks] gradients_in_training_only
 # Switches gradients off in evaluation mode, to save memory: whoever asks for them there gets none.
 edit("return torch.relu(self.shortcut(x) + self.residual(x))", """
 with torch.set_grad_enabled(self.training):
@@ -201,142 +253,129 @@ with torch.set_grad_enabled(self.training):
 """)
 
 
-# %% [OriginalBlock] seeds_in_init
+# %% [residual_blocks] seeds_in_init
 # Seeds PyTorch for everybody: all blocks of a network start alike.
-edit("super().__init__()", """
-super().__init__()
-        torch.manual_seed(0)
+edit("self.residual = nn.Sequential(", """
+torch.manual_seed(0)
+        self.residual = nn.Sequential(
 """)
 
 
-# %% [PreActivationBlock] calls_the_library
-# Uses the block that the exercise builds.
-class PreActivationBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        from course_lib.models import residual_blocks
-
-        self.block = residual_blocks.PreActivationBlock(inputs, outputs, stride)
-
-    def forward(self, x):
-        return self.block(x)
-
-
-# %% [PreActivationBlock] original_order
+# %% [residual_blocks] preactivation_original_order
 # conv-BN-ReLU-conv-BN: the layers of the original block, without its last ReLU.
 edit("nn.BatchNorm2d(inputs), nn.ReLU(), nn.Conv2d(inputs", "nn.Conv2d(inputs")
-edit("nn.Conv2d(outputs, outputs, 3, padding=1),", "nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),")
+edit("nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1),", "nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs),")
 
 
-# %% [PreActivationBlock] relu_after_the_sum
+# %% [residual_blocks] preactivation_relu_after_the_sum
 # Keeps the last ReLU of the original block: it stands in the way again.
-edit("self.shortcut(x) + self.residual(x)", "torch.relu(self.shortcut(x) + self.residual(x))")
+edit("self.passes(x) + self.change(x)", "torch.relu(self.passes(x) + self.change(x))")
 
 
-# %% [PreActivationBlock] shortcut_after_the_first_bn_and_relu
+# %% [residual_blocks] preactivation_shortcut_after_the_first_bn_and_relu
 # The shortcut starts at ReLU(BN(x)): nothing negative passes.
-edit("self.shortcut(x)", "self.shortcut(self.residual[:2](x))")
+edit("self.passes(x)", "self.passes(self.change[:2](x))")
 
 
-# %% [PreActivationBlock] projection_after_the_first_bn_and_relu
+# %% [residual_blocks] preactivation_projection_after_the_first_bn_and_relu
 # Only the 1×1 convolution starts after BN and ReLU, as in He's own code: not as the thesis has it.
-edit("self.shortcut(x)", "(x if isinstance(self.shortcut, nn.Identity) else self.shortcut(self.residual[:2](x)))")
+edit("self.passes(x)", "(x if isinstance(self.passes, nn.Identity) else self.passes(self.change[:2](x)))")
 
 
-# %% [PreActivationBlock] relu_before_bn
+# %% [residual_blocks] preactivation_relu_before_bn
 # ReLU-BN-conv: rectifies before it normalises.
 edit("nn.BatchNorm2d(inputs), nn.ReLU()", "nn.ReLU(), nn.BatchNorm2d(inputs)")
-edit("nn.BatchNorm2d(outputs), nn.ReLU()", "nn.ReLU(), nn.BatchNorm2d(outputs)")
+edit("nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs", "nn.ReLU(), nn.BatchNorm2d(outputs), nn.Conv2d(outputs")
 
 
-# %% [PreActivationBlock] shortcut_missing
+# %% [residual_blocks] preactivation_shortcut_missing
 # No sum: a chain of layers.
-edit("self.shortcut(x) + self.residual(x)", "self.residual(x)")
+edit("self.passes(x) + self.change(x)", "self.change(x)")
 
 
-# %% [PreActivationBlock] bn_of_the_outputs
+# %% [residual_blocks] preactivation_bn_of_the_outputs
 # Gives the first BN the channels of the output: it works only where both are equal.
 edit("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(outputs)")
 
 
-# %% [PreActivationBlock] inplace_relu_on_the_input
+# %% [residual_blocks] preactivation_inplace_relu_on_the_input
 # Rectifies x in place before F, so that the shortcut gets the rectified x, too.
-edit("return self.shortcut(x) + self.residual(x)", """
-change = self.residual(x)
+edit("return self.passes(x) + self.change(x)", """
+change = self.change(x)
         x.data.clamp_(min=0)
-        return self.shortcut(x) + change
+        return self.passes(x) + change
 """)
 
 
-# %% [PreActivationBlock] stride_in_both
+# %% [residual_blocks] preactivation_stride_in_both
 # Halves twice in F, and once in the shortcut.
-edit("nn.Conv2d(outputs, outputs, 3, padding=1)", "nn.Conv2d(outputs, outputs, 3, stride, padding=1)")
-edit("nn.Conv2d(inputs, outputs, 1, stride)", "nn.Conv2d(inputs, outputs, 1, stride * stride)")
+edit("nn.ReLU(), nn.Conv2d(outputs, outputs, 3, padding=1)", "nn.ReLU(), nn.Conv2d(outputs, outputs, 3, stride, padding=1)")
+edit("same else nn.Conv2d(inputs, outputs, 1, stride)", "same else nn.Conv2d(inputs, outputs, 1, stride * stride)")
 
 
-# %% [PreActivationBlock] projects_only_to_more_channels
+# %% [residual_blocks] preactivation_projects_only_to_more_channels
 # Thinks of growing channels only: with fewer outputs than inputs the sum does not fit.
-edit("inputs == outputs", "inputs >= outputs")
+edit("inputs == outputs and", "inputs >= outputs and")
 
 
-# %% [PreActivationBlock] shortcut_without_gradient_to_x
+# %% [residual_blocks] preactivation_shortcut_without_gradient_to_x
 # Detaches x before the shortcut: x still gets a gradient, but only through F. The free way is closed.
-edit("self.shortcut(x)", "self.shortcut(x.detach())")
+edit("self.passes(x)", "self.passes(x.detach())")
 
 
-# %% [PreActivationBlock] adds_in_place
+# %% [residual_blocks] preactivation_adds_in_place
 # Writes the sum into x: the skip across the code still needs x as it was.
-edit("return self.shortcut(x) + self.residual(x)", """
-short = self.shortcut(x)
-        short += self.residual(x)
+edit("return self.passes(x) + self.change(x)", """
+short = self.passes(x)
+        short += self.change(x)
         return short
 """)
 
 
-# %% [PreActivationBlock] momentum_of_keras
+# %% [residual_blocks] preactivation_momentum_of_keras
 # Takes over Keras's 0.99: PyTorch counts the other way, so the running mean becomes that of the last batch.
 edit("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(inputs, momentum=0.99)")
-edit("nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, momentum=0.99)")
+edit("nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs", "nn.BatchNorm2d(outputs, momentum=0.99), nn.ReLU(), nn.Conv2d(outputs")
 
 
-# %% [PreActivationBlock] epsilon_of_keras
+# %% [residual_blocks] preactivation_epsilon_of_keras
 # Takes over Keras's epsilon: where features hardly vary, the BN shrinks them.
 edit("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(inputs, eps=1e-3)")
-edit("nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, eps=1e-3)")
+edit("nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs", "nn.BatchNorm2d(outputs, eps=1e-3), nn.ReLU(), nn.Conv2d(outputs")
 
 
-# %% [PreActivationBlock] bn_without_memory
+# %% [residual_blocks] preactivation_bn_without_memory
 # Keeps no running mean, so that evaluation normalises each batch by itself.
 edit("nn.BatchNorm2d(inputs)", "nn.BatchNorm2d(inputs, track_running_stats=False)")
-edit("nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, track_running_stats=False)")
+edit("nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs", "nn.BatchNorm2d(outputs, track_running_stats=False), nn.ReLU(), nn.Conv2d(outputs")
 
 
-# %% [PreActivationBlock] residual_without_gradient_to_x
+# %% [residual_blocks] preactivation_residual_without_gradient_to_x
 # Detaches x before F: the numbers are right, but the blocks before learn from the shortcut alone.
-edit("self.residual(x)", "self.residual(x.detach())")
+edit("self.change(x)", "self.change(x.detach())")
 
 
-# %% [PreActivationBlock] residual_scaled
+# %% [residual_blocks] preactivation_residual_scaled
 # Damps F, as some deep networks do, so that the sum does not grow.
-edit("self.residual(x)", "0.9 * self.residual(x)")
+edit("self.change(x)", "0.9 * self.change(x)")
 
 
-# %% [PreActivationBlock] leaky
+# %% [residual_blocks] preactivation_leaky
 # Lets a little of what is negative pass.
-edit("nn.BatchNorm2d(outputs), nn.ReLU()", "nn.BatchNorm2d(outputs), nn.LeakyReLU(0.01)")
+edit("nn.BatchNorm2d(outputs), nn.ReLU(), nn.Conv2d(outputs", "nn.BatchNorm2d(outputs), nn.LeakyReLU(0.01), nn.Conv2d(outputs")
 
 
-# %% [PreActivationBlock] clips_x
+# %% [residual_blocks] preactivation_clips_x
 # Keeps x in a usual range before F, "so that nothing explodes".
-edit("self.residual(x)", "self.residual(x.clamp(-10, 10))")
+edit("self.change(x)", "self.change(x.clamp(-10, 10))")
 
 
-# %% [PreActivationBlock] norm_called_twice
+# %% [residual_blocks] preactivation_norm_called_twice
 # Looks at BN(x) once more in training mode: the running mean moves twice.
-edit("return self", """
+edit("return self.passes", """
 if self.training:
-            self.residual[0](x)
-        return self
+            self.change[0](x)
+        return self.passes
 """)
 
 

@@ -35,29 +35,30 @@
 # ## Part one: brains
 #
 # **The idea.** Train an autoencoder on healthy brains only. Its code is short, so it must spend it on what
-# brains have in common. A lesion is not that: it goes in and does not come out. What is left, $|x - \hat x|$,
+# brains have in common. A lesion is not that: we hope that it goes in and does not come out. What is left, $|x - \hat x|$,
 # is an **anomaly map**. Such a model is called **normative**.
 #
-# **The variational form** scores whole images as well. Its encoder answers with a mean $\mu$ and a
+# **The variational form** (VAE) scores whole images as well. Its encoder answers with a mean $\mu$ and a
 # variance $s^2$ for each number of the code (lab 06). If the decoder's pixels have the standard deviation
-# $\sigma$, then, but for a constant and on average over draws of the code,
+# $\sigma$, then, up to a constant and averaged over draws of the code,
 #
 # $$ -\log p(x)\ \le\ \frac{1}{2\sigma^2}\sum_{\text{pixels}} (x - \hat x)^2 +
 # \mathrm{KL}\big(N(\mu, s^2)\,\|\,N(0, 1)\big) $$
 #
 # The right side is the **negative ELBO** (evidence lower bound). Training makes it small for healthy
-# brains, and one hopes that it is large for others.
+# brains, and one hopes that it is large for others. [Lecture 12](../../lectures/12_normal_and_not.ipynb) derives it.
 #
-# **The doubt.** Whoever marks the brightest pixels finds bright lesions, too. Meissen et al. did just
-# that on FLAIR images, and beat most networks of their comparison. So every map here competes with methods
-# that need no training.
+# **The doubt.** Whoever marks the brightest pixels finds bright lesions too. Meissen et al. did just
+# that on FLAIR images (where many lesions shine), and beat most networks. So every map here competes with methods
+# that need no network.
 #
-# **Sources.** Pinaya et al. 2019, *Using deep autoencoders to identify abnormal brain structural patterns*, cited by
-# the slides of the thesis (Arnaiz-Rodríguez 2021); Kingma and Welling 2014,
-# [VAE](https://arxiv.org/abs/1312.6114); Baur et al. 2020, [a comparison on brain
-# MRI](https://arxiv.org/abs/2004.03271); Meissen et al. 2021, [the
-# threshold](https://arxiv.org/abs/2109.06023); Bermudez et al. 2018, [a brain GAN and a
-# denoiser](https://arxiv.org/abs/1801.01847). [Lecture 12](../../lectures/12_normal_and_not.ipynb) derives the bound.
+# | source | title |
+# |---|---|
+# | Pinaya et al. 2019, cited by the slides of Arnaiz-Rodríguez 2021 (lab 06) | [*Using deep autoencoders to identify abnormal brain structural patterns in neuropsychiatric disorders*](https://doi.org/10.1002/hbm.24423) |
+# | Kingma and Welling 2014 | [*Auto-encoding variational Bayes*](https://arxiv.org/abs/1312.6114) |
+# | Baur et al. 2020 | [*Autoencoders for unsupervised anomaly segmentation in brain MR images: a comparative study*](https://arxiv.org/abs/2004.03271) |
+# | Meissen et al. 2021 | [*Challenging current semi-supervised anomaly segmentation methods for brain MRI*](https://arxiv.org/abs/2109.06023) |
+# | Bermudez et al. 2018 | [*Learning implicit brain MRI manifolds with deep learning*](https://arxiv.org/abs/1801.01847) |
 
 # %%
 import functools
@@ -134,7 +135,7 @@ print("negative_elbo: right")
 # ## Healthy brains, small
 #
 # No skull, 64 × 64 pixels of 2.8 mm. **Split by subject**: some synthetic heads for training, others
-# for thresholds, others for the test; Colin27, a real head, is only tested. *PCA* is the linear
+# for thresholds, others for the test; Colin27, a real head, is only tested. *PCA* (principal component analysis) is the linear
 # autoencoder: 32 numbers, one matrix, one second. The networks take about a minute and a half on 2 cores.
 
 # %% tags=["experiment"]
@@ -217,9 +218,9 @@ viz.gallery(
 # ## Exercise 2: the map ({{points anomaly_map}})
 #
 # **Goal.** `anomaly_map(image, reconstruction, mask, width)`: the absolute difference, smoothed over the brain
-# alone, and 0 outside. Tensors `(N, 1, H, W)`; `mask` is boolean, `True` in the brain.
+# alone (`width`: how far, in pixels), and 0 outside. Tensors `(N, 1, H, W)`; `mask` is boolean, `True` in the brain.
 #
-# **Steps.** `blur` takes the zeros around the brain for values, and darkens its rim. Divide by what it makes of
+# **Steps.** The given `blur` takes the zeros around the brain for values, and darkens its rim. Divide by what it makes of
 # the mask itself (*normalised convolution*): then each pixel is a mean over brain only.
 #
 # **Example.** The difference is 0.2 all over the brain: the map is 0.2 up to its last pixel, and 0 outside.
@@ -236,10 +237,10 @@ viz.gallery(
 def blur(image, width):
     """A Gaussian blur of standard deviation `width`, with zeros around the image; (N, 1, H, W)."""
     reach = max(1, round(3 * width))
-    profile = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * width**2))
-    profile = (profile / profile.sum()).to(image)
-    down = F.conv2d(image, profile.view(1, 1, -1, 1), padding=(reach, 0))
-    return F.conv2d(down, profile.view(1, 1, 1, -1), padding=(0, reach))
+    bell = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * width**2))
+    bell = (bell / bell.sum()).to(image)
+    down = F.conv2d(image, bell.view(1, 1, -1, 1), padding=(reach, 0))
+    return F.conv2d(down, bell.view(1, 1, 1, -1), padding=(0, reach))
 
 # %% nbgrader={"grade_id": "anomaly_map", "solution": true}
 def anomaly_map(image, reconstruction, mask, width):
@@ -288,7 +289,7 @@ print("anomaly_map: right")
 # ## Where does it see a lesion?
 #
 # Lesions painted into Colin27: brighter, darker, grain in place of the folds (*texture*), or a **mass** that pushes
-# tissue aside and is no brighter than the rest. Move the strength, and change the kind.
+# tissue aside and is no brighter than the rest. Change the strength and the kind.
 
 # %% tags=["experiment"]
 library_map = lambda *given: normative.anomaly_map(*given[:3], width=given[3])
@@ -312,19 +313,19 @@ viz.anomaly_slider(
 )  # fmt: skip
 
 # %% [markdown]
-# **z-map**: by how many standard deviations a pixel differs from the mean of the training brains at that level. It is
-# the oldest normative model.
+# **z-map**: by how many standard deviations a pixel differs from the mean of the training brains at that level: a
+# normative model without a network.
 #
 # ## Exercise 3: one pixel in fifty ({{points average_precision}})
 #
-# The AUC of lab 07 (here AUROC) does not ask how rare lesions are. It may be .95 where only one marked pixel in
+# The AUC of lab 07 (here AUROC) does not ask how rare lesions are. With 2 % lesion it may be .95 while only one marked pixel in
 # seven is lesion.
 #
-# **Goal.** `average_precision(scores, labels)`: `scores` are numbers (N,), higher means more suspicious; `labels`
+# **Goal.** `average_precision(scores, labels)`, numpy arrays `(N,)`: in `scores`, higher means more suspicious; `labels`
 # is boolean, `True` for lesion.
 #
 # **Steps.** Let the threshold fall from the highest score to the lowest. At each lesion pixel that comes in, note the
-# **precision**: the share of lesion among all that is marked so far. Return the mean over the lesion pixels.
+# **precision**: the share of lesion among all pixels marked so far. Return the mean over the lesion pixels.
 #
 # **Example.** Scores 0.9, 0.8, 0.7, 0.6, and the first and third are lesion: (1 + 2/3) / 2 = 0.8333.
 #
@@ -383,12 +384,12 @@ print("average_precision: right")
 # %% [markdown]
 # ## Exercise 4: where to draw the line ({{points threshold_for}})
 #
-# **Goal.** `threshold_for(scores, ill, subjects, validation, false_alarms)`: the threshold for "suspicious",
-# which means `score > threshold`. There is one score a slice; `ill` says which slices have a lesion, `subjects`
+# **Goal.** `threshold_for(scores, ill, subjects, validation, false_alarms)`: a slice is suspicious if
+# `score > threshold`. There is one score a slice; `ill` says which slices have a lesion, `subjects`
 # whose they are, and `validation` lists the subjects set aside for choosing.
 #
 # **Steps.** Take the scores that you may look at: **healthy** slices of **validation** subjects. Return the lowest
-# of them that at most the share `false_alarms` of them lies above.
+# of these scores that leaves at most the share `false_alarms` of them above it.
 #
 # **Example.** These scores are 1, 2, …, 10 and `false_alarms` is 0.2: return 8, since only 9 and 10 lie above.
 #
@@ -402,7 +403,7 @@ print("average_precision: right")
 
 # %% nbgrader={"grade_id": "threshold_for", "solution": true}
 def threshold_for(scores, ill, subjects, validation, false_alarms):
-    """The lowest healthy validation score that at most a share `false_alarms` of these exceeds."""
+    """The lowest healthy validation score that leaves at most a share `false_alarms` above it."""
     ### BEGIN SOLUTION
     healthy = np.sort(scores[~ill & np.isin(subjects, validation)])
     above = int(false_alarms * len(healthy) + 1e-9)
@@ -516,7 +517,7 @@ for where, found in results.items():
 
 # %% tags=["experiment"]
 RIVALS = [name for name in METHODS if "sign" not in name]
-figure = viz.figure(9, 3.6)
+figure = viz.figure(9, 3.6, alt="AP of each map, by kind of lesion: see the tables above")
 winners = {}
 for axes, case in zip(figure.subplots(1, 4, sharey=True), STRONG, strict=True):
     for where, mark, colour in zip(results, "os", viz.COLOURS, strict=False):
@@ -530,18 +531,18 @@ for axes, case in zip(figure.subplots(1, 4, sharey=True), STRONG, strict=True):
     winners[case[0]] = f"{best} {mean_of('Colin27', case, best)[1]:.2f}"
 axes.legend(fontsize=7)
 told = "; ".join(f"{kind}: {name}" for kind, name in winners.items())
-figure.suptitle(f"Highest AP on Colin27 at strength 0.3 (a mark a seed)\n{told}", fontsize=11)
+figure.suptitle(f"Highest AP on Colin27 at strength 0.3 (one mark per seed)\n{told}", fontsize=11)
 print("you predicted:", prediction)
 figure
 
 # %% [markdown]
-# Published (Meissen et al. 2021, FLAIR images, best Dice / AP / AUROC), for company:
+# Published, for comparison (Meissen et al. 2021, FLAIR images; Dice at the best threshold / AP / AUROC):
 #
-# | method | MSLUB | MSSEG2015 |
+# | method | multiple sclerosis: MSLUB | MSSEG2015 |
 # |---|---|---|
-# | AE, dense code (MSSEG: AE) | .271 / .163 / .794 | .185 / .080 / .879 |
-# | VAE, restoration (MSSEG: VAE) | .333 / .275 / .839 | .272 / .202 / .905 |
-# | f-AnoGAN | .283 / .221 / .856 | .342 / .255 / .923 |
+# | AE, dense code | .271 / .163 / .794 | .185 / .080 / .879 |
+# | VAE, restoration (lecture 12) | .333 / .275 / .839 | .272 / .202 / .905 |
+# | f-AnoGAN (a GAN) | .283 / .221 / .856 | .342 / .255 / .923 |
 # | **threshold on the brightness** | **.374** / .271 / **.991** | **.431** / **.262** / **.996** |
 #
 # One thing is unfair: *bright pixels* knows beforehand that lesions are bright. The rows *sign known* give the
@@ -550,8 +551,8 @@ figure
 # %% [markdown]
 # ### An answer for each slice
 #
-# Now a slice gets one score: the highest value of its map, or the negative ELBO. Your threshold comes from the
-# healthy slices of the validation heads, at 5 % false alarms.
+# Now a slice gets one score: the highest value of its map, or the negative ELBO (at the mean code). Your threshold comes from the
+# healthy slices of the validation heads, at 5 % false alarms. *n* counts slices, not heads.
 
 # %% tags=["experiment"]
 def library_threshold(scores, ill, subjects, chosen, false_alarms):
@@ -581,7 +582,8 @@ groups = {"healthy, unseen": of_part(unseen), "healthy, Colin27": of_part(colin)
 for kind, strength in STRONG:
     found = add_lesions(unseen.images, unseen.brain_masks, kind, strength, seed=7)
     groups[kind] = slice_scores(found.images, unseen.brain_masks[found.rows], found.rows)
-print("| called suspicious |", " | ".join(groups), "|")
+counted = [f"{name} (n = {len(scores['VAE'])})" for name, scores in groups.items()]
+print("| called suspicious |", " | ".join(counted), "|")
 print("|---" * (len(groups) + 1) + "|")
 for name, line in lines.items():
     shares = [f"{(scores[name] > line).mean():.0%}" for scores in groups.values()]
@@ -640,7 +642,8 @@ entropy, real_is, fake_is = F.binary_cross_entropy_with_logits, torch.ones(32), 
 for _ in progress_bar(range(profile.pick(ci=2, cpu=1200, gpu=20000)), desc="GAN"):
     fake = draw(torch.randn(32, 64, generator=g))
     real = pool[torch.randint(len(pool), (32,), generator=g)]
-    loss = entropy(judge(real), real_is) + entropy(judge(fake.detach()), fake_is)  # it alone
+    # detach: in this step only the judge learns
+    loss = entropy(judge(real), real_is) + entropy(judge(fake.detach()), fake_is)
     for_judge.zero_grad()
     loss.backward()
     for_judge.step()
@@ -670,10 +673,10 @@ viz.gallery(
 
 # %% [markdown]
 # A thief is caught by the first number, the mean brain by the second; for a good generator both are like those of
-# the last line. Ours draws blotchy brains, different ones, and copies none.
+# the last line. Ours draws blotchy brains, and different ones; its distance from the nearest shows no copying.
 #
-# Bermudez et al. also denoise, with an autoencoder whose skips are added. They test on new noise; whether on new
-# subjects too, we did not find. Does it matter? (Layer sizes are ours.)
+# Bermudez et al. also denoise, with an autoencoder whose skips are added. They test on new noise; whether on
+# new subjects too, we could not find out. Does it matter? (Layer sizes are ours.)
 
 # %% tags=["experiment"]
 from course_lib import evaluation, training
@@ -701,17 +704,17 @@ for name, part in {"training heads": few, "unseen heads": unseen, "Colin27": col
 # From one place in the brain, a **voxel**, a scanner can record a decaying signal, the **FID**
 # (free induction decay). Its Fourier transform is a **spectrum**: each molecule has peaks at
 # places of its own, in **ppm** (millionths of the scanner's frequency), and their size follows
-# its amount. In a healthy brain NAA (2.0 ppm, from neurons) is tallest, then creatine (3.0) and
-# choline (3.2, from membranes). In a tumour **NAA falls and choline rises**, and lactate or fat
+# its amount. In a healthy brain NAA (N-acetylaspartate, 2.0 ppm, from neurons) is tallest, then creatine (3.0) and
+# choline (3.2, from membranes). In many tumours **NAA falls and choline rises**, and lactate or fat
 # may appear at 1.3.
 #
-# A head has thousands of spectra, and many are useless: little signal, broad lines, water, fat
+# A scan gives thousands of spectra, and many are useless: little signal, broad lines, water, fat
 # from the scalp. Gurbani et al. 2018 let a **tiled CNN** throw them out ([*A convolutional neural network
 # to filter artifacts in spectroscopic MRI*](https://www.ncbi.nlm.nih.gov/pmc/articles/PMC6107370/)).
 #
-# We have no such data, so ours are simulated. Chemical shifts and couplings are measured ones
-# (Govindaraju et al. 2000, *Proton NMR chemical shifts and coupling constants for brain
-# metabolites*), and the spins are computed in full. Amounts, decay times and the eight artefacts
+# We have no such data, so ours are simulated. Where the peaks stand and how they split was measured
+# ([Govindaraju et al. 2000](https://doi.org/10.1002/1099-1492%28200005%2913:3%3C129::AID-NBM619%3E3.0.CO;2-V), *Proton NMR chemical
+# shifts and coupling constants for brain metabolites*). Amounts, decay times and the eight artefacts
 # are *chosen* to look typical. Each patient has eight voxels.
 
 # %%
@@ -735,14 +738,15 @@ def voxels(patients, seed, **options):
 # the ppm of a signal that does not turn (0 Hz).
 #
 # **Steps.**
-# 1. Halve the first point, in a copy. The signal begins there, and whole it would lift the entire spectrum.
+# 1. Halve the first point, in a copy. The signal begins there, and a whole first point would lift the entire spectrum.
 # 2. Transform along the last axis, orthonormal, with zero frequency in the middle.
-# 3. Make the axis: each Hz, divided by the MHz, is one ppm above the reference. It rises.
+# 3. Make the axis, which rises: a frequency in Hz, divided by the MHz, is the distance from the reference in ppm.
 #
 # **Example.** For `[1, 1, 1, 1]`, 0.25 s, 1 MHz and 4.7 ppm, the axis is `[2.7, 3.7, 4.7, 5.7]` and the
 # spectrum `[-0.25, -0.25, 1.75, -0.25]`.
 #
-# **Hint.** Whatever you do to the spectrum's order, do to the frequencies too. Only plots turn the axis round.
+# **Hint.** `np.fft.fftfreq` gives the frequencies. Whatever you do to the spectrum's order, do to them too. Only plots turn the
+# axis round.
 #
 # ### BEGIN EXPLANATION
 # The Fourier integral begins at time 0, and the trapezoid rule counts an end point half. Whole, it adds the same number to
@@ -817,8 +821,8 @@ figure
 # %% [markdown]
 # ## Exercise 6: tiles ({{points TiledCNN}})
 #
-# **Goal.** `TiledCNN(tiles, make_part)` cuts each spectrum into equal tiles, gives each tile to a network of its own,
-# its *part*, and joins what the parts find.
+# **Goal.** `TiledCNN(tiles, make_part)` cuts each spectrum into equal tiles, gives each tile to a network of its own
+# (a *part*), and joins what the parts find.
 #
 # **Steps.**
 # 1. `make_part()` makes one part. Call it once for each tile, first tile first.
@@ -888,9 +892,9 @@ print("TiledCNN: right")
 # %% [markdown]
 # ## Predict
 #
-# Five judges learn from the same 300 patients, a quarter of them with a tumour: a **rule** of
-# signal-to-noise ratio and line width; the same with two more **numbers** (fat, water); a
-# **random forest** (100 decision trees vote) on all points of the spectrum; your **tiled CNN**; a
+# Five judges learn from the same 300 patients, a quarter of them with a tumour: a **rule** (logistic regression: a weighted
+# sum) of signal-to-noise ratio and line width; the same with **four numbers** (fat, water too); a
+# **forest** (100 decision trees vote) on all points of the spectrum; your **tiled CNN**; a
 # **plain CNN**.
 #
 # Then they learn again from *healthy people only*. A threshold rejects 5 % of good healthy
@@ -1000,8 +1004,8 @@ for kind in (*mrs.ARTEFACTS, None):
 print("you predicted:", prediction_spectra["best judge"])
 
 # %% [markdown]
-# Published, for real spectra and a panel of experts: .95 for the tiled CNN. To which artefacts is
-# the rule blind? And do the tiles earn their keep? Now leave one artefact out of training.
+# Published (Gurbani et al., real spectra, against a panel of experts): .95 for the tiled CNN. To which artefacts is
+# the rule blind? Do the tiles earn their keep? Now leave one artefact out of training.
 
 # %% tags=["experiment"]
 for kind in ("broad lines", "lipid", "spurious echo"):
@@ -1043,8 +1047,8 @@ for name in JUDGES:
 print("you predicted:", prediction_spectra)
 
 # %% [markdown]
-# How bad it gets depends on what we chose: when tumours were half as unlike healthy tissue, 17 and 36 % of
-# them were rejected (tiled CNN, two seeds). How many tumours in training are enough?
+# How bad it gets depends on what we chose: with tumours half as unlike healthy tissue, healthy training rejected 17 and 36 % of
+# them (tiled CNN, two seeds). How many tumours in training are enough?
 
 # %% tags=["experiment"]
 SHARES = [0, 0.02, 0.1, 0.25]
@@ -1054,12 +1058,12 @@ for share in SHARES:
     filters = ready.get(share) or filters_from(["tiled CNN"], tumours=share)
     curve.append([rejected(filters["tiled CNN", seed])[2] for seed in SEEDS])
 none, few = np.mean(curve, 1)[:2]
-title = f"Good tumour spectra rejected: {none:.0%}; with 2 % tumours in training {few:.0%}"
+title = f"Good tumour spectra rejected: {none:.0%}, and {few:.0%} with 2% tumours in training"
 figure = viz.figure(6.5, 3.2, title=title)
 axes = figure.subplots()
 for seed in SEEDS:
     axes.plot(SHARES, np.array(curve)[:, seed], "o-", label=f"tiled CNN, seed {seed}")
-axes.axhline(0.05, color="0.4", linestyle="--", label="5 %: of the healthy")
+axes.axhline(0.05, color="0.4", linestyle="--", label="5%, as for the healthy")
 axes.set(xlabel="share of training patients with a tumour", ylabel="share rejected")
 axes.legend(fontsize=8)
 figure
@@ -1127,4 +1131,4 @@ instant_questions("lab13")
 # - Set a map beside brightness alone and beside a z-map. Read the average precision.
 # - The threshold comes from healthy people set aside. A mass that is no brighter stays invisible.
 # - A filter learned from one group of people treats the others as faults. Report what it rejects, group by group.
-# - Try the simple rivals: a forest on all points was as good a judge as the networks, and a rule knew no tumour.
+# - Try the simple rivals: a forest on all points judged as well as the networks, and a rule treated tumours like other tissue.

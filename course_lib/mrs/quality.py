@@ -1,4 +1,4 @@
-"""What a spectroscopist looks at: signal-to-noise ratio, line width, rests of water and fat. A part of `mrs`."""
+"""What a spectroscopist looks at: signal-to-noise ratio, line width, residual water and fat. A part of `mrs`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The oldest normative model: at each pixel the mean and the spread of healthy people."""
+"""A normative model without a network: at each pixel the mean and the spread of healthy people."""
 
 from __future__ import annotations
 

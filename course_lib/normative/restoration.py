@@ -1,4 +1,4 @@
-"""Restoration: the nearest healthy image, found by descent, in the place of one pass through the autoencoder."""
+"""Restoration: the nearest healthy image, found by descent, in place of one pass through the autoencoder."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def best_dice(scores: AnyArray, labels: AnyArray) -> float:
 
 
 def threshold_for(healthy_scores: AnyArray, false_alarms: float) -> float:
-    """The lowest of the scores of *healthy* cases that at most a share `false_alarms` of them lies above.
+    """The lowest of the scores of *healthy* cases that leaves at most a share `false_alarms` of them above it.
 
     A case counts as suspicious if its score is `> threshold`. Take the scores of healthy people who were neither
     trained on nor are tested on; scores of the sick have no place here. Nothing is assumed about the distribution: the

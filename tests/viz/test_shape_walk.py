@@ -37,14 +37,14 @@ def pictures(figure):
 def test_on_paper_five_places_the_ends_the_shapes_and_the_middle_one_shape_in_the_code_only():
     drawn = viz.shape_walk(encode, decode, SHAPES, title="A walk", live=False)
     assert len(drawn.axes) == 10 and drawn.get_suptitle().startswith("A walk")
-    assert "Halfway from left to right, in no doubt: 100.0% in the code, 83.3% in the pixels" in drawn.get_suptitle()
+    assert "Halfway from left to right, certain pixels: 100.0% in the code, 83.3% in the pixels" in drawn.get_suptitle()
     code, pixels = pictures(drawn)[:5], pictures(drawn)[5:]
     for end in (0, 4):
         assert np.allclose(code[end], pixels[end], atol=1e-4)
     lit = [np.flatnonzero(np.abs(one[0] - one[0, 0]).max(-1) > 0.01) for one in (code[2], pixels[2])]
     assert lit[0].tolist() == [5] and lit[1].tolist() == [2, 8]
     words = [axes.get_xlabel() for axes in drawn.axes]
-    assert words[2] == "in no doubt: 100.0%" and words[7] == "in no doubt: 83.3%"
+    assert words[2] == "certain pixels: 100.0%" and words[7] == "certain pixels: 83.3%"
 
 
 def test_live_it_follows_the_menus_and_the_slider():

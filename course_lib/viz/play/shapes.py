@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
-SURE = 0.9  # probability from which on a pixel is in no doubt
+SURE = 0.9  # probability from which on a pixel is certain
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -92,7 +92,7 @@ def shape_walk(
 
 def _static(between: Any, start: str, end: str, title: str | None) -> Figure:
     code, pixels = (sure(chances) for chances in between(start, end, 0.5))
-    told = f"Halfway from {start} to {end}, in no doubt: {code:.1%} in the code, {pixels:.1%} in the pixels"
+    told = f"Halfway from {start} to {end}, certain pixels: {code:.1%} in the code, {pixels:.1%} in the pixels"
     drawn = figure(9, 4.2, title=f"{title}\n{told}" if title else told)
     grid = drawn.subplots(2, len(PLACES), squeeze=False)
     for column, place in enumerate(PLACES):
@@ -116,7 +116,7 @@ def _drawing(between: Any, title: str | None) -> Callable[[str, str, float], Sna
 
 
 def _show(axes: Any, probabilities: np.ndarray, name: str) -> None:
-    """Classes in colours that the colour-blind can tell, mixed where they are in doubt, and how many pixels are not."""
+    """Classes in colours that the colour-blind can tell, mixed where they are in doubt; below, the certain ones."""
     from matplotlib.colors import to_rgb
 
     palette = np.array([(0.05, 0.05, 0.05), *(to_rgb(colour) for colour in COLOURS)])[: len(probabilities)]
@@ -124,7 +124,7 @@ def _show(axes: Any, probabilities: np.ndarray, name: str) -> None:
     axes.imshow(colours.clip(0, 1), interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     axes.set_title(name, fontsize=9)
-    axes.set_xlabel(f"in no doubt: {sure(probabilities):.1%}", fontsize=8)
+    axes.set_xlabel(f"certain pixels: {sure(probabilities):.1%}", fontsize=8)
 
 
 def sure(probabilities: np.ndarray) -> float:
