@@ -37,6 +37,7 @@ def test_the_table_of_systems_leads_to_labs_and_to_the_reference(source):
     assert len(rows) == sum(line.startswith("| ") for line in readme.splitlines()) > 30
     assert "[04](/labs/lab04_noise_and_classics.ipynb), [14](/labs/lab14_attention_unet.ipynb)" in rows[9]
     assert sum(line.count("](/labs/") > 0 for line in rows) == len(rows) - 1, "all but the heading"
+    assert rows[0] == "| system | source | lab | in the library | published | measured | held by |"
     assert "{py:obj}`classical.filters <course_lib.classical.filters>`" in rows[9]
 
 
