@@ -27,7 +27,7 @@ OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root) \
 help:
 	@echo "make lab           set up and open JupyterLab on the START page; options: make lab ARGS=\"--port 9999\""
 	@echo "make test          prove the course: style, derived files, library, notebooks, graders"
-	@echo "make test-browser  prove lab 00 in a real browser (needs chromium and chromedriver)"
+	@echo "make test-browser  prove lab 00, formgrader and the website in a browser (needs chromium and chromedriver)"
 	@echo "make site          build the website into build/website/html; make site ARGS=serve shows it, too"
 	@echo "make bench         measure, and fill BENCHMARKS.md"
 	@echo "make clean         delete what is derived or cached here, and keep $(VENV)"

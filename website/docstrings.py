@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "add_module_names": False,
     "autodoc_inherit_docstrings": False,
     "autodoc_preserve_defaults": True,
+    "autodoc_type_aliases": {},  # with them Sphinx writes Sequence[TypeAliasForwardRef('Array')]
     "autodoc_typehints": "signature",
     "autodoc_typehints_format": "short",
     "python_maximum_signature_line_length": 88,

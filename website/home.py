@@ -60,8 +60,6 @@ Do them in order: later labs use what you learned in earlier ones. Together they
 
 ## What builds on what
 
-An arrow leads from a lab to those that build on it. The round numbers are its lectures.
-
 {_raw(lab_map.draw(labs, lecture_pages(repository)))}
 
 {_contents()}"""
@@ -71,9 +69,8 @@ def gallery(labs: Sequence[LabFacts], drawn: Mapping[str, Picture]) -> str:
     """The gallery as Markdown."""
     shown = [(lab, drawn[lab.name]) for lab in labs if lab.name in drawn]
     parts = [f"## {lab.title}\n\n{lab.question}\n\n{_raw(_figure(lab, picture))}" for lab, picture in shown]
-    return (
-        "\n\n".join(["# Gallery\n\nOne finding from each lab, in one picture, drawn by the lab itself.", *parts]) + "\n"
-    )
+    head = "# Gallery\n\nOne finding from each lab, in one picture, drawn by the lab itself."
+    return "\n\n".join([head, *parts]) + "\n"
 
 
 def ways_in(repository: Path, first: LabFacts) -> str:
@@ -120,10 +117,11 @@ def _card(lab: LabFacts, picture: Picture | None, at_once: bool) -> str:
 
 def _figure(lab: LabFacts, picture: Picture) -> str:
     width, height = picture.size
+    says = picture.finding + ("" if picture.finding.endswith(("?", "!", ".")) else ".")
     return (
         f'<figure class="course-picture"><img src="{picture.figure}" width="{width}" height="{height}" loading="lazy"'
         f' decoding="async" alt="{escape(picture.words)}">'
-        f'<figcaption>{escape(picture.finding)}. <a href="{lab.page}">Go to lab {lab.number}</a></figcaption></figure>'
+        f'<figcaption>{escape(says)} <a href="{lab.page}">Go to lab {lab.number}</a></figcaption></figure>'
     )
 
 

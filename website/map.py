@@ -52,6 +52,7 @@ def draw(labs: Sequence[LabFacts], lectures: Lectures) -> str:
     return "\n".join(
         [
             '<div class="course-map">',
+            "<p>An arrow leads from a lab to those that build on it. The round numbers are its lectures.</p>",
             f'<svg viewBox="0 0 {size[0]:g} {size[1]:g}" width="{size[0]:g}" height="{size[1]:g}" role="group"'
             ' aria-label="Which lab builds on which">',
             '<defs><marker id="course-map-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8"'

@@ -90,8 +90,8 @@ def _drawn(repository: Path, name: str, notebook: NotebookNode, cell: int, threa
     cells = [code for code in notebook.cells[: cell + 1] if code.cell_type == "code"]
     kept_as = f"{name}-{cache.profile()}"
     key = cache.key(repository, *(code.source for code in cells))
-    kept = cache.folder(repository) / "pictures" / f"{kept_as}-{key}.html"
-    if not kept.is_file():
+    kept = cache.folder(repository) / "labs" / f"{kept_as}-{key}.html"
+    if not cache.used(kept):
         begun = time.monotonic()
         shown = _shown(repository, name, notebook, cells, threads)
         print(f"picture of {name}: {time.monotonic() - begun:.0f} s", flush=True)

@@ -65,7 +65,7 @@ def test_they_run_again_where_code_or_profile_has_changed(
     picture(tmp_path)
     picture(tmp_path, before="2")
     assert drawn == [["x = 1", "x"], ["x = 2", "x"]]
-    assert len(list((tmp_path / "cache" / "pictures").iterdir())) == 1, "what is out of date is not kept"
+    assert len(list((tmp_path / "cache" / "labs").iterdir())) == 1, "what is out of date is not kept"
     monkeypatch.setenv("COURSE_PROFILE", "cpu")
     picture(tmp_path, before="2")
     assert len(drawn) == 3

@@ -88,7 +88,7 @@ def _of_noise(widget: dict[str, Any]) -> dict[str, str]:
 def _of_sampling(widget: dict[str, Any]) -> dict[str, str]:
     step = widget["start"][1]
     numbers = widget["numbers"]
-    copies = {choice: f"{100 * found['lobe'][step]:.0f} %" for choice, found in numbers.items()}
+    copies = {choice: f"{100 * found['lobe'][step]:.0f}\u00a0%" for choice, found in numbers.items()}
     middle = {choice: f"{np.median(found['draws'][step]):.1f}" for choice, found in numbers.items()}
     return {
         "acceleration": f"{numbers['regular']['acceleration'][step]:g}",
@@ -117,12 +117,13 @@ def _of_strength(widget: dict[str, Any]) -> dict[str, str]:
     for method, found in numbers.items():
         top = strength.best(found["psnr"])
         scores.append(f"{strength.NAMES[method]} {decibels(found['psnr'][top])}, told {found['told'][top]:g}")
-    bm3d = numbers["bm3d"]
-    truth, twice = (bm3d["told"].index(round(times * strength.SIGMA, 3)) for times in (1, 2))
+    truth, twice = (numbers["nlm"]["told"].index(round(times * strength.SIGMA, 3)) for times in (1, 2))
+    loses = {method: decibels(found["psnr"][truth] - found["psnr"][twice]) for method, found in numbers.items()}
     return {
         "true_sigma": f"{strength.SIGMA:g}",
         "best_scores": "; ".join(scores),
         "removed_most": number(numbers["nlm"]["removed"][-1]),
         "noise_spread": number(numbers["nlm"]["noise"][-1]),
-        "forgiven": f"{bm3d['psnr'][truth] - bm3d['psnr'][twice]:.1f}",
+        "nlm_loses": loses["nlm"],
+        "bm3d_loses": loses["bm3d"],
     }

@@ -25,7 +25,7 @@ class Widget(NamedTuple):
 
 def decibels(value: float | None) -> str:
     """A PSNR in words; JSON knows no infinity, so None stands for a perfect image."""
-    return "infinite" if value is None else f"{value:.1f} dB"
+    return "infinite" if value is None else f"{value:.1f}\u00a0dB"  # never at the end of a line without its unit
 
 
 def number(value: float, digits: int = 3, *, sign: bool = False) -> str:
