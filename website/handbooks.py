@@ -76,6 +76,8 @@ def systems(readme: str, labs: dict[str, str]) -> str:
             numbers = cells[3].strip().split(", ")
             cells[3] = f" {', '.join(f'[{number}](/{labs[number]})' for number in numbers)} "
             cells[4] = re.sub(r"`([\w.]+)`", r"{py:obj}`\1 <course_lib.\1>`", cells[4])
+        if len(cells) == 9:
+            cells.insert(-1, cells.pop(5))  # tests last: a narrow page shows first what was measured
         lines.append("|".join(cells))
     return "\n".join([heading.removeprefix("#"), "", *lines])
 

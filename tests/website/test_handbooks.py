@@ -10,6 +10,7 @@ import yaml
 
 from website import handbooks, links
 from website.address import SiteAddress
+from website.faces import faces
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = SiteAddress("", "", "main")
@@ -37,6 +38,7 @@ def test_the_table_of_systems_leads_to_labs_and_to_the_reference(source):
     assert len(rows) == sum(line.startswith("| ") for line in readme.splitlines()) > 30
     assert "[04](/labs/lab04_noise_and_classics.ipynb), [14](/labs/lab14_attention_unet.ipynb)" in rows[9]
     assert sum(line.count("](/labs/") > 0 for line in rows) == len(rows) - 1, "all but the heading"
+    assert rows[0] == "| system | source | lab | in the library | published | measured | held by |"
     assert "{py:obj}`classical.filters <course_lib.classical.filters>`" in rows[9]
 
 
@@ -68,3 +70,11 @@ def test_how_to_cite_is_what_the_citation_file_says():
         person, SiteAddress("https://owner.github.io/name/", "https://github.com/owner/name", "main")
     )
     assert "author = {{Ada Lovelace} and {A Group}}" in linked and "url = {https://owner.github.io/name/}" in linked
+
+
+def test_what_the_table_of_systems_names_has_an_entry_in_the_reference(source):
+    found = faces()
+    entries = {f"{entry.face}.{entry.name}" for face in found.values() for entry in face.entries} | set(found)
+    elsewhere = {f"{face.name}.{name}" for face in found.values() for name in face.elsewhere}
+    named = set(re.findall(r"<course_lib\.([\w.]+)>", (source / "systems.md").read_text()))
+    assert len(named) > 50 and named <= entries | elsewhere, sorted(named - entries - elsewhere)
