@@ -1182,10 +1182,11 @@ for kind, (corrupt, sigma) in NOISES.items():
 leads = []
 for kind, found in sweeps.items():
     leads += [*np.subtract(*[found.values(name)[0] for name in (SHIPPED, *rivals[kind])])]
+far = np.abs(leads).max()
 evaluation.level_curves(
     sweeps,
     trained={kind: sigma for kind, (_, sigma) in NOISES.items()},
-    title=f"Brain: told sigma, a network stays within {max(map(abs, leads)):.1f} dB of BM3D. Dashed: yours",
+    title=f"Brain: told sigma, a network stays within {far:.1f} dB of BM3D. Dashed: yours",
 )
 
 # %% [markdown]
