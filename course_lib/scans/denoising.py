@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +110,7 @@ def denoise_volume(
         level = torch.from_numpy(found.sigma[some] / bright).float()
         noisy = torch.from_numpy(stack[some])[:, None] / bright  # (N, 1, H, W)
         with torch.no_grad():
-            clean = self_ensemble(partial(apply, level=level), noisy) if ensemble else apply(noisy, level)
+            clean = self_ensemble(_at(apply, level), noisy) if ensemble else apply(noisy, level)
         if found.kind == "rician":
             clean = clean.clamp(min=0)  # a magnitude
         clean = torch.where(cleared(noisy), noisy, clean)
@@ -190,6 +189,10 @@ def _method(name: str, kind: str) -> Method:
         return torch.cat([denoiser(one[None], float(sigma)) for one, sigma in zip(noisy, level, strict=True)])
 
     return each
+
+
+def _at(method: Method, level: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda noisy: method(noisy, level)
 
 
 def shipped_network() -> NoiseMapUNet:
