@@ -21,6 +21,8 @@ THREADS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
 # A worker that crashes is not replaced: xdist would wait for it for ever. Tests of the library go one by one to whoever is
 # free (whole files, of very unequal length, left a worker idle for minutes); a notebook's cells must stay together.
 PARALLEL := -n $(WORKERS) --max-worker-restart 0 --dist
+# Many of them wait for processes that they start: with two workers, two cores were busy for three quarters of the time.
+ONE_MORE := $(shell echo $$(( $(WORKERS) + 1 )))
 # JupyterLab refuses root without a word from us, and there is no browser to open on a server.
 OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root) \
 	$(if $(CI),--no-browser,$(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),,--no-browser))
@@ -49,7 +51,7 @@ test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
 	@$(STAGE) --limit 300 "lengths" $(BIN)/python scripts/lengths.py
 	@$(STAGE) --limit 300 "build" $(BIN)/course build
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 2700 "library" $(BIN)/python -m pytest -m "not browser" \
-		$(PARALLEL) worksteal --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests
+		$(PARALLEL) worksteal -n $(ONE_MORE) --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests
 	@OMP_NUM_THREADS=$(THREADS) COURSE_PROFILE=ci $(STAGE) --limit 1800 "notebooks" $(BIN)/python -m pytest \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout 120 $(PARALLEL) loadfile solutions lectures
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 1800 "graders" $(BIN)/course check --workers $(WORKERS)

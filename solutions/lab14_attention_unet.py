@@ -1286,9 +1286,9 @@ for name, strength in {"white": 1.0, "enlarged": 0.6}.items():
         print("    doubt:", doubt)
 
 # %% tags=["experiment"]
-stored, result, before, after = results["white"]
-title = f"Brain: white noise {before:.1f} to {after:.1f} dB, enlarged {{:.1f}} to {{:.1f}} dB"
-title = title.format(*results["enlarged"][2:])
+stored, result, *decibels = results["white"]
+title = "Brain: white noise {:.1f} to {:.1f} dB, enlarged {:.1f} to {:.1f} dB"
+title = title.format(*decibels, *results["enlarged"][2:])
 viz.panel(kept[len(kept) // 2], stored, result, title=title, window=WINDOW)
 
 # %% [markdown]

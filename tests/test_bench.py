@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [
     "imports", "ssim", "msssim", "bm3d", "nlm", "filters", "pipeline", "training", "cohort", "reconstruction",
-    "consistency", "ct", "surfaces", "attention", "small_model", "grading", "lab02",
+    "consistency", "ct", "surfaces", "attention", "small_model", "scans", "grading", "lab02",
 ]  # fmt: skip
 
 
