@@ -68,6 +68,7 @@ def test_ctrl_c_reaches_the_command():
     code = "import time\ntry:\n  print('ready', flush=True)\n  time.sleep(600)\nexcept KeyboardInterrupt:\n  exit(42)"
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # as at a terminal; a test before may have left it ignored
         os.execvp("bash", ["bash", str(STAGE), "x", sys.executable, "-c", code])
     seen = b""
     while b"ready" not in seen:
