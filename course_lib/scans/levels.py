@@ -87,7 +87,7 @@ def measure_noise(stack: np.ndarray, *, kind: str = "auto", sigma: float | str =
     if sigma != "auto":
         given = check_number(sigma, "sigma", low=0, above=True)
         found = level if level is not None else tissue
-        if found is not None and not 0.5 < given / found < 2:
+        if found is not None and not 2 / 3 < given / found < 1.5:
             doubts.append(f"you gave sigma {given:.4g}, and the scan looks like {found:.4g}")
         whiteness = 1.0 if finest is None else min(1.0, finest / given)
         return ScanNoise(kind, np.full(len(stack), given), whiteness, air, tuple(doubts))

@@ -93,3 +93,10 @@ def test_bad_input(noisy):
         measure_noise(np.zeros((3, 30, 30), np.float32))
     with pytest.raises(ValueError, match="sigma"):
         measure_noise(stack(noisy), sigma=-1.0)
+
+
+@pytest.mark.parametrize(("share", "doubtful"), [(0.5, True), (0.8, False), (1.0, False), (1.25, False), (1.9, True)])
+def test_a_sigma_that_does_not_fit_is_doubted(noisy, share, doubtful):
+    measured = float(np.median(measure_noise(stack(noisy)).sigma))
+    found = measure_noise(stack(noisy), sigma=share * measured)
+    assert any("you gave sigma" in doubt for doubt in found.doubts) is doubtful
