@@ -9,9 +9,11 @@ import functools
 import hashlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
+
+from course_lib.files import write_whole
 
 FOLDER, WORKERS = "COURSE_SITE_CACHE", "COURSE_SITE_WORKERS"
 DAYS = 30  # that something is kept without being used
@@ -39,6 +41,18 @@ def key(repository: Path, *parts: str | bytes) -> str:
     for part in (*parts, profile(), library(repository), *(f"{name} {version(name)}" for name in LIBRARIES)):
         _add(digest, part if isinstance(part, bytes) else part.encode())
     return digest.hexdigest()[:24]
+
+
+def kept(repository: Path, kind: str, name: str, key: str, make: Callable[[], str]) -> str:
+    """A text that was made before; made anew, in place of what is stale, where there is none with this key."""
+    place = folder(repository) / kind
+    path = place / f"{name}-{profile()}-{key}"
+    if not path.is_file():
+        text = make()
+        for old in place.glob(f"{name}-{profile()}-*"):  # nobody asks for it again
+            old.unlink()
+        write_whole(path, text)
+    return path.read_text(encoding="utf-8")
 
 
 def used(path: Path) -> bool:

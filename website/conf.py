@@ -43,15 +43,9 @@ myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "at
 myst_heading_anchors = 4
 myst_url_schemes = ["http", "https", "mailto"]
 
-autodoc_typehints = "signature"
-autodoc_typehints_format = "short"
-autodoc_type_aliases = {"Array": "Array", "AnyArray": "AnyArray"}
+# How entries of the reference look stands in website/docstrings.py.
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
-add_module_names = False
 toc_object_entries_show_parents = "hide"
-python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 88
 
 # No page asks another host for anything: MathJax lies in _static, too (website/extension.py copies it).
 mathjax_path = "mathjax/tex-chtml.js"

@@ -28,17 +28,10 @@ def executed(notebook: NotebookNode, name: str, repository: Path, threads: int |
     Raises LectureError where a cell fails.
     """
     key = cache.key(repository, name, *(f"{cell.cell_type}\n{cell.source}" for cell in notebook.cells))
-    kept = cache.folder(repository) / "lectures" / f"{name}-{cache.profile()}-{key}.ipynb"
-    if kept.is_file():
-        return nbformat.read(kept, as_version=4)
-    result = run(notebook, name, repository, threads)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    for old in kept.parent.glob(f"{name}-{cache.profile()}-*.ipynb"):  # nobody asks for it again
-        old.unlink()
-    part = kept.with_suffix(".part")
-    nbformat.write(result, part)
-    part.replace(kept)
-    return result
+    text = cache.kept(
+        repository, "lectures", name, key, lambda: nbformat.writes(run(notebook, name, repository, threads))
+    )
+    return nbformat.reads(text, as_version=4)
 
 
 def run(notebook: NotebookNode, name: str, repository: Path, threads: int | None = None) -> NotebookNode:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from course_staff.authoring.source import lab_sources
 from website import links
 from website.address import SiteAddress
 
@@ -62,7 +63,7 @@ def glossary(text: str) -> str:
 
 def lab_pages(repository: Path) -> dict[str, str]:
     """The page of each lab by its number, such as "04"."""
-    names = sorted(path.stem for path in (repository / "solutions").glob("lab*.py") if path.suffixes == [".py"])
+    names = [path.stem for path in lab_sources(repository)]
     return {name.removeprefix("lab").partition("_")[0]: f"labs/{name}.ipynb" for name in names}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from course_lib.files import write_whole
 from website import cache
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -99,10 +100,7 @@ def as_webp(png: bytes, kept: Path) -> Path:
             with io.BytesIO() as file:
                 image.save(file, format="webp", method=4, **options)
                 files.append(file.getvalue())
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_suffix(".part")
-        part.write_bytes(min(files, key=len))
-        part.replace(target)
+        write_whole(target, min(files, key=len))
     return target
 
 

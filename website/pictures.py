@@ -88,18 +88,15 @@ def finding(words: str) -> str:
 def _drawn(repository: Path, name: str, notebook: NotebookNode, cell: int, threads: int | None) -> str:
     """The figure as an HTML picture; drawn unless it is there from before."""
     cells = [code for code in notebook.cells[: cell + 1] if code.cell_type == "code"]
-    kept_as = f"{name}-{cache.profile()}"
     key = cache.key(repository, *(code.source for code in cells))
-    kept = cache.folder(repository) / "labs" / f"{kept_as}-{key}.html"
-    if not cache.used(kept):
+
+    def draw() -> str:
         begun = time.monotonic()
         shown = _shown(repository, name, notebook, cells, threads)
         print(f"picture of {name}: {time.monotonic() - begun:.0f} s", flush=True)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        for old in kept.parent.glob(f"{kept_as}-*.html"):
-            old.unlink()
-        kept.write_text(shown, encoding="utf-8")
-    return kept.read_text(encoding="utf-8")
+        return shown
+
+    return cache.kept(repository, "labs", name, key, draw)
 
 
 def read(page: str) -> tuple[bytes, int, str]:

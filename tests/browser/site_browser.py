@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-from test_lab_in_browser import CHROMIUM_FLAGS, PATIENCE
+import chromium
+from test_lab_in_browser import PATIENCE
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 WIDE, PHONE = (1280, 1000), (400, 850)
@@ -141,16 +140,7 @@ class SiteBrowser:
 @contextmanager
 def open_browser(server: str, profile: Path) -> Iterator[SiteBrowser]:
     """Headless chromium that writes down what it asks for. server: the site's address; profile: an empty folder."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("chromium and chromedriver are not installed (Debian: apt install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in [*CHROMIUM_FLAGS.split(), "--hide-scrollbars", f"--user-data-dir={profile}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=driver))
+    opened = chromium.start(profile, "--hide-scrollbars", logs={"performance": "ALL", "browser": "ALL"})
     try:
         yield SiteBrowser(opened, server)
     finally:

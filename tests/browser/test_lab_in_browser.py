@@ -18,6 +18,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import chromium
 import numpy as np
 import psutil
 import pytest
@@ -25,10 +26,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LAB = "lab00_orientation/lab00_orientation.ipynb"
 PATIENCE = 180  # seconds, for each thing that is waited for: shared machines are slow
-CHROMIUM_FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run"
-    " --disable-background-networking --disable-component-update --disable-sync --window-size=1400,1100"
-)
 IDLE = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 SETTINGS = {
     # every output stands in the page, not only those in sight; nothing is saved
@@ -114,17 +111,8 @@ def wait_for_address(process: subprocess.Popen, log: Path, port: int) -> str:
 @pytest.fixture
 def browser(tmp_path):
     """Headless chromium on a profile of its own."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("chromium and chromedriver are not installed (Debian: apt install chromium chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in [*CHROMIUM_FLAGS.split(), f"--user-data-dir={tmp_path / 'chromium'}"]:
-        options.add_argument(flag)
-    service = webdriver.ChromeService(executable_path=driver)
-    opened = webdriver.Chrome(options=options, service=service)
-    family = [psutil.Process(service.process.pid)]
+    opened = chromium.start(tmp_path / "chromium")
+    family = [psutil.Process(opened.service.process.pid)]
     family += family[0].children(recursive=True)
     opened.set_script_timeout(PATIENCE)
     try:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from course_lib.cli import main
-from course_lib.scans import denoise_file
+from course_lib.scans import denoise_file, denoise_volume
 
 
 @pytest.fixture
@@ -35,6 +35,23 @@ def test_the_same_file_with_less_noise(scan, clean, tmp_path, capsys):
     text = page.read_text()
     assert text.count("<img alt=") == 4 and "sigma" in text
     assert not re.search(r"(src|href)=[\"']?https?:", text)
+
+
+def test_the_command_asks_for_an_ensemble(noisy, tmp_path):
+    """In the file lies what Python gives with it, and not what it gives without."""
+    small = np.ascontiguousarray(noisy[60:124, 70:140, :2])
+    nib.save(nib.Nifti1Image(small, np.eye(4)), tmp_path / "in.nii")
+    options = ["--method", "network", "--sigma", "0.05", "--noise", "rician", "--plane", "axial", "--ensemble"]
+    assert main(["denoise", str(tmp_path / "in.nii"), str(tmp_path / "out.nii"), *options]) == 0
+    written = nib.load(tmp_path / "out.nii").get_fdata()
+    with_it, without = (
+        denoise_volume(
+            small, method="network", sigma=0.05, noise="rician", plane="axial", ensemble=ensemble, progress=False
+        ).volume
+        for ensemble in (True, False)
+    )
+    np.testing.assert_allclose(written, with_it, atol=1e-5)
+    assert np.abs(with_it - without).max() > 1e-3
 
 
 def test_the_plane_is_that_of_the_body(scan, tmp_path):
