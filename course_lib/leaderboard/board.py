@@ -75,8 +75,14 @@ class Leaderboard(ShownAsTable):
         return sum(self.value(name, kind, "PSNR", "brain") for kind in self.comparisons) / len(self.comparisons)
 
     def value(self, name: str, kind: str, metric: str = "PSNR", region: str = "brain") -> float:
-        """Mean over slices under one noise, of a model or of "BM3D", which has the best value of its forms."""
-        return max(self.comparisons[kind].mean(form, metric, region) for form in self._forms(name, kind))
+        """Mean under one noise, of a model or of "BM3D", which has the best value of its forms.
+
+        Over slices, then over heads: a head counts as much as another, however many slices it has.
+        """
+        comparison, heads = self.comparisons[kind], np.array(self.heads)
+        rows = [heads == head for head in dict.fromkeys(self.heads)] or [slice(None)]
+        scores = [comparison.per_slice(form, metric, region) for form in self._forms(name, kind)]
+        return max(float(np.mean([score[some].mean() for some in rows])) for score in scores)
 
     def csv(self) -> str:
         """The same for a spreadsheet: a header, then a line for each row, numbers as measured."""
@@ -216,10 +222,12 @@ class Leaderboard(ShownAsTable):
             for comparison in self.comparisons.values()
         )
         slices = len(next(iter(self.comparisons.values())).per_slice(NOISY))
+        heads = len(set(self.heads))
+        among = f" of {heads} heads, each of which counts as much as another" if heads > 1 else ""
         text = (
-            f"Score: PSNR inside the brain, mean over the noises. {slices} slices; noise: {noises}; seed {self.seed}."
-            " PSNR in dB; SSIM of Wang et al. 2004. Outputs clipped to [0, 1], noisy images not. A small difference may"
-            " be this head's own. Init: as the card says."
+            f"Score: PSNR inside the brain, mean over the noises. {slices} slices{among}; noise: {noises}; seed"
+            f" {self.seed}. PSNR in dB; SSIM of Wang et al. 2004. Outputs clipped to [0, 1], noisy images not. A small"
+            " difference may be this head's own. Init: as the card says."
         )
         forms = max((len(self.baselines.get(kind, ())) for kind in self.comparisons), default=0)
         if forms > 1:

@@ -380,6 +380,10 @@ def test_a_row_a_head_by_hand(head, tmp_path, monkeypatch):
     mean = (per_slice[best][0] + per_slice[best][1:].mean()) / 2
     spread = abs(per_slice[best][0] - per_slice[best][1:].mean()) / 2**0.5
     assert float(table.rows[2][column(best)]) == pytest.approx(mean, abs=0.006)
+    # what ranks counts heads, not slices
+    assert board.value(best, "gaussian") == board.score(best) == pytest.approx(mean)
+    assert board.value("BM3D", "gaussian") == pytest.approx((per_slice["BM3D"][0] + per_slice["BM3D"][1:].mean()) / 2)
+    assert "3 slices of 2 heads, each of which counts" in board.markdown()
     assert float(table.rows[3][column(best)]) == pytest.approx(spread, abs=0.006)
     with pytest.raises(ValueError, match="head: expected one of Ann, Bob, got 'Eve'"):
         board.value_of_head("a", "gaussian", "Eve")
