@@ -502,8 +502,8 @@ for index in (0, len(colin) // 2):
 # %% tags=["experiment", "picture 1 8"]
 best, worst = names[0], names[-1]
 figure = viz.figure(
-    9, 11, title=f"One PSNR, {seen[best]['PSNR']:.2f} dB, for all eight; SSIM from"
-    f" {seen[best]['SSIM']:.2f} ({best}) down to {seen[worst]['SSIM']:.2f} ({worst})"
+    9, 11, title=f"One PSNR, {seen[best]['PSNR']:.2f} dB, for all eight pictures;"
+    f" SSIM from {seen[best]['SSIM']:.2f} down to {seen[worst]['SSIM']:.2f}"
 )  # fmt: skip
 grid = figure.subplots(4, 4)
 for axes in grid.ravel():
