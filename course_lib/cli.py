@@ -145,7 +145,7 @@ def _denoise(given: argparse.Namespace) -> int:
     except FileNotFoundError as error:
         raise ValueError(error) from error
     for number, one in enumerate(found):
-        print(f"{f'volume {number}: ' if len(found) > 1 else ''}{one.noise}; denoised by {one.method}")
+        print(f"{f'volume {number}: ' if len(found) > 1 else ''}{one.noise}; denoised by {one.how()}")
         for doubt in one.doubts:
             print(f"  doubtful: {doubt}")
     print("written:", given.target, *([given.report] if given.report else []))

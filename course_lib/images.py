@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from course_lib._checks import Array, as_tensor, check_image
+from course_lib._checks import Array, as_tensor, check_count, check_image
 
 
 def rescale(image: Array) -> Array:
@@ -99,28 +99,51 @@ def any_size(network: Callable[[torch.Tensor], torch.Tensor], image: torch.Tenso
     return network(pad_to_multiple(image, multiple))[..., :height, :width]
 
 
+def with_neighbours(volume: torch.Tensor, reach: int, *, step: int = 1) -> torch.Tensor:
+    """Each slice of a volume with those above and below it; where the volume ends, with slices of 0.
+
+    Args:
+        volume: (S, H, W).
+        reach: neighbours on either side.
+        step: how many slices they lie apart.
+
+    Returns:
+        (S, 2·reach + 1, H, W), the slice itself in the middle.
+
+    Raises:
+        TypeError, ValueError: bad input.
+
+    Lab: 14.
+    """
+    reach, step = check_count(reach, "reach", low=0), check_count(step, "step")
+    if not isinstance(volume, torch.Tensor) or volume.ndim != 3:
+        raise ValueError(f"volume: expected a tensor (S, H, W), got {tuple(getattr(volume, 'shape', ()))}")
+    padded = F.pad(volume, (0, 0, 0, 0, reach * step, reach * step))
+    return torch.stack([padded[i * step : i * step + len(volume)] for i in range(2 * reach + 1)], 1)
+
+
 def self_ensemble(denoiser: Callable[[torch.Tensor], torch.Tensor], image: torch.Tensor) -> torch.Tensor:
     """Mean of what a denoiser answers for the eight ways to turn and mirror an image, each turned back.
 
     Errors that depend on the direction average out: a little better, eight times the time.
 
     Args:
-        denoiser: (N, C, H, W) -> the same shape, and as well for (N, C, W, H).
+        denoiser: (N, C, H, W) -> (N, K, H, W), and as well for (N, C, W, H).
         image: (N, C, H, W).
 
     Returns:
-        (N, C, H, W).
+        (N, K, H, W).
 
     Source: Timofte, Rothe and Van Gool 2016, Seven ways to improve example-based single image super resolution.
     Lab: 14.
     """
-    total = torch.zeros_like(image)
+    answers = []
     for mirrored in (False, True):
         start = image.flip(-1) if mirrored else image
         for quarter in range(4):
             answer = torch.rot90(denoiser(torch.rot90(start, quarter, (-2, -1))), -quarter, (-2, -1))
-            total += answer.flip(-1) if mirrored else answer
-    return total / 8
+            answers.append(answer.flip(-1) if mirrored else answer)
+    return torch.stack(answers).mean(0)
 
 
 def random_crop(image: torch.Tensor, size: int, *, generator: torch.Generator | None = None) -> torch.Tensor:

@@ -279,8 +279,10 @@ for head, pictures in {"whole head": few, "skull-stripped": few * few_masks}.ite
 
 # %%
 from course_lib import scans
+from course_lib.data.anatomy import colin27, upright
 
-pictures, inside = few[1:4], few_masks[1:4]
+# a network for scans sees neighbours, too: these five slices lie one above the other
+pictures, inside = (torch.from_numpy(upright(part[..., 84:89]))[:, None] for part in (colin27().data, colin27().brain_mask))
 stored = noise.rician(pictures, 0.05, generator=seeded(3))
 volume = 900 * stored[:, 0].permute(2, 1, 0).numpy()  # (N, H, W) -> (W, H, N)
 rests, titles = [], []

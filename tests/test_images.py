@@ -95,3 +95,29 @@ def test_a_self_ensemble_forgets_directions():
     expected = sum(batch.roll(shift, axis) for shift in (1, -1) for axis in (-2, -1)) / 4
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(images.self_ensemble(sideways, batch.flip(-1)), found.flip(-1))
+
+
+def test_a_self_ensemble_takes_a_denoiser_that_answers_with_fewer_channels():
+    batch = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(2))
+    found = images.self_ensemble(lambda stack: stack[:, 1:2], batch)
+    torch.testing.assert_close(found, batch[:, 1:2])
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_neighbours_are_those_of_the_volume_and_0_beyond_its_ends(step):
+    volume = torch.rand(7, 4, 5, generator=torch.Generator().manual_seed(3))
+    stacks = images.with_neighbours(volume, 2, step=step)
+    assert stacks.shape == (7, 5, 4, 5)
+    for number in range(7):
+        for place, offset in enumerate((-2, -1, 0, 1, 2)):
+            other = number + offset * step
+            expected = volume[other] if 0 <= other < 7 else torch.zeros(4, 5)
+            assert torch.equal(stacks[number, place], expected)
+    assert torch.equal(images.with_neighbours(volume, 0), volume[:, None])
+
+
+def test_neighbours_of_what_is_no_volume():
+    with pytest.raises(ValueError, match="volume"):
+        images.with_neighbours(torch.rand(1, 2, 3, 4), 1)
+    with pytest.raises(ValueError, match="reach"):
+        images.with_neighbours(torch.rand(2, 3, 4), -1)

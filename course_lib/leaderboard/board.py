@@ -75,10 +75,8 @@ class Leaderboard(ShownAsTable):
         return sum(self.value(name, kind, "PSNR", "brain") for kind in self.comparisons) / len(self.comparisons)
 
     def value(self, name: str, kind: str, metric: str = "PSNR", region: str = "brain") -> float:
-        """Mean under one noise, of a model or of "BM3D", which has the best value of its forms.
-
-        Over slices, then over heads: a head counts as much as another, however many slices it has.
-        """
+        """Mean over slices, then heads, under one noise: of a model, or of "BM3D", which has the best of its forms."""
+        # a head counts as much as another, however many slices it has
         comparison, heads = self.comparisons[kind], np.array(self.heads)
         rows = [heads == head for head in dict.fromkeys(self.heads)] or [slice(None)]
         scores = [comparison.per_slice(form, metric, region) for form in self._forms(name, kind)]

@@ -57,11 +57,17 @@ class NoiseMapUNet(nn.Module):
     Where a whole window of 3×3 pixels is exactly 0 the air was cleared by the scanner or by a brain extraction, and
     stays exactly 0.
 
-    Input and output: image (N, 1, H, W), any H and W; sigma and floor are numbers, or tensors that broadcast to the
-    image: (N, 1, 1, 1) for one level an image, (N, 1, H, W) for a map. The output is linear: it may leave [0, 1].
+    With `slices` above 1 it sees the neighbours of a slice in its volume, too (it is then called 2.5D): anatomy goes on
+    from slice to slice, and noise does not. A neighbour that is not there, above the top of a volume or of a picture
+    that is alone, is all 0.
+
+    Input: images (N, slices, H, W), of which the one in the middle is denoised, or (N, 1, H, W) without neighbours; any
+    H and W. sigma and floor are numbers, or tensors that broadcast to one image: (N, 1, 1, 1) for one level an image,
+    (N, 1, H, W) for a map. Output: (N, 1, H, W), linear: it may leave [0, 1].
 
     Args:
         width: of the body's first level; 48 gives 1.9 million parameters.
+        slices: how many it sees at once, odd; 1: each on its own.
         dilations, attention, reduction: as for `AttentionUNet`.
 
     Raises:
@@ -76,25 +82,33 @@ class NoiseMapUNet(nn.Module):
         self,
         width: int = 48,
         *,
+        slices: int = 1,
         dilations: tuple[int, ...] = (1, 2, 4),
         attention: str | None = "scse",
         reduction: int = 8,
     ):
         super().__init__()
+        self.slices = check_count(slices, "slices")
+        if slices % 2 == 0:
+            raise ValueError(f"slices: expected an odd number, so that one is in the middle, got {slices}")
         self.body = AttentionUNet(
-            2, encoder="small", width=width, dilations=dilations, attention=attention, reduction=reduction,
+            slices + 1, encoder="small", width=width, dilations=dilations, attention=attention, reduction=reduction,
             residual=False,
         )  # fmt: skip
 
     def forward(
         self, image: torch.Tensor, sigma: torch.Tensor | float, floor: torch.Tensor | float = 0.0
     ) -> torch.Tensor:
-        check_batch(image, 1)
-        level = _level(sigma, image)
-        bottom = torch.as_tensor(floor, dtype=image.dtype, device=image.device).expand(image.shape)
-        # the body has as many channels as it is given: both say noise, so that no weight is idle
-        noise = self.body(torch.cat([image / level, bottom], 1)).sum(1, keepdim=True)  # (N, 2, H, W) -> (N, 1, H, W)
-        return (image + level * noise) * ~cleared(image)
+        reach = self.slices // 2
+        if image.ndim == 4 and image.shape[1] == 1:
+            image = F.pad(image, (0, 0, 0, 0, reach, reach))  # (N, 1, H, W) -> (N, slices, H, W)
+        check_batch(image, self.slices)
+        middle = image[:, reach : reach + 1]
+        level = _level(sigma, middle)
+        bottom = torch.as_tensor(floor, dtype=image.dtype, device=image.device).expand(middle.shape)
+        # the body has as many channels as it is given: all say noise, so that no weight is idle
+        noise = self.body(torch.cat([image / level, bottom], 1)).sum(1, keepdim=True)  # (N, slices + 1, H, W) -> 1
+        return (middle + level * noise) * ~cleared(middle)
 
     def told(self, sigma: float, kind: str = "gaussian", coils: int = 1) -> nn.Module:
         """This network for one noise: a module of the image alone, as `training.denoise` wants it.

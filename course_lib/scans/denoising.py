@@ -16,11 +16,13 @@ from course_lib._progress import progress_bar
 from course_lib.classical import filters
 from course_lib.classical.bm3d import bm3d
 from course_lib.classical.rician import stabilised
-from course_lib.images import self_ensemble
+from course_lib.images import self_ensemble, with_neighbours
 from course_lib.models.noise_map import NoiseMapUNet, cleared, noise_floor
 from course_lib.scans.levels import ScanNoise, head_mask, measure_noise
+from course_lib.scans.neighbours import neighbours_are_near
 
-#: (slices (N, 1, H, W) in units where the brightest 0.1 % are 1, sigma of each) -> slices
+#: (slices, alone (N, 1, H, W) or with neighbours (N, 2·reach + 1, H, W), in units where the brightest 0.1 % are 1, and
+#: sigma of each) -> denoised (N, 1, H, W)
 Method = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 #: What `denoise_volume` can denoise by.
 METHODS = ("network", "bm3d", "nlm")
@@ -46,6 +48,8 @@ class Denoised:
             where all noise went and nothing else.
         alike: correlation of neighbours in what was taken away, mean over the slices; near 0 for white noise.
         doubts: of `noise`, and what the residual tells.
+        neighbours: how many slices on either side the method was shown: 0 for BM3D and non-local means, and where the
+            next slice shows something else.
     """
 
     volume: np.ndarray
@@ -55,6 +59,12 @@ class Denoised:
     removed: np.ndarray
     alike: float
     doubts: tuple[str, ...] = field(default=())
+    neighbours: int = 0
+
+    def how(self) -> str:
+        """The method in words: what it was shown."""
+        shown = f"with {self.neighbours} neighbours on either side" if self.neighbours else "alone"
+        return f"{self.method}, each slice {shown}"
 
 
 def denoise_volume(
@@ -76,8 +86,9 @@ def denoise_volume(
     Args:
         volume: (X, Y, Z), canonical RAS or any other order of axes; finite.
         voxel_size: mm; slices are cut across the longest side, where the picture is sharpest.
-        method: "network" (a `NoiseMapUNet` that comes with the course), "bm3d" or "nlm" (both stabilised where the
-            noise is Rician); "auto": the network where this copy has one, else BM3D.
+        method: "network" (a `NoiseMapUNet` that comes with the course; it sees each slice with its neighbours, where
+            `neighbours_are_near`), "bm3d" or "nlm" (both on each slice alone, and stabilised where the noise is
+            Rician); "auto": the network where this copy has one, else BM3D.
         sigma: of one channel, in the volume's units, or "auto".
         noise: "gaussian", "rician" or "auto".
         plane: "axial", "coronal", "sagittal" (which need RAS axes) or "auto".
@@ -104,13 +115,19 @@ def denoise_volume(
     bright = float(np.percentile(stack[:: max(1, len(stack) // 32)], 99.9))
     if not bright > 0:
         bright = float(stack.max())
-    apply = _method(method, found.kind)
+    apply, reach = _method(method, found.kind)
+    seen = reach if reach and neighbours_are_near(stack, bright) else 0
     removed, alike = np.full(len(stack), np.nan), []
+    before = stack[:0].copy()  # the last slices as they came: denoised ones are written over them
     for some in _batches(len(stack), progress):
         level = torch.from_numpy(found.sigma[some] / bright).float()
-        noisy = torch.from_numpy(stack[some])[:, None] / bright  # (N, 1, H, W)
+        block = np.concatenate([before, stack[some], stack[some.stop : some.stop + seen]])
+        here = slice(len(before), len(before) + len(level))
+        before = block[max(here.stop - seen, 0) : here.stop]
+        given = with_neighbours(torch.from_numpy(block) / bright, seen)[here]  # (N, 2·seen + 1, H, W)
+        noisy = given[:, seen : seen + 1]
         with torch.no_grad():
-            clean = self_ensemble(_at(apply, level), noisy) if ensemble else apply(noisy, level)
+            clean = self_ensemble(_at(apply, level), given) if ensemble else apply(given, level)
         if found.kind == "rician":
             clean = clean.clamp(min=0)  # a magnitude
         clean = torch.where(cleared(noisy), noisy, clean)
@@ -126,7 +143,7 @@ def denoise_volume(
     stack += np.float32(base)
     stack[filled] = lowest
     mean_alike = float(np.mean(alike)) if alike else 0.0
-    outcome = Denoised(np.moveaxis(stack, 0, axis), found, method, axis, removed, mean_alike)
+    outcome = Denoised(np.moveaxis(stack, 0, axis), found, method, axis, removed, mean_alike, neighbours=seen)
     return replace(outcome, doubts=(*found.doubts, *_doubts(outcome, float(np.median(found.sigma)) / bright)))
 
 
@@ -178,21 +195,22 @@ def _batches(count: int, progress: bool) -> Iterator[slice]:
         yield slice(start, min(start + _TOGETHER, count))
 
 
-def _method(name: str, kind: str) -> Method:
+def _method(name: str, kind: str) -> tuple[Method, int]:
+    """A method, and how many neighbours on either side it wants to see."""
     if name == "network":
         model, floor = shipped_network(), noise_floor(kind)
-        return lambda noisy, level: model(noisy, level.view(-1, 1, 1, 1), floor)
+        return lambda noisy, level: model(noisy, level.view(-1, 1, 1, 1), floor), model.slices // 2
     plain: Any = {"bm3d": bm3d, "nlm": filters.non_local_means}[name]
     denoiser = stabilised(plain) if kind == "rician" else plain
 
     def each(noisy: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         return torch.cat([denoiser(one[None], float(sigma)) for one, sigma in zip(noisy, level, strict=True)])
 
-    return each
+    return each, 0
 
 
 def _at(method: Method, level: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda noisy: method(noisy, level)
+    return lambda given: method(given, level)
 
 
 def shipped_network() -> NoiseMapUNet:

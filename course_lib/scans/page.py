@@ -48,7 +48,7 @@ def write_page(path: str | Path, image: StoredImage, outcome: Denoised) -> None:
         "file": image.path.name,
         "voxels": " × ".join(map(str, image.stored.shape)),
         "voxel size": " × ".join(f"{side:.3g}" for side in image.voxel_size) + " mm",
-        "method": outcome.method,
+        "method": outcome.how(),
         "noise": str(outcome.noise),
         "taken away": f"{_median(outcome.removed):.2f} of sigma inside the head (1: all noise and nothing else)",
         "neighbours of what was taken away": f"share {outcome.alike:.2f} (0: white noise)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,9 +69,7 @@ def denoise_file(
             into[..., layer] = image.to_stored(one.volume[..., layer])
         if report is not None and number == 0:
             shown = one
-        found.append(
-            Denoised(np.empty(0, np.float32), one.noise, one.method, one.axis, one.removed, one.alike, one.doubts)
-        )
+        found.append(replace(one, volume=np.empty(0, np.float32)))
     write_stored(target, image, out)
     if report is not None:
         write_page(report, image, shown)

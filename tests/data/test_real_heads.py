@@ -1,6 +1,7 @@
 """Two real heads for training: what they are, and that neither is the test head."""
 
 import numpy as np
+import pytest
 import torch
 
 from course_lib.data.brains import brain_slices
@@ -13,6 +14,20 @@ def test_sizes_ranges_and_no_empty_slices():
     for image in [*heads["T1"], *heads["PD"]]:
         assert image.dtype == torch.float32 and image.ndim == 3 and image.shape[0] == 1 and min(image.shape[1:]) >= 80
         assert 0 <= image.min() and image.max() <= 1 and image.std() > 0.05
+
+
+def test_a_slice_comes_with_its_neighbours_and_in_sizes():
+    alone, stacks = real_heads(), real_heads(reach=2, enlarged=(1.0, 2.0))
+    assert all(image.shape[0] == 5 for images in stacks.values() for image in images)
+    for one, stack in zip(alone["T1"], stacks["T1"], strict=False):
+        assert torch.equal(one[0], stack[2])
+    axial = [image for image in stacks["T1"] if image.shape[-2:] == (109, 91)]
+    assert torch.equal(axial[30][3], axial[31][2]) and torch.equal(axial[30][0], axial[28][2])
+    large = [image for image in stacks["T1"] if image.shape[-2:] == (218, 182)]
+    assert len(large) == pytest.approx(2 * len(axial), abs=2) and 0 <= large[60].min() and large[60].max() <= 1
+    # twice as many slices: what lies between two slices is between them
+    difference = [float((image[2] - image[1]).std()) for image in (large[60], axial[30])]
+    assert difference[0] < 0.7 * difference[1]
 
 
 def test_air_of_the_first_head_is_cleared():

@@ -68,6 +68,50 @@ def test_told_is_the_same_network_with_the_noise_filled_in(kind, coils):
         model.told(0.1, "poisson")
 
 
+def test_one_slice_alone_is_one_whose_neighbours_are_zero():
+    model, x = lively(slices=5), image(2, 1, 21, 18)
+    stack = torch.zeros(2, 5, 21, 18, dtype=torch.float64)
+    stack[:, 2:3] = x
+    with torch.no_grad():
+        alone = model(x, 0.1, 1.25)
+        assert alone.shape == x.shape
+        torch.testing.assert_close(model(stack, 0.1, 1.25), alone)
+
+
+@pytest.mark.parametrize("slices", [3, 5])
+def test_every_neighbour_counts_and_the_laws_hold_with_them(slices):
+    model, stack = lively(slices=slices), image(2, slices, 16, 24)
+    with torch.no_grad():
+        plain = model(stack, 0.1, 1.25)
+        assert plain.shape == (2, 1, 16, 24)
+        torch.testing.assert_close(model(37 * stack, 3.7, 1.25), 37 * plain, rtol=1e-9, atol=1e-12)
+        for number in range(slices):
+            other = stack.clone()
+            other[:, number] = image(2, 16, 24, seed=9)
+            assert (model(other, 0.1, 1.25) - plain).abs().max() > 1e-3, number
+        air = stack.clone()
+        air[:, slices // 2, :6] = 0  # what is cleared in the slice itself stays so, whatever lies above
+        assert (model(air, 0.1)[:, :, :6] == 0).all()
+        air = stack.clone()
+        air[:, 0, :6] = 0
+        assert (model(air, 0.1)[:, :, :6] != 0).any()
+
+
+def test_golden_count_with_neighbours():
+    assert sum(p.numel() for p in NoiseMapUNet(40, slices=5).parameters()) == 1_362_241
+
+
+@pytest.mark.parametrize("slices", [0, 2, 4])
+def test_an_even_number_of_slices_has_no_middle(slices):
+    with pytest.raises(ValueError, match="slices"):
+        NoiseMapUNet(8, slices=slices)
+
+
+def test_another_number_of_slices_is_refused():
+    with pytest.raises(ValueError, match=r"\(N, 5, H, W\)"):
+        NoiseMapUNet(8, slices=5)(torch.rand(1, 3, 16, 16), 0.1)
+
+
 def test_the_floor_matters():
     model, x = lively(), image(1, 1, 16, 16)
     with torch.no_grad():

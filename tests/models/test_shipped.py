@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,8 @@ from course_lib import metrics, models, noise
 from course_lib.classical.bm3d import bm3d
 from course_lib.classical.rician import bias_corrected, stabilised
 from course_lib.data import brains
+from course_lib.data.anatomy import colin27, upright
+from course_lib.images import with_neighbours
 from course_lib.models.noise_map import NoiseMapUNet, noise_floor
 from course_lib.scans.denoising import LEARNED, shipped_network
 
@@ -37,22 +40,36 @@ def test_the_card_says_what_it_was_made_from_and_the_test_head_is_not_in_it():
     assert (low, high) == LEARNED
 
 
+def slab(count=3):
+    """Slices of the test head, 30 mm apart, each with two neighbours on either side: (N, 5, H, W) and their brains."""
+    head, planes = colin27(), np.arange(count) * 30 + 60
+    clean = with_neighbours(torch.from_numpy(upright(head.data)), 2)[planes]
+    return clean, torch.from_numpy(upright(head.brain_mask[..., planes]))[:, None]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sigma", [0.02, 0.05, 0.1, 0.2])
 @pytest.mark.parametrize("kind", NOISES)
-def test_it_does_what_its_card_says_and_holds_its_own_beside_bm3d_in_the_brain(kind, sigma):
-    head = brains.brain_slices("colin27", slices=3)
-    noisy = NOISES[kind](head.images, sigma, generator=torch.Generator().manual_seed(5))
+def test_it_does_what_its_card_says_and_is_better_than_bm3d_with_neighbours(kind, sigma):
+    stack, brains = slab()
+    noisy = NOISES[kind](stack, sigma, generator=torch.Generator().manual_seed(5))
+    clean, one = stack[:, 2:3], noisy[:, 2:3]
     with torch.no_grad():
-        ours = shipped_network()(noisy, sigma, noise_floor(kind))
+        ours = {
+            "one slice": shipped_network()(one, sigma, noise_floor(kind)),
+            "with neighbours": shipped_network()(noisy, sigma, noise_floor(kind)),
+        }
     rivals = [bm3d] if kind == "gaussian" else [bias_corrected(bm3d), stabilised(bm3d)]
-    best = max(psnr(rival(noisy, sigma), head.images, head.brain_masks) for rival in rivals)
-    assert psnr(ours, head.images, head.brain_masks) > best - 0.2  # measured on 24 slices: -0.07 to +0.22
+    answers = [rival(one, sigma) for rival in rivals]
     said = models.read_card(FILES[0]).metrics
-    for region, mask in (("whole image", None), ("brain", head.brain_masks)):
-        # other slices and other noise than the card's: the spread over slices is below 0.7 dB
-        expected = said[f"PSNR, {kind.capitalize()} {sigma:g}, {region}"]
-        assert psnr(ours, head.images, mask) == pytest.approx(expected, abs=1)
+    for region, mask in (("whole image", None), ("brain", brains)):
+        best = max(psnr(answer, clean, mask) for answer in answers)
+        assert psnr(ours["with neighbours"], clean, mask) > best + 0.3  # measured on 24 slices: 0.6 to 3.3
+        assert psnr(ours["one slice"], clean, mask) > best - 0.4  # -0.2 to 1.5
+        for name, image in ours.items():
+            # other slices and other noise than the card's: the spread over slices is below 0.7 dB
+            expected = said[f"PSNR, {kind.capitalize()} {sigma:g}, {region}, {name}"]
+            assert psnr(image, clean, mask) == pytest.approx(expected, abs=1.2)
 
 
 @pytest.mark.parametrize("kind", NOISES)

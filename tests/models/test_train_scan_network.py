@@ -3,9 +3,7 @@
 import pytest
 import torch
 
-from course_lib import models, noise
-from course_lib.data.brains import brain_slices
-from course_lib.models.attention_unet import AttentionUNet
+from course_lib import models
 from course_lib.models.noise_map import NoiseMapUNet, noise_floor
 
 
@@ -43,18 +41,68 @@ def test_seed_exact(script):
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
 
 
-def test_a_warm_start_is_the_old_network_at_its_level(script, tmp_path):
-    old = AttentionUNet(encoder="small", width=8)
+def test_neighbours_that_are_absent_are_black_and_the_middle_never_is(script):
+    stack = torch.full((5, 24, 24), 0.5)
+    lost = []
+    for seed in range(400):
+        noisy, _, _ = script.corrupt(stack, generator=seeded(seed))
+        black = (noisy == 0).all((1, 2))
+        assert not black[2]
+        lost.append(tuple(black.int().tolist()))
+    alone, one_side = lost.count((1, 1, 0, 1, 1)) / 400, sum(0 < sum(each) < 4 for each in lost) / 400
+    assert alone == pytest.approx(0.3, abs=0.08) and one_side == pytest.approx(0.1, abs=0.05)
+    assert {(1, 0, 0, 0, 0), (1, 1, 0, 0, 0), (0, 0, 0, 0, 1), (0, 0, 0, 1, 1)} <= set(lost)
+    assert all(script.absent(1, draw) == [] for draw in (0.0, 0.31, 0.36, 0.9))
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 0.0), (0.25, 0.3), (0.5, 0.5)])
+def test_noise_through_planes_keeps_its_level_and_is_shared_by_neighbours_alone(script, share, expected):
+    stack = torch.zeros(5, 200, 200)
+    found = script.through_planes(stack, 0.3, share, magnitude=False, generator=seeded(0))
+    table = torch.corrcoef(found.flatten(1))
+    assert float(found.std()) == pytest.approx(0.3, rel=0.01)
+    assert table.diagonal(1).tolist() == pytest.approx([expected] * 4, abs=0.02)
+    assert table.diagonal(2).abs().max() < 0.02
+    magnitude = script.through_planes(stack, 0.3, share, magnitude=True, generator=seeded(0))
+    assert float(magnitude.mean() / 0.3) == pytest.approx(noise_floor("rician"), rel=0.01)
+
+
+def test_misplaced_neighbours_leave_the_middle_where_it_is(script):
+    stack = torch.rand(5, 30, 30, generator=seeded(1)).expand(5, 30, 30)[:1].repeat(5, 1, 1)
+    moved = script.misplaced(stack, unrelated=False, generator=seeded(2))
+    assert torch.equal(moved[2], stack[2])
+    assert all(not torch.allclose(moved[number], stack[number]) for number in (0, 1, 3, 4))
+    assert torch.equal(stack[0], stack[4])  # the input is left alone
+
+
+def test_the_loss_looks_at_the_middle_alone_and_counts_a_floor_left_in_black_air(script):
+    clean = torch.zeros(2, 5, 32, 32)
+    clean[:, :, :, 16:] = 0.5
+    other = clean.clone()
+    other[:, [0, 1, 3, 4]] = torch.rand(2, 4, 32, 32, generator=seeded(0))
+    assert float(script.Error(0.02)(other, clean).mean()) < 1.1e-4
+    in_air, in_tissue = clean.clone(), clean.clone()
+    in_air[:, 2, :, :16] += 0.01
+    in_tissue[:, 2, :, 16:] += 0.01
+    plain, both = script.Error(0.0), script.Error(0.02)
+    torch.testing.assert_close(plain(in_air, clean), plain(in_tissue, clean))
+    assert both(in_air, clean).mean() > both(in_tissue, clean).mean() + 0.001
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_a_warm_start_is_the_old_network_whatever_the_new_neighbours_show(script, tmp_path, slices):
+    old = NoiseMapUNet(8, slices=slices).eval()
     with torch.no_grad():
         for parameter in old.parameters():
             parameter.copy_(0.1 * torch.randn(parameter.shape, generator=seeded(parameter.numel())))
     models.save(
         old, tmp_path / "old.safetensors", data="none", noise="none", stop="never", seed=0,
-        arguments={"encoder": "small", "width": 8},
+        arguments={"width": 8, "slices": slices},
     )  # fmt: skip
-    model = NoiseMapUNet(8).eval()
-    script.begin_at_one_level(model, tmp_path / "old.safetensors", 0.1)
-    noisy = noise.gaussian(brain_slices("colin27", slices=1).images, 0.1, generator=seeded(1))
+    model = NoiseMapUNet(8, slices=5).eval()
+    script.begin_with_fewer_slices(model, tmp_path / "old.safetensors")
+    stack = torch.rand(2, 5, 24, 20, generator=seeded(1))
+    reach = slices // 2
     with torch.no_grad():
-        torch.testing.assert_close(model(noisy, 0.1), old.eval()(noisy), atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(model(noisy, 0.1, 1.25), model(noisy, 0.1))
+        expected = old(stack[:, 2 - reach : 3 + reach], 0.1, 1.25)
+        torch.testing.assert_close(model(stack, 0.1, 1.25), expected, atol=1e-5, rtol=1e-4)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib import models
+from course_lib import models, noise
+from course_lib.data.anatomy import colin27
 from course_lib.scans import METHODS, denoise_volume, denoising
 
 BRAIN = np.s_[50:130, 60:160]
@@ -58,6 +59,48 @@ def test_units_do_not_matter(noisy, method):
     np.testing.assert_allclose(large / 3000, plain, atol=2e-3)
 
 
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 11])
+@pytest.mark.parametrize("reach", [1, 2])
+def test_a_method_sees_the_neighbours_as_they_came_and_not_denoised(monkeypatch, count, reach):
+    volume = np.random.default_rng(count).uniform(0.2, 1, (12, 10, count)).astype(np.float32)
+    weights = torch.arange(1.0, 2 * reach + 2)  # every neighbour by its own
+
+    def mixed(images, level):
+        return torch.einsum("nchw,c->nhw", images, weights)[:, None]
+
+    monkeypatch.setattr(denoising, "_method", lambda name, kind: (mixed, reach))
+    monkeypatch.setattr(denoising, "neighbours_are_near", lambda stack, bright: True)
+    found = denoise_volume(volume, method="nlm", sigma=0.05, noise="gaussian", progress=False)
+    assert found.neighbours == reach and f"{reach} neighbours" in found.how()
+    found = found.volume
+    padded = np.pad(volume, ((0, 0), (0, 0), (reach, reach)))
+    expected = sum(w * padded[..., i : i + count] for i, w in enumerate(weights.tolist()))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gaussian", "rician"])
+@pytest.mark.parametrize("sigma", [0.02, 0.1])
+def test_the_neighbours_of_a_slice_help_the_network_and_strange_ones_do_no_harm(kind, sigma):
+    head = colin27()
+    clean = np.ascontiguousarray(head.data[..., 86:91])
+    corrupt = {"gaussian": noise.gaussian, "rician": noise.rician}[kind]
+    noisy = corrupt(clean, sigma, generator=np.random.default_rng(1))
+    settings = {"method": "network", "sigma": sigma, "noise": kind, "progress": False}
+    inside = head.brain_mask[..., 88]
+
+    def score(volume, number=2):
+        return -10 * np.log10(((volume[..., number] - clean[..., 2])[inside] ** 2).mean())
+
+    alone = score(denoise_volume(noisy[..., 2:3], **settings).volume, 0)
+    together = score(denoise_volume(noisy, **settings).volume)
+    strange = noisy.copy()
+    for number in (0, 1, 3, 4):
+        strange[..., number] = np.roll(noisy[..., number], 40 * number, 1)
+    assert together > alone + 0.3
+    assert score(denoise_volume(strange, **settings).volume) > alone - 0.3
+
+
 @pytest.mark.parametrize("filling", [0.0, -32768.0, -1.5])
 def test_what_fills_empty_places_stays_exactly(clean, noisy, filling):
     scan = np.where(clean > 0.08, noisy, filling).astype(np.float32)
@@ -93,10 +136,10 @@ def test_a_magnitude_does_not_become_negative(noisy):
 def test_whatever_a_method_answers_a_magnitude_and_its_cleared_corners_stay_such(noisy, monkeypatch):
     scan = noisy[40:120, 40:140, :2].copy()
     scan[:9, :9] = 0  # 1 % of all voxels: too few to pass for a filling
-    monkeypatch.setattr(denoising, "_method", lambda name, kind: lambda images, level: images - 0.1)
+    monkeypatch.setattr(denoising, "_method", lambda name, kind: (lambda images, level: images - 0.1, 0))
     found = denoise_volume(scan, method="nlm", sigma=0.05, progress=False).volume
     assert found.min() >= 0
-    monkeypatch.setattr(denoising, "_method", lambda name, kind: lambda images, level: images + 0.1)
+    monkeypatch.setattr(denoising, "_method", lambda name, kind: (lambda images, level: images + 0.1, 0))
     found = denoise_volume(scan, method="nlm", sigma=0.05, progress=False).volume
     assert (found[:9, :9] == 0).all() and found[12:, 12:].min() > 0.05
 
@@ -115,8 +158,8 @@ def test_removing_structure_is_doubted(clean, noisy):
 
 
 def test_a_network_that_breaks_is_no_result(noisy, monkeypatch):
-    broken = lambda image, level, floor: torch.full_like(image, float("nan"))  # noqa: E731
-    monkeypatch.setattr(denoising, "shipped_network", lambda: broken)
+    broken = lambda image, level: torch.full_like(image, float("nan"))  # noqa: E731
+    monkeypatch.setattr(denoising, "_method", lambda name, kind: (broken, 0))
     with pytest.raises(ValueError, match="NaN"):
         denoise_volume(noisy[..., :1], method="network", progress=False)
 
