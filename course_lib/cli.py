@@ -80,6 +80,10 @@ def _parser(extend: Callable[[Add], None] | None) -> argparse.ArgumentParser:
         "--plane", choices=("auto", "axial", "coronal", "sagittal"), default="auto", help="default: across long voxels"
     )
     denoise.add_argument(
+        "--neighbours", choices=("auto", "yes", "no"), default="auto",
+        help="whether the network sees the slices above and below; default: where they are near",
+    )  # fmt: skip
+    denoise.add_argument(
         "--ensemble", action="store_true", help="mean over eight turned and mirrored copies: eight times the time"
     )
     denoise.add_argument("--report", metavar="PAGE", help="write an .html page: pictures, residual, sigma by slice")
@@ -139,6 +143,7 @@ def _denoise(given: argparse.Namespace) -> int:
             sigma=sigma,
             noise=given.noise,
             plane=given.plane,
+            neighbours={"yes": True, "no": False}.get(given.neighbours, "auto"),
             ensemble=given.ensemble,
             report=given.report,
         )

@@ -137,13 +137,13 @@ def self_ensemble(denoiser: Callable[[torch.Tensor], torch.Tensor], image: torch
     Source: Timofte, Rothe and Van Gool 2016, Seven ways to improve example-based single image super resolution.
     Lab: 14.
     """
-    answers = []
+    total = torch.zeros(())
     for mirrored in (False, True):
         start = image.flip(-1) if mirrored else image
         for quarter in range(4):
             answer = torch.rot90(denoiser(torch.rot90(start, quarter, (-2, -1))), -quarter, (-2, -1))
-            answers.append(answer.flip(-1) if mirrored else answer)
-    return torch.stack(answers).mean(0)
+            total = total + (answer.flip(-1) if mirrored else answer)
+    return total / 8
 
 
 def random_crop(image: torch.Tensor, size: int, *, generator: torch.Generator | None = None) -> torch.Tensor:

@@ -274,7 +274,7 @@ for head, pictures in {"whole head": few, "skull-stripped": few * few_masks}.ite
 # ## 7. And where there is no clean image?
 #
 # Your own scan has no clean twin, so no PSNR and no SSIM. What you can still read is what a method **took away**. If that was noise and nothing else, it is as large as the noise (its standard
-# deviation is sigma), its neighbours share nothing, and no anatomy shows in it. `course denoise scan.nii.gz out.nii.gz --report page.html` measures sigma, looks at the first two, and shows you the third. Here it gets Colin27 in a scanner's units, with
+# deviation is sigma), its neighbouring pixels share nothing, and no anatomy shows in it. `course denoise scan.nii.gz out.nii.gz --report page.html` measures sigma, looks at the first two, and shows you the third. Here it gets Colin27 in a scanner's units, with
 # Rician noise of sigma 45 of 900. Once it measures sigma itself, twice we tell it a wrong one. The dB are known only because Colin27 has a clean twin. (A few seconds.)
 
 # %%
@@ -291,7 +291,7 @@ for name, told in {"measured": "auto", "told half": 22.5, "told twice": 90.0}.it
     image = torch.from_numpy(found.volume).permute(2, 1, 0)[:, None] / 900  # -> (N, 1, H, W)
     decibels = float(psnr(image, pictures, mask=inside).mean())
     away = float(np.nanmedian(found.removed * found.noise.sigma))
-    print(f"{name}: sigma {np.median(found.noise.sigma):.1f}, by {found.method}: {decibels:.1f} dB in the brain; taken away: {away:.0f}; neighbours share {found.alike:.2f}")
+    print(f"{name}: sigma {np.median(found.noise.sigma):.1f}, by {found.method}: {decibels:.1f} dB in the brain; taken away: {away:.0f}; neighbouring pixels share {found.alike:.2f}")
     print(*[f"    doubt: {doubt}" for doubt in found.doubts], sep="\n", end="\n" if found.doubts else "")
     rests.append(0.5 + (stored - image)[len(image) // 2, 0] / 0.4)
     titles.append(f"{name}: {decibels:.1f} dB")

@@ -70,7 +70,8 @@ def network(model: NoiseMapUNet, kind: str, *, beside: Beside | None = None, tur
     def denoised(noisy: torch.Tensor, sigma: float) -> torch.Tensor:
         with torch.no_grad():
             told = model.told(sigma, kind.lower())
-            given = noisy if beside is None else beside(noisy)
+            reach = model.slices // 2
+            given = noisy if beside is None else beside(noisy)[:, REACH - reach : REACH + reach + 1]
             # four at a time: memory stays small
             return torch.cat([self_ensemble(told, part) if turned else told(part) for part in given.split(4)])
 
@@ -106,8 +107,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.write and not options.model:
         parser.error("--write needs --model")
+    published = options.images == "colin27" and (options.slices, options.distance, options.levels) == (24, 1, LEVELS)
+    if options.write and not published:
+        parser.error("--write is for the published table: 24 slices of colin27, all levels, neighbours 1 mm away")
     model = models.load(options.model) if options.model else shipped_network()
-    assert isinstance(model, NoiseMapUNet)
+    assert isinstance(model, NoiseMapUNet) and model.slices <= 2 * REACH + 1
     clean, brains = stacks(options.images, options.slices, options.distance)
     head, masks = clean[:, REACH : REACH + 1], {"whole image": None, "brain": brains}
     scores, shown = {}, ["one slice"]
@@ -117,7 +121,7 @@ def main() -> None:
         shown.append("×8")
     differences = " | ".join(f"{name}, − BM3D (p)" for name in shown)
     print(f"| noise | sigma | region | noisy | NLM | NLM, 5 slices | BM3D, best form | {differences} |", end="")
-    print(" SSIM:", ", ".join(["BM3D", "NLM, 5 slices", *shown]), "|")
+    print(" SSIM: BM3D; " + ", ".join(shown), "|")
     print("|---|---|---|" + "---:|" * (5 + len(shown)))
     for kind, corrupt in NOISES.items():
         for sigma in options.levels:
@@ -147,7 +151,7 @@ def main() -> None:
                     test = evaluation.paired_test(one, two)
                     cells.append(f"{mean[name]:.2f}, {test.difference:+.2f} ({test.p:.1g})")
                 sharpest = max(ssim[name] for name in FORMS[kind])
-                cells.append(", ".join(f"{one:.3f}" for one in (sharpest, *map(ssim.get, ["NLM, 5 slices", *shown]))))
+                cells.append(f"{sharpest:.3f}; " + ", ".join(f"{ssim[name]:.3f}" for name in shown))
                 print(f"| {kind} | {sigma:g} | {region} |", " | ".join(cells), "|", flush=True)
     if options.write:
         card = models.read_card(options.model)

@@ -1190,7 +1190,7 @@ evaluation.level_curves(
 )
 
 # %% [markdown]
-# Below its level your network smooths what it should keep; above it, it leaves noise behind. The remedy:
+# Below its level your network smooths what it should keep; above, it leaves noise behind. The remedy:
 # train at all levels, *blind* or told.
 #
 # ## Play: move the noise
@@ -1264,8 +1264,8 @@ board
 # ## Take it home: a scan of your own
 #
 # `course denoise scan.nii.gz denoised.nii.gz` denoises a NIfTI file and says what is doubtful. Anatomy goes on
-# from slice to slice, noise does not: the shipped network sees two **neighbours** on either side. Colin27 is
-# your scan, with white noise, and enlarged: pixels share noise. (About 15 s.)
+# from slice to slice, noise does not: the shipped network sees two **neighbours** on either side. Colin27
+# plays the scan: once with white noise, once enlarged (pixels share noise). (About 15 s.)
 
 # %% tags=["experiment"]
 from course_lib import metrics, scans
@@ -1283,13 +1283,14 @@ for name, strength in {"white": 1.0, "enlarged": 0.6}.items():
     stored = noise.correlated(slab, 0.05, filter="zero-filled", strength=strength, **drawn)
     volume = 900 * stored[:, 0].permute(2, 1, 0).numpy()  # (N, H, W) -> (W, H, N), its units
     found = scans.denoise_volume(volume, progress=False)
-    alone = scans.denoise_volume(volume[..., at], progress=False)
+    level = float(np.median(found.noise.sigma))
+    alone = scans.denoise_volume(volume[..., at], sigma=level, progress=False)
     images = {"noisy": stored[at]}
     for label, each, which in (("alone", alone, slice(None)), ("with neighbours", found, at)):
         # (W, H, N) -> (1, 1, H, W)
         images[label] = torch.from_numpy(each.volume).permute(2, 1, 0)[which, None] / 900
     results[name] = images
-    print(f"{name} noise of sigma 45. Found: {found.noise}")
+    print(f"{name} noise of sigma 45. Found: {found.noise}; {found.how()}")
     for doubt in found.doubts:
         print("    doubt:", doubt)
     for label, image in images.items():

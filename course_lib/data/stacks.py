@@ -34,7 +34,8 @@ def head_stacks(
         slices: of each head, evenly spaced.
         reach: neighbours on either side.
         seed: of the cohort, as for `brain_slices`.
-        distances: between neighbours, in mm; one is drawn for each stack. Scans have slices of 1 to 6 mm.
+        distances: between neighbours, in mm; one is drawn for each stack. Scans have slices of 1 to 6 mm. Where a
+            neighbour would lie outside the head's grid, the grid's last plane stands for it.
         progress: show a bar.
 
     Returns:
@@ -46,7 +47,8 @@ def head_stacks(
 
     Lab: 14.
     """
-    reach, pictures, brains = check_count(reach, "reach", low=0), [], []
+    reach, slices, pictures, brains = check_count(reach, "reach", low=0), check_count(slices, "slices"), [], []
+    distances = tuple(check_count(distance, "distances") for distance in distances)
     for number in progress_bar(range(check_count(subjects, "subjects")), desc="heads", disable=not progress):
         head = synthetic_head(seed, number)
         rng = np.random.default_rng([seed, number, 2])
@@ -69,10 +71,10 @@ def drifting(
     Through a volume, an oblique surface wanders in the same manner. The field of velocities is smooth and random.
 
     Args:
-        image: (1, H, W).
+        image: (1, H, W), at least 2 pixels a side.
         reach: neighbours on either side.
-        speed: standard deviation of the velocity along each axis, in pixels a slice.
-        scale: over so many pixels velocities are alike.
+        speed: root mean square of a velocity along an axis, in pixels a slice.
+        scale: pixels between the random velocities, at most; between them they change smoothly.
         generator: of the field; default a fresh one.
 
     Returns:
@@ -84,8 +86,8 @@ def drifting(
     Lab: 14.
     """
     check_image(image)
-    if image.ndim != 3 or image.shape[0] != 1:
-        raise ValueError(f"image: expected shape (1, H, W), got {tuple(image.shape)}")
+    if image.ndim != 3 or image.shape[0] != 1 or min(image.shape[1:]) < 2:
+        raise ValueError(f"image: expected shape (1, H, W), at least 2 pixels a side, got {tuple(image.shape)}")
     reach, scale = check_count(reach, "reach", low=0), check_count(scale, "scale", low=2)
     speed = check_number(speed, "speed", low=0)
     if generator is None:
@@ -94,7 +96,7 @@ def drifting(
     height, width = image.shape[-2:]
     coarse = torch.randn(1, 2, height // scale + 3, width // scale + 3, generator=generator)
     field = F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True)[0]  # (2, H, W)
-    velocity = speed * field / field.std().clamp(min=1e-6)
+    velocity = speed * field / field.square().mean().sqrt().clamp(min=1e-6)
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     stack = []
     for offset in range(-reach, reach + 1):

@@ -130,6 +130,8 @@ class Leaderboard(ShownAsTable):
         caption = (
             f"{kind.capitalize()} noise: {metric}, {region}, mean over the slices of each head; {len(heads)} heads."
         )
+        if len(self.baselines.get(kind, ())) > 1:
+            caption += f" {BASELINE}: the best of its forms for each head."
         return Table(["head", *names], rows, frozenset(bold), caption)
 
     def heads_csv(self) -> str:
@@ -164,6 +166,7 @@ class Leaderboard(ShownAsTable):
         for kind, comparison in self.comparisons.items():
             parts += [f"## {kind.capitalize()} noise", comparison.markdown()]
             if len(set(self.heads)) > 1:
+                parts.append("This table has means over all slices; the next one has means over heads.")
                 parts.append(self.by_head(kind).markdown())
         return "\n\n".join(parts) + "\n"
 
@@ -220,12 +223,13 @@ class Leaderboard(ShownAsTable):
             for comparison in self.comparisons.values()
         )
         slices = len(next(iter(self.comparisons.values())).per_slice(NOISY))
-        heads = len(set(self.heads))
+        heads = max(1, len(set(self.heads)))  # who evaluates a tensor names none
+        whose = "this head's" if heads == 1 else "these heads'"
         among = f" of {heads} heads, each of which counts as much as another" if heads > 1 else ""
         text = (
             f"Score: PSNR inside the brain, mean over the noises. {slices} slices{among}; noise: {noises}; seed"
             f" {self.seed}. PSNR in dB; SSIM of Wang et al. 2004. Outputs clipped to [0, 1], noisy images not. A small"
-            " difference may be this head's own. Init: as the card says."
+            f" difference may be {whose} own. Init: as the card says."
         )
         forms = max((len(self.baselines.get(kind, ())) for kind in self.comparisons), default=0)
         if forms > 1:

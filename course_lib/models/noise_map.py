@@ -102,7 +102,10 @@ class NoiseMapUNet(nn.Module):
         reach = self.slices // 2
         if image.ndim == 4 and image.shape[1] == 1:
             image = F.pad(image, (0, 0, 0, 0, reach, reach))  # (N, 1, H, W) -> (N, slices, H, W)
-        check_batch(image, self.slices)
+        try:
+            check_batch(image, self.slices)
+        except ValueError as error:
+            raise ValueError(f"{error}; or slices alone, (N, 1, H, W)") from None
         middle = image[:, reach : reach + 1]
         level = _level(sigma, middle)
         bottom = torch.as_tensor(floor, dtype=image.dtype, device=image.device).expand(middle.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +19,8 @@ from course_lib.classical.bm3d import bm3d
 from course_lib.classical.rician import stabilised
 from course_lib.images import self_ensemble, with_neighbours
 from course_lib.models.noise_map import NoiseMapUNet, cleared, noise_floor
-from course_lib.scans.levels import ScanNoise, head_mask, measure_noise
-from course_lib.scans.neighbours import neighbours_are_near
+from course_lib.scans.levels import WHITE, ScanNoise, head_mask, measure_noise
+from course_lib.scans.neighbours import FURTHEST, neighbours_are_near
 
 #: (slices, alone (N, 1, H, W) or with neighbours (N, 2·reach + 1, H, W), in units where the brightest 0.1 % are 1, and
 #: sigma of each) -> denoised (N, 1, H, W)
@@ -46,10 +47,9 @@ class Denoised:
         axis: through which the slices were cut, 0 to 2.
         removed: standard deviation of what was taken away inside the head, as a share of sigma, for each slice; near 1
             where all noise went and nothing else.
-        alike: correlation of neighbours in what was taken away, mean over the slices; near 0 for white noise.
+        alike: correlation of neighbouring pixels in what was taken away, mean over the slices; near 0 for white noise.
         doubts: of `noise`, and what the residual tells.
-        neighbours: how many slices on either side the method was shown: 0 for BM3D and non-local means, and where the
-            next slice shows something else.
+        neighbours: how many slices on either side the method was shown; 0: each slice alone.
     """
 
     volume: np.ndarray
@@ -63,8 +63,9 @@ class Denoised:
 
     def how(self) -> str:
         """The method in words: what it was shown."""
-        shown = f"with {self.neighbours} neighbours on either side" if self.neighbours else "alone"
-        return f"{self.method}, each slice {shown}"
+        if self.neighbours:
+            return f"{self.method}, each slice with {self.neighbours} above and {self.neighbours} below"
+        return f"{self.method}, each slice " + ("without its neighbours" if self.method == "network" else "alone")
 
 
 def denoise_volume(
@@ -75,6 +76,7 @@ def denoise_volume(
     sigma: float | str = "auto",
     noise: str = "auto",
     plane: str = "auto",
+    neighbours: bool | str = "auto",
     ensemble: bool = False,
     progress: bool = True,
 ) -> Denoised:
@@ -86,12 +88,13 @@ def denoise_volume(
     Args:
         volume: (X, Y, Z), canonical RAS or any other order of axes; finite.
         voxel_size: mm; slices are cut across the longest side, where the picture is sharpest.
-        method: "network" (a `NoiseMapUNet` that comes with the course; it sees each slice with its neighbours, where
-            `neighbours_are_near`), "bm3d" or "nlm" (both on each slice alone, and stabilised where the noise is
-            Rician); "auto": the network where this copy has one, else BM3D.
+        method: "network" (a `NoiseMapUNet` that comes with the course), "bm3d" or "nlm" (both on each slice alone, and
+            stabilised where the noise is Rician); "auto": the network where this copy has one, else BM3D.
         sigma: of one channel, in the volume's units, or "auto".
         noise: "gaussian", "rician" or "auto".
         plane: "axial", "coronal", "sagittal" (which need RAS axes) or "auto".
+        neighbours: whether the network is shown the slices on either side; "auto": where they are near, by the voxel
+            size and, under white noise, by the images.
         ensemble: the mean over eight turned and mirrored copies of each slice: eight times the time, a little better.
         progress: show a bar.
 
@@ -104,7 +107,7 @@ def denoise_volume(
     Source: attention U-Net deck; Zhang et al. 2022 (DRUNet); Dabov et al. 2007; Foi 2011.
     Lab: 14.
     """
-    _check(volume, method, plane)
+    _check(volume, method, plane, neighbours)
     if method == AUTO:
         method = "bm3d" if _shipped() is None else "network"
     axis = _axis(voxel_size, plane)
@@ -116,7 +119,9 @@ def denoise_volume(
     if not bright > 0:
         bright = float(stack.max())
     apply, reach = _method(method, found.kind)
-    seen = reach if reach and neighbours_are_near(stack, bright) else 0
+    if neighbours == "auto":
+        neighbours = reach > 0 and _near(stack, voxel_size, axis, bright, found)
+    seen = reach if neighbours else 0
     removed, alike = np.full(len(stack), np.nan), []
     before = stack[:0].copy()  # the last slices as they came: denoised ones are written over them
     for some in _batches(len(stack), progress):
@@ -147,7 +152,7 @@ def denoise_volume(
     return replace(outcome, doubts=(*found.doubts, *_doubts(outcome, float(np.median(found.sigma)) / bright)))
 
 
-def _check(volume: np.ndarray, method: str, plane: str) -> None:
+def _check(volume: np.ndarray, method: str, plane: str, neighbours: bool | str) -> None:
     if not isinstance(volume, np.ndarray) or volume.ndim != 3 or volume.dtype.kind not in "iuf":
         got = f"{volume.dtype} {volume.shape}" if isinstance(volume, np.ndarray) else type(volume).__name__
         raise ValueError(f"volume: expected numbers (X, Y, Z), got {got}")
@@ -155,6 +160,8 @@ def _check(volume: np.ndarray, method: str, plane: str) -> None:
         raise ValueError("volume: expected finite values, got NaN or infinity")
     if method not in (AUTO, *METHODS):
         raise ValueError(f"method: expected one of {', '.join((AUTO, *METHODS))}, got {method!r}")
+    if neighbours not in (True, False, "auto"):
+        raise ValueError(f"neighbours: expected True, False or 'auto', got {neighbours!r}")
     if plane not in PLANES:
         raise ValueError(f"plane: expected one of {', '.join(PLANES)}, got {plane!r}")
 
@@ -166,6 +173,14 @@ def _axis(voxel_size: Sequence[float], plane: str) -> int:
     sides = [float(side) for side in voxel_size]
     longest = max(sides)
     return max(axis for axis in range(3) if sides[axis] >= 0.99 * longest)
+
+
+def _near(stack: np.ndarray, voxel_size: Sequence[float], axis: int, bright: float, noise: ScanNoise) -> bool:
+    """By the voxel size and, where the noise is white, by the images."""
+    sides = [float(side) for side in voxel_size]
+    pixel = math.sqrt(math.prod(sides) / sides[axis])
+    near = len(stack) > 1 and sides[axis] <= FURTHEST * pixel
+    return near and (noise.whiteness < WHITE or neighbours_are_near(stack, bright))
 
 
 def _without_filling(stack: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -263,9 +278,10 @@ def _doubts(outcome: Denoised, level: float) -> list[str]:
         said.append(
             f"what was taken away is {float(np.median(share)):.2f} of sigma, {word} than noise: look at the residual"
         )
-    if outcome.alike > 0.25 and outcome.noise.whiteness >= 0.8:
+    if outcome.alike > 0.25 and outcome.noise.whiteness >= WHITE:
         said.append(
-            f"what was taken away is no white noise (neighbours share {outcome.alike:.2f}): structure may be in it"
+            f"what was taken away is no white noise (neighbouring pixels share {outcome.alike:.2f}):"
+            " structure may be in it"
         )
     if outcome.method == "network" and not LEARNED[0] <= level <= LEARNED[1]:
         said.append(

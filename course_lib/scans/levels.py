@@ -18,7 +18,7 @@ KINDS = ("gaussian", "rician")
 #: So many slices are looked at for what is one number for the whole scan.
 _LOOKED_AT = 24
 #: Finest wavelets below this share of sigma: neighbours are correlated.
-_WHITE = 0.8
+WHITE = 0.8
 #: Shares of the brightest 0.5 % below which fine structure passes for noise.
 _FAINT = 0.03
 #: Slices whose level departs more than this from the median get their own.
@@ -46,7 +46,7 @@ class ScanNoise:
     def __str__(self) -> str:
         low, high = float(self.sigma.min()), float(self.sigma.max())
         level = f"{low:.4g}" if high <= low * 1.001 else f"{low:.4g} to {high:.4g}"
-        words = "white" if self.whiteness >= _WHITE else f"correlated (its finest part is {self.whiteness:.2f} of it)"
+        words = "white" if self.whiteness >= WHITE else f"correlated (its finest part is {self.whiteness:.2f} of it)"
         return f"{self.kind} noise of sigma {level}, {words}; air {self.air}"
 
 
@@ -103,13 +103,13 @@ def measure_noise(stack: np.ndarray, *, kind: str = "auto", sigma: float | str =
     else:
         assert tissue is not None and finest is not None
         level, whiteness = tissue, finest / tissue
-        if whiteness < _WHITE and tissue < _FAINT * bright:
+        if whiteness < WHITE and tissue < _FAINT * bright:
             level, whiteness = finest, 1.0
             doubts.append(
                 f"sigma lies between {finest:.4g} and {tissue:.4g}: noise that is so weak cannot be told from fine"
                 " structure; the smaller one is taken"
             )
-    if whiteness < _WHITE:
+    if whiteness < WHITE:
         doubts.append(
             "neighbouring pixels share their noise (the scan was interpolated, zero-filled or filtered): less of it can"
             " be taken away than of white noise"

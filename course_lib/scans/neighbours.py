@@ -1,4 +1,9 @@
-"""Whether the next slice of a scan shows nearly the same: only then does it help to denoise this one."""
+"""Whether the next slice of a scan shows nearly the same: only then does it help to denoise this one.
+
+On synthetic heads a network gains from neighbours up to about two pixels away; from three on it loses a little where
+the noise is weak. So slices that are thick, as the file says, are denoised alone; and slices whose images differ, too:
+some files are wrong about their size, have gaps, or hold pictures that were merely piled up.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,8 @@ import numpy as np
 
 from course_lib.scans.levels import head_mask
 
+#: In pixels of the slice: what lies further away is far.
+FURTHEST = 2.5
 #: A slice is near if it is more alike than pixels so many steps aside.
 STEPS = 2
 _LOOKED_AT = 24
@@ -14,8 +21,9 @@ _LOOKED_AT = 24
 def neighbours_are_near(stack: np.ndarray, bright: float) -> bool:
     """Compare what changes from slice to slice with what changes within a slice.
 
-    Thick slices, gaps, and pictures that were merely piled up have neighbours that show something else. The file's
-    voxel size does not always tell. The images do, at any level of noise: it enlarges the one as much as the other.
+    White noise enlarges the one as much as the other. Still, the stronger it is, the further away is what passes: of
+    Colin27 slices 3 mm apart pass at any level, 4 mm apart at sigma 0.1. Noise whose neighbouring pixels are alike
+    disturbs the comparison: do not ask then.
 
     Args:
         stack: float32 (S, H, W), any units.

@@ -51,7 +51,7 @@ def write_page(path: str | Path, image: StoredImage, outcome: Denoised) -> None:
         "method": outcome.how(),
         "noise": str(outcome.noise),
         "taken away": f"{_median(outcome.removed):.2f} of sigma inside the head (1: all noise and nothing else)",
-        "neighbours of what was taken away": f"share {outcome.alike:.2f} (0: white noise)",
+        "neighbouring pixels of what was taken away": f"share {outcome.alike:.2f} (0: white noise)",
     }
     doubts = [f'<p class="doubt">{html.escape(doubt)}</p>' for doubt in outcome.doubts]
     table = "".join(

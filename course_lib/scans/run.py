@@ -20,6 +20,7 @@ def denoise_file(
     sigma: float | str = "auto",
     noise: str = "auto",
     plane: str = "auto",
+    neighbours: bool | str = "auto",
     ensemble: bool = False,
     report: str | Path | None = None,
     progress: bool = True,
@@ -32,6 +33,7 @@ def denoise_file(
         source: .nii or .nii.gz, one volume or a series, any orientation.
         target: .nii or .nii.gz, not the source itself.
         method, sigma, noise, ensemble: as for `denoise_volume`; sigma in the units of the file.
+        neighbours: as for `denoise_volume`; "auto" decides by the first volume of a series, for all of them.
         plane: "axial", "coronal", "sagittal", whichever way the file's axes lie; or "auto", across the longest voxels.
         report: an .html page with pictures of the first volume, or None.
         progress: show bars.
@@ -59,8 +61,9 @@ def denoise_file(
         try:
             one = denoise_volume(
                 image.volume(number), image.voxel_size, method=method, sigma=sigma, noise=noise,
-                plane=_file_axis(image, plane), ensemble=ensemble, progress=progress,
+                plane=_file_axis(image, plane), neighbours=neighbours, ensemble=ensemble, progress=progress,
             )  # fmt: skip
+            neighbours = one.neighbours > 0
         except ValueError as error:
             where = f", volume {number}" if image.volumes > 1 else ""
             raise ValueError(f"{source}{where}: {error}") from error

@@ -68,7 +68,7 @@ def test_noise_through_planes_keeps_its_level_and_is_shared_by_neighbours_alone(
 
 
 def test_misplaced_neighbours_leave_the_middle_where_it_is(script):
-    stack = torch.rand(5, 30, 30, generator=seeded(1)).expand(5, 30, 30)[:1].repeat(5, 1, 1)
+    stack = torch.rand(1, 30, 30, generator=seeded(1)).repeat(5, 1, 1)
     moved = script.misplaced(stack, unrelated=False, generator=seeded(2))
     assert torch.equal(moved[2], stack[2])
     assert all(not torch.allclose(moved[number], stack[number]) for number in (0, 1, 3, 4))

@@ -1,17 +1,19 @@
-"""Near is decided by the images: near slices are, far ones and strange ones are not, at any level of noise."""
+"""Near is decided by the file's voxel size and, under white noise, by the images: files may be wrong."""
 
+import nibabel
 import numpy as np
 import pytest
 
 from course_lib import noise
 from course_lib.data.anatomy import colin27
 from course_lib.data.real_heads import real_heads
-from course_lib.scans import denoise_volume
+from course_lib.scans import denoise_file, denoise_volume
 from course_lib.scans.neighbours import neighbours_are_near
 
 CORRUPT = {"gaussian": noise.gaussian, "rician": noise.rician}
-CASES = [(step, step < 3, sigma) for step in (1, 2, 8) for sigma in (0.0, 0.02, 0.1, 0.25)]
-CASES += [(5, False, sigma) for sigma in (0.0, 0.02, 0.1)]
+#: Millimetres between slices, whether they pass, sigma. Up to 3 pass at any level, 4 where the noise is strong.
+CASES = [(step, step < 4, sigma) for step in (1, 2, 3, 8) for sigma in (0.0, 0.02, 0.1, 0.25)]
+CASES += [(4, False, 0.02), (4, True, 0.1), (5, False, 0.02), (5, False, 0.1)]
 
 
 def slices(step, count=8):
@@ -20,7 +22,7 @@ def slices(step, count=8):
 
 @pytest.mark.parametrize(("step", "near", "sigma"), CASES)
 @pytest.mark.parametrize("kind", CORRUPT)
-def test_distance_in_a_real_head(step, near, sigma, kind):
+def test_distance_in_a_real_head_by_the_images(step, near, sigma, kind):
     stack = slices(step)
     if sigma:
         stack = CORRUPT[kind](stack, sigma, generator=np.random.default_rng(0)).astype(np.float32)
@@ -48,10 +50,50 @@ def test_one_slice_and_an_empty_scan_have_none():
     assert not neighbours_are_near(np.zeros((3, 40, 40), np.float32), 1.0)
 
 
-@pytest.mark.parametrize(("step", "neighbours"), [(1, 2), (8, 0)])
-def test_denoising_says_what_the_network_was_shown(step, neighbours):
-    volume = np.moveaxis(slices(step, 4), 0, 2)[60:124, 70:140]
-    found = denoise_volume(volume, method="network", sigma=0.02, progress=False)
+def piece(step):
+    """(64, 70, 4), four slices so many mm apart, with white noise of 0.02."""
+    noisy = noise.rician(slices(step, 4), 0.02, generator=np.random.default_rng(0)).astype(np.float32)
+    return np.moveaxis(noisy, 0, 2)[60:124, 70:140]
+
+
+@pytest.mark.parametrize(
+    ("step", "voxel", "neighbours"), [(1, (1, 1, 1), 2), (8, (1, 1, 1), 0), (1, (1, 1, 2.4), 2), (1, (1, 1, 2.6), 0)]
+)
+def test_denoising_says_what_the_network_was_shown(step, voxel, neighbours):
+    found = denoise_volume(piece(step), voxel, method="network", sigma=0.02, progress=False)
     assert found.neighbours == neighbours
-    assert found.how() == "network, each slice " + ("with 2 neighbours on either side" if neighbours else "alone")
-    assert denoise_volume(volume, method="nlm", sigma=0.02, progress=False).how() == "nlm, each slice alone"
+    words = "with 2 above and 2 below" if neighbours else "without its neighbours"
+    assert found.how() == f"network, each slice {words}"
+    other = denoise_volume(piece(step), method="nlm", sigma=0.02, progress=False)
+    assert other.how() == "nlm, each slice alone" and other.neighbours == 0
+
+
+@pytest.mark.parametrize("step", [1, 8])
+def test_the_choice_can_be_overruled(step):
+    settings = dict(method="network", sigma=0.02, progress=False)
+    assert denoise_volume(piece(step), neighbours=True, **settings).neighbours == 2
+    assert denoise_volume(piece(step), neighbours=False, **settings).neighbours == 0
+
+
+@pytest.mark.parametrize(("filter", "strength"), [("zero-filled", 0.6), ("interpolated", 0.5), ("smoothed", 0.8)])
+@pytest.mark.parametrize(("step", "neighbours"), [(1, 2), (6, 0)])
+def test_where_neighbouring_pixels_share_their_noise_the_voxel_size_decides(filter, strength, step, neighbours):
+    clean = slices(step, 4)
+    stored = noise.correlated(
+        clean, 0.1, filter=filter, strength=strength, magnitude=True, generator=np.random.default_rng(0)
+    )
+    volume = np.moveaxis(stored, 0, 2).astype(np.float32)
+    found = denoise_volume(volume, (1, 1, step), method="network", progress=False)
+    assert found.noise.whiteness < 0.8 and found.neighbours == neighbours
+
+
+def test_a_series_is_decided_once(tmp_path):
+    """The second volume alone would be decided otherwise: nothing may flicker along time."""
+    series = np.stack([piece(1), piece(8)], -1)
+    nibabel.save(nibabel.Nifti1Image(series, np.eye(4)), tmp_path / "in.nii.gz")
+    found = denoise_file(tmp_path / "in.nii.gz", tmp_path / "out.nii.gz", sigma=0.02, method="network", progress=False)
+    assert [one.neighbours for one in found] == [2, 2]
+    found = denoise_file(
+        tmp_path / "in.nii.gz", tmp_path / "out.nii.gz", sigma=0.02, method="network", neighbours=False, progress=False
+    )
+    assert [one.neighbours for one in found] == [0, 0]
