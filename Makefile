@@ -51,7 +51,7 @@ test: $(VENV)/.stamp-dev $(VENV)/.stamp-kernel
 	@$(STAGE) --limit 300 "lengths" $(BIN)/python scripts/lengths.py
 	@$(STAGE) --limit 300 "build" $(BIN)/course build
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 2700 "library" $(BIN)/python -m pytest -m "not browser" \
-		$(PARALLEL) worksteal -n $(ONE_MORE) --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests
+		$(PARALLEL) worksteal -n $(ONE_MORE) --durations=25 --cov=course_lib --cov=course_staff --cov-branch --cov-report=term --cov-fail-under=90 tests
 	@OMP_NUM_THREADS=$(THREADS) COURSE_PROFILE=ci $(STAGE) --limit 1800 "notebooks" $(BIN)/python -m pytest \
 		--nbval-lax --nbval-current-env --nbval-cell-timeout 120 $(PARALLEL) loadfile solutions lectures
 	@OMP_NUM_THREADS=$(THREADS) $(STAGE) --limit 1800 "graders" $(BIN)/course check --workers $(WORKERS)

@@ -38,10 +38,14 @@ from course_staff.running import dask_pool  # noqa: E402
 from course_staff.running.dask_pool import grade_all  # noqa: E402
 
 
+def two_workers() -> distributed.LocalCluster:
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "silence_logs": 50}
+    return distributed.LocalCluster(host="127.0.0.1", dashboard_address="127.0.0.1:0", **options)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator:
-    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "silence_logs": 50}
-    with distributed.LocalCluster(host="127.0.0.1", dashboard_address="127.0.0.1:0", **options) as cluster:
+    with two_workers() as cluster:
         yield cluster
 
 
@@ -120,11 +124,20 @@ def test_each_job_comes_once_and_none_for_none(cluster):
     assert sorted(item.student for item in grade_all(work, twins, address=address(cluster))) == ["a", "b"]
 
 
-# the last with this cluster: on a busy machine Dask may not bring back workers that die as soon as they start
-def test_what_always_kills_its_worker_is_given_up_and_said_and_nothing_beside_it(cluster, tmp_path: Path):
+def test_what_always_kills_its_worker_is_given_up_and_said_and_nothing_beside_it(tmp_path: Path):
     deadly = Job("deadly", submission(deaths=99, file=str(tmp_path / "deaths")))
     jobs = [deadly, *(Job(f"s{number}", submission(sleep=0.05)) for number in range(4))]
-    done = {item.student: item for item in grade_all(told_work(small_lab()), jobs, address=address(cluster))}
+    done: dict = {}
+    for last in (False, False, True):
+        # on a busy machine Dask may not bring back workers that die as soon as they start: then others must come
+        try:
+            with two_workers() as mortal:
+                work = told_work(small_lab())
+                done = {item.student: item for item in grade_all(work, jobs, address=address(mortal), wait=20)}
+            break
+        except PoolError as error:
+            if last or "has had no worker" not in str(error):
+                raise
     assert done["deadly"].graded == "" and "died" in done["deadly"].problem
     assert len(done) == 5 and all(item.graded for name, item in done.items() if name != "deadly")
 
