@@ -271,7 +271,8 @@ def test_without_range_it_starts_over(server, offer, tmp_path):
     server.ranges, server.cuts = False, [1_000_000]
     assert get(tmp_path).read_bytes() == CONTENT
     assert len(server.asked) == 2 and server.asked[1] is not None
-    assert server.sent >= len(CONTENT) + 900_000
+    # the server counts a piece of 131,072 bytes after it is sent, when the client may have read it and gone on
+    assert server.sent >= len(CONTENT) + 1_000_000 - 2 * (1 << 17)
 
 
 def test_a_range_that_begins_elsewhere_is_not_appended(server, offer, tmp_path):
