@@ -177,9 +177,9 @@ def _axis(voxel_size: Sequence[float], plane: str) -> int:
 
 def _near(stack: np.ndarray, voxel_size: Sequence[float], axis: int, bright: float, noise: ScanNoise) -> bool:
     """By the voxel size and, where the noise is white, by the images."""
-    sides = [float(side) for side in voxel_size]
-    pixel = math.sqrt(math.prod(sides) / sides[axis])
-    near = len(stack) > 1 and sides[axis] <= FURTHEST * pixel
+    sides = [abs(float(side)) for side in voxel_size]
+    thickness = sides.pop(axis)  # headers hold 0 at times: nothing is divided by it
+    near = len(stack) > 1 and thickness <= FURTHEST * math.sqrt(math.prod(sides))
     return near and (noise.whiteness < WHITE or neighbours_are_near(stack, bright))
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from course_lib import noise
+from course_lib.cli import main
 from course_lib.data.anatomy import colin27
 from course_lib.data.real_heads import real_heads
 from course_lib.scans import denoise_file, denoise_volume
@@ -97,3 +98,22 @@ def test_a_series_is_decided_once(tmp_path):
         tmp_path / "in.nii.gz", tmp_path / "out.nii.gz", sigma=0.02, method="network", neighbours=False, progress=False
     )
     assert [one.neighbours for one in found] == [0, 0]
+
+
+@pytest.mark.parametrize(("asked", "words"), [("yes", "with 2 above and 2 below"), ("no", "without its neighbours")])
+@pytest.mark.parametrize("step", [1, 8])
+def test_the_command_can_overrule_and_says_what_was_done(tmp_path, capsys, asked, words, step):
+    nibabel.save(nibabel.Nifti1Image(piece(step), np.eye(4)), tmp_path / "in.nii")
+    options = ["--method", "network", "--sigma", "0.02", "--neighbours", asked]
+    assert main(["denoise", str(tmp_path / "in.nii"), str(tmp_path / "out.nii"), *options]) == 0
+    assert f"denoised by network, each slice {words}" in capsys.readouterr().out
+    written = nibabel.load(tmp_path / "out.nii").get_fdata()
+    expected = denoise_volume(piece(step), method="network", sigma=0.02, neighbours=asked == "yes", progress=False)
+    np.testing.assert_allclose(written, expected.volume, atol=1e-5)
+
+
+@pytest.mark.parametrize("voxel", [(0, 0, 0), (1, 1, 0), (-1, 1, -1)])
+def test_a_header_without_sizes_leaves_it_to_the_images(voxel):
+    for step, neighbours in ((1, 2), (8, 0)):
+        found = denoise_volume(piece(step), voxel, method="network", plane="axial", sigma=0.02, progress=False)
+        assert found.neighbours == neighbours
