@@ -42,3 +42,15 @@ def test_it_is_not_colin27():
     axial = torch.stack([image for image in real_heads()["T1"] if image.shape[-2:] == (109, 91)]).flatten(1)
     best = np.corrcoef(small.numpy(), axial.numpy())[: len(small), len(small) :].max()
     assert best < 0.95
+
+
+def test_the_front_of_the_head_is_up_as_in_the_test_head():
+    """Upside down, heads are less alike."""
+    test = brain_slices("colin27", slices=9).images[4:5]
+    small = torch.nn.functional.interpolate(test, size=(109, 91), mode="bilinear", antialias=True)[0, 0]
+    axial = [image[0] for image in real_heads()["T1"] if image.shape[-2:] == (109, 91)]
+    upright, turned = (
+        max(np.corrcoef(one.flatten(), small.flatten())[0, 1] for one in planes)
+        for planes in (axial, [image.flip(0) for image in axial])
+    )
+    assert upright > turned + 0.05

@@ -73,6 +73,18 @@ def test_speed_is_the_root_mean_square_of_the_velocity():
     assert float(((velocity**2).mean() + (other**2).mean()).div(2).sqrt()) == pytest.approx(0.7, rel=0.15)
 
 
+def test_what_moves_up_on_one_side_moves_down_on_the_other_and_each_axis_on_its_own():
+    down = torch.linspace(0, 1, 101)[:, None].expand(1, 101, 101)
+    lines, columns = (
+        100 * (drifting(ramp, 1, generator=seeded(5)) - ramp)[:, 15:-15, 15:-15]
+        for ramp in (down, down.transpose(1, 2))
+    )  # each (3, 71, 71): how far, in pixels, along one axis
+    for moved in (lines, columns):
+        torch.testing.assert_close(moved[0], -moved[2], atol=0.05, rtol=0)
+        assert moved[2].abs().mean() > 0.1
+    assert (lines[2] - columns[2]).abs().mean() > 0.2
+
+
 @pytest.mark.parametrize("bad", [torch.rand(2, 8, 8), torch.rand(8, 8), torch.rand(1, 1, 8)])
 def test_drifting_wants_one_picture(bad):
     with pytest.raises(ValueError, match=r"\(1, H, W\)"):

@@ -88,6 +88,16 @@ def test_where_neighbouring_pixels_share_their_noise_the_voxel_size_decides(filt
     assert found.noise.whiteness < 0.8 and found.neighbours == neighbours
 
 
+def test_smooth_noise_would_mislead_the_images():
+    """Of these slices 1 mm apart the images say that they are far: pixels two steps aside share their noise."""
+    stored = noise.correlated(
+        slices(1, 4), 0.2, filter="smoothed", strength=0.8, magnitude=True, generator=np.random.default_rng(0)
+    ).astype(np.float32)
+    assert not neighbours_are_near(stored, 1.0)
+    found = denoise_volume(np.moveaxis(stored, 0, 2), method="network", progress=False)
+    assert found.noise.whiteness < 0.8 and found.neighbours == 2
+
+
 def test_a_series_is_decided_once(tmp_path):
     """The second volume alone would be decided otherwise: nothing may flicker along time."""
     series = np.stack([piece(1), piece(8)], -1)
